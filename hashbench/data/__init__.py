@@ -1,0 +1,1 @@
+"""Protocols, splits, decoded images and the features shallow methods read."""

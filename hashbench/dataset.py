@@ -1,0 +1,98 @@
+"""The contract of a data set: a file in ``datasets/`` with one subclass of ``Dataset``."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.errors import InvalidInputError
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A labelled image collection in memory, or mapped from disk.
+
+    pixels: (n, c, h, w) uint8.
+    labels: (n,) int64 class indices, or (n, C) uint8 multi-hot.
+    class_names: C names.
+    test: (n,) bool, the official test part; None where the source defines none.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
+    class_names: tuple[str, ...]
+    test: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.pixels)
+        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
+            raise InvalidInputError(
+                f"pixels must be (n, c, h, w) uint8, not {self.pixels.shape} {self.pixels.dtype}"
+            )
+        if self.labels.shape not in {(n,), (n, len(self.class_names))}:
+            raise InvalidInputError(
+                f"labels must be ({n},) or ({n}, {len(self.class_names)}), not {self.labels.shape}"
+            )
+        if self.test is not None and self.test.shape != (n,):
+            raise InvalidInputError(f"test must be ({n},), not {self.test.shape}")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image can have more than one class."""
+        return self.labels.ndim == 2
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything above: equal digests mean equal data."""
+        hasher = hashlib.sha256()
+        for array in (self.pixels, self.labels, self.test):
+            if array is not None:
+                hasher.update(f"{array.dtype.str}{array.shape}".encode())
+                hasher.update(np.ascontiguousarray(array).data)
+        hasher.update("\0".join(self.class_names).encode())
+        return hasher.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Where images come from. The file's stem is the data set's name.
+
+    The module docstring's first line says what the images are; the source (authors, title, year) follows.
+    ``argument`` is what stands behind the colon in ``NAME:ARGUMENT`` (a path, for ``folder:PATH``).
+    """
+
+    argument: str | None = None
+
+    licence: ClassVar[str]  # one line, as the source states it
+    mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
+    files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> Self:
+        """The data set of ``NAME`` (argument None) or ``NAME:ARGUMENT``."""
+        if argument is not None:
+            raise InvalidInputError(f"'{cls.name()}' takes no argument, got ':{argument}'")
+        return cls()
+
+    @classmethod
+    def name(cls) -> str:
+        """The registry name: the stem of the file that defines the class."""
+        return cls.__module__.rpartition(".")[2]
+
+    def load(self, root: Path) -> Images:
+        """Decode the images under ``root``. Raises MissingDataError where they are not there."""
+        raise NotImplementedError
+
+    def sources(self, root: Path) -> list[Path]:
+        """The files that ``load`` reads; their names, sizes and times decide if a decoded copy is current."""
+        return [root / file for file in self.files]
+
+    def download(self, root: Path) -> None:
+        """Fetch the files into ``root``, checksums verified. The default has nothing to fetch."""

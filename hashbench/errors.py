@@ -1,0 +1,46 @@
+"""Every error a user can cause. Each message names the culprit, the fault and the cure.
+
+The command line prints the message without a traceback and exits with ``exit_code``.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HashbenchError(Exception):
+    """Base class. Exit code 2: the call was wrong; nothing was computed and nothing was lost."""
+
+    exit_code = 2
+
+
+class UnknownNameError(HashbenchError, LookupError):
+    """A name that is not among those available; suggests the nearest one."""
+
+    def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
+        names = sorted(available)
+        near = get_close_matches(name, names, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ";"
+        super().__init__(f"unknown {kind} '{name}'{hint} available: {', '.join(names)}")
+        self.kind, self.name, self.available = kind, name, names
+
+
+class InvalidInputError(HashbenchError, ValueError):
+    """Data or a parameter that cannot be used as given."""
+
+
+class DuplicateNameError(HashbenchError):
+    """Two plugins claim the same name."""
+
+
+class BrokenPluginError(HashbenchError):
+    """A plugin that cannot be imported or does not fulfil its contract; the cause is chained."""
+
+
+class MixedProtocolsError(HashbenchError):
+    """Records that were obtained under different protocols and so cannot share a table."""
+
+
+class MissingDataError(HashbenchError):
+    """A data set that is not on this machine. Exit code 3: fetch it, then call again."""
+
+    exit_code = 3

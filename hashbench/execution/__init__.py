@@ -1,0 +1,1 @@
+"""Cells, grids and how they run."""

@@ -1,0 +1,172 @@
+"""The contract of a hashing method: a file in ``methods/`` with one subclass of ``HashMethod``.
+
+A method is a scikit-learn estimator whose hyper-parameters are dataclass fields. It writes two hooks,
+``_fit`` and ``_project``; the base class owns validation, the device, batching and the step from real values
+to bits. Deep methods subclass ``hashbench.training.DeepHashMethod`` instead and write a loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from hashbench.codes import Codes
+from hashbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+
+PROJECT_BATCH = 8192  # rows projected at a time
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class HashMethod(TransformerMixin, BaseEstimator):
+    """Maps features or images to codes.
+
+    n_bits: length of the codes.
+    random_state: seed of all randomness of ``fit``.
+    device: "auto" (CUDA, then MPS, then the CPU) or any torch device, such as "cuda:1".
+    """
+
+    n_bits: int = 32
+    random_state: int = 0
+    device: str = "auto"
+
+    # What fit() is given: "unsupervised" methods get y=None, whatever the caller passes.
+    supervision: ClassVar[Literal["unsupervised", "supervised"]] = "unsupervised"
+    # What X is: (n, d) float32 "features", or (n, c, h, w) uint8 "images".
+    inputs: ClassVar[Literal["features", "images"]] = "features"
+    # "vectors": project() is an embedding of any length, ranked by cosine; it makes no codes.
+    output: ClassVar[Literal["codes", "vectors"]] = "codes"
+    # A control shows what a number is worth; it is not in competition.
+    control: ClassVar[bool] = False
+    # Whether the method takes a trained backbone (DeepHashMethod does).
+    deep: ClassVar[bool] = False
+
+    @classmethod
+    def name(cls) -> str:
+        """The registry name: the stem of the file that defines the class."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def family(cls) -> Literal["control", "shallow", "deep"]:
+        """The group of rows the method stands in."""
+        return "control" if cls.control else "deep" if cls.deep else "shallow"
+
+    # -- what a method writes ---------------------------------------------------------------------
+
+    def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
+        """Learn from X, already validated and on the device; keep what was learned in ``name_`` attributes.
+
+        X: (n, d) float32, or (n, c, h, w) uint8. y: None for unsupervised methods, else (n,) int64 class
+        indices 0..C-1, or (n, C) float32 multi-hot. generator: on the CPU, seeded with ``random_state``.
+        """
+        raise NotImplementedError
+
+    def _project(self, X: torch.Tensor) -> torch.Tensor:
+        """Real values (n, n_bits) of X; bit = value > 0."""
+        raise NotImplementedError
+
+    # -- what a user calls ------------------------------------------------------------------------
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn from training data only. Returns self."""
+        import torch
+
+        data = self._check_inputs(X)
+        labels = self._check_labels(y, len(data))
+        self.n_features_in_ = int(np.prod(data.shape[1:]))
+        self._input_shape_ = data.shape[1:]
+        generator = torch.Generator().manual_seed(self.random_state)
+        device = self._device()
+        self._fit(
+            torch.from_numpy(data).to(device),
+            None if labels is None else torch.from_numpy(labels).to(device),
+            generator,
+        )
+        return self
+
+    def project(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Real values (n, n_bits) float32 whose signs are the bits."""
+        import torch
+
+        if not hasattr(self, "_input_shape_"):
+            raise InvalidInputError(f"{self.name()} is not fitted; call fit() first")
+        data = self._check_inputs(X)
+        if data.shape[1:] != self._input_shape_:
+            raise InvalidInputError(
+                f"{self.name()} was fitted on items of shape {self._input_shape_}, got {data.shape[1:]}"
+            )
+        device = self._device()
+        with torch.inference_mode():
+            parts = [
+                self._project(torch.from_numpy(data[i : i + PROJECT_BATCH]).to(device)).float().cpu().numpy()
+                for i in range(0, len(data), PROJECT_BATCH)
+            ]
+        return np.concatenate(parts)
+
+    def encode(self, X: ArrayLike) -> Codes:
+        """Codes of X."""
+        if self.output == "vectors":
+            raise InvalidInputError(f"{self.name()} makes no codes; rank its project() by cosine")
+        return Codes.from_real(self.project(X))
+
+    def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
+        """Bits of X, (n, n_bits) uint8: ``encode`` as scikit-learn pipelines expect it."""
+        return self.encode(X).unpack()
+
+    # -- validation -------------------------------------------------------------------------------
+
+    def _device(self) -> torch.device:
+        from hashbench.device import resolve_device
+
+        return resolve_device(self.device)
+
+    def _check_inputs(self, X: ArrayLike) -> NDArray:
+        if not isinstance(self.n_bits, int | np.integer) or self.n_bits < 1:
+            raise InvalidInputError(f"{self.name()}: n_bits must be a positive integer, not {self.n_bits!r}")
+        array = np.asarray(X)
+        if self.inputs == "images":
+            if array.ndim != 4 or array.dtype != np.uint8:
+                raise InvalidInputError(
+                    f"{self.name()} reads images (n, c, h, w) uint8, not {array.shape} {array.dtype}"
+                )
+        else:
+            if array.ndim != 2 or array.dtype.kind not in "fiub":
+                raise InvalidInputError(
+                    f"{self.name()} reads features (n, d) of numbers, not {array.shape} {array.dtype}; "
+                    "flatten images to rows first"
+                )
+            array = array.astype(np.float32, copy=False)
+            if not np.isfinite(array).all():
+                raise InvalidInputError(f"{self.name()}: features contain NaN or infinity; clean them first")
+        if not len(array):
+            raise InvalidInputError(f"{self.name()}: there are no items; at least one is needed")
+        if not array.flags.c_contiguous or not array.flags.writeable:  # torch shares memory, and warns
+            array = array.copy()
+        return array
+
+    def _check_labels(self, y: ArrayLike | None, n: int) -> NDArray | None:
+        if self.supervision == "unsupervised":
+            return None
+        if y is None:
+            raise InvalidInputError(f"{self.name()} is supervised; call fit(X, y) with labels y")
+        labels = np.asarray(y)
+        if len(labels) != n or labels.ndim not in (1, 2):
+            raise InvalidInputError(
+                f"{self.name()}: labels must be ({n},) classes or ({n}, C) multi-hot, not {labels.shape}"
+            )
+        if labels.ndim == 2:
+            if not np.isin(labels, (0, 1)).all():
+                raise InvalidInputError(f"{self.name()}: multi-hot labels must be zeros and ones")
+            return labels.astype(np.float32)
+        if labels.dtype.kind not in "iubUS":
+            raise InvalidInputError(f"{self.name()}: labels must be classes, not {labels.dtype} values")
+        self.classes_, indices = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InvalidInputError(f"{self.name()}: labels name one class only; at least two are needed")
+        return indices.astype(np.int64)

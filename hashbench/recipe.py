@@ -1,0 +1,27 @@
+"""How every deep method of a protocol is trained: one value, so that no method trains on other terms."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Backbone, budget and optimisation, shared by all deep methods of a protocol.
+
+    Stage 1 (``pretrain_epochs``) trains the backbone as a softmax classifier on the labelled training
+    images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows each
+    training image once. ``crop`` is the largest shift of the random crop as a fraction of the side.
+    """
+
+    backbone: str = "vgg6"
+    pretrain_epochs: int = 60
+    epochs: int = 15
+    batch_size: int = 125
+    schedule: Literal["onecycle", "cosine"] = "onecycle"
+    lr: float = 5e-3  # peak, stage 1 and the hash layer of stage 2
+    trunk_lr: float = 1e-3  # peak, the backbone in stage 2
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1  # stage 1
+    crop: float = 0.125
+    flip: bool = False  # set by the data set: a mirrored digit is not a digit
+    clip: float | None = None  # largest norm of the gradient; None: no clipping

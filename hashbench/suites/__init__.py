@@ -1,0 +1,1 @@
+"""Suites: named grids, one TOML file each."""

@@ -1,0 +1,1 @@
+"""Backbones, one a file; the stem is the name."""
