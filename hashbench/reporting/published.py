@@ -1,0 +1,199 @@
+"""Numbers that others published, and what may stand beside ours.
+
+``published.csv`` holds the numbers as they were read in their sources. A number stands beside ours without
+a mark only where split, metric and the class of features or backbone are ours; otherwise it carries a
+dagger and every reason; where the training labels or the database are of another kind, it does not appear.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_NAMES = {"cca-itq": "cca_itq", "mu-liu": "mu_liu"}  # the file's method names that are not ours
+
+# "mAP@ALL" of other code breaks ties in whatever order its sort leaves them; tables say so under a note.
+_METRICS = {"mAP@ALL": "map", "tie-aware mAP@ALL": "map"}
+
+_5K = "1000 query (100/class), 5000 train (500/class), db 59000 (all non-query, includes train)"
+# The file's protocols that are one of ours: (our protocol, how the split differs, or None). All others
+# match none: 5,000 and 59,000 labels never share a column, nor do codes learned from database labels.
+_PROTOCOLS: dict[str, tuple[str, str | None]] = {
+    _5K: ("5k", None),
+    f"{_5K}; unsupervised": ("5k", None),
+    "1000 query (100/class), no training data used, db 59000": ("5k", None),
+    "1000 query, 5000 train (random), db 59000 (includes train)": (
+        "5k",
+        "training images drawn at random, not 500 of each class",
+    ),
+    f"{_5K} [split as stated by the survey; cells are copied from the original papers, which do not all "
+    "use it]": ("5k", "split as the survey states it; the papers it copies do not all use it"),
+    f"{_5K} for supervised / 59000 train for unsupervised [CNNH AAAI14 protocol; the re-print itself claims "
+    "10000/50000]": (
+        "5k",
+        "unsupervised methods learned from all 59,000 images, and the re-print claims another split",
+    ),
+    "1000 query (100/class), 5000 train, db 59000 [ADSH AAAI18 re-runs, split detail from memory]": (
+        "5k",
+        "split not read in the paper",
+    ),
+    "1000 query (100/class), 5000 train (500/class), db 54000 (excludes query and train)": (
+        "5k-disjoint",
+        None,
+    ),
+    "10000 query (official test set), 50000 train = db (official train set)": ("full", None),
+    "10000 query (official test set), 50000 train = db (official train set); unsupervised": ("full", None),
+    "10000 query (1000/class), 50000 train = db": (
+        "full",
+        "queries drawn anew, not the official test images",
+    ),
+    "10000 query (1000/class), 50000 train = db; unsupervised": (
+        "full",
+        "queries drawn anew, not the official test images",
+    ),
+    "10000 query (official test), 45000 train = db, 5000 held out for validation": (
+        "full",
+        "45,000 images trained on and searched, not 50,000",
+    ),
+    "10000 official test images are BOTH query and db (query itself in db), 50000 train": (
+        "full",
+        "the 10,000 queries are themselves the database",
+    ),
+}
+
+# Whose number goes first, best first: (rank, start of the source, the method it speaks for or None).
+_SOURCES: list[tuple[int, str, str | None]] = [
+    # 0: the method's authors, in their paper or official code
+    (0, "Mu & Liu", "mu_liu"),
+    (0, "jiangqy/DPSH-pytorch", "dpsh"),
+    (0, "jiangqy/ADSH-AAAI2018", "adsh"),
+    (0, "fcakir/mihash", "mihash"),
+    (0, "gimpong/AAAI22-MeCoQ", "mecoq"),
+    (0, "kevinlin311tw/caffe-cvprw15 README (Lin et al., CVPRW 2015)", "dlbhc"),
+    (0, "kevinlin311tw/Caffe-DeepBinaryCode", "ssdh-sup"),
+    # 1: the paper's value, read in somebody else's print
+    (1, "Xia et al.", None),
+    (1, "Luo et al.", None),
+    (1, "Zhang et al., MBDH", None),
+    (1, "paper value quoted", None),
+    # 2: run again by the authors of another paper
+    (2, "Zhao et al.", None),
+    (2, "fcakir/mihash", None),
+    # 3: everybody else: re-implementations and users' runs
+]
+_RANK_OF_OTHERS = 3
+
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """One row of the file, under our method's name. ``bits`` is None where the source does not say."""
+
+    method: str
+    dataset: str
+    protocol: str
+    metric: str
+    bits: int | None
+    value: float
+    features: str  # features or backbone, in the file's words
+    source: str
+    url: str
+
+    @property
+    def rank(self) -> int:
+        """0 the method's authors, 1 a re-print of their number, 2 another paper's run, 3 anybody's run."""
+        if 'column "paper"' in self.source:
+            return 1
+        if "re-run" in self.features.lower():  # such a row stands in a survey, and is no author's number
+            return 2
+        for rank, start, method in _SOURCES:
+            if self.source.startswith(start) and method in (None, self.method):
+                return rank
+        return _RANK_OF_OTHERS
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A published number beside one of ours. Without ``reasons`` it is comparable; else it has a dagger."""
+
+    number: PublishedNumber
+    reasons: tuple[str, ...]
+
+
+@cache
+def published_numbers() -> tuple[PublishedNumber, ...]:
+    """All rows of ``published.csv``, in its order."""
+    with (files("hashbench.reporting") / "published.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(
+            PublishedNumber(
+                method=_NAMES.get(row["method"], row["method"]),
+                dataset=row["dataset"],
+                protocol=row["protocol"],
+                metric=row["metric"],
+                bits=int(row["bits"]) if row["bits"] else None,
+                value=float(row["value"]),
+                features=row["features_or_backbone"],
+                source=row["source"],
+                url=row["source_url"],
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def quotes(
+    method: str,
+    dataset: str,
+    protocol: str,
+    metric: str,
+    bits: int,
+    features: str | None,
+    backbone: str | None,
+) -> list[Quote]:
+    """Published numbers to stand beside a cell of ours, the preferred one first.
+
+    Preference: comparable numbers; then splits that are ours; then the source (the method's authors, a
+    re-print of their number, another paper's run, anybody's run); then the file's order. ``features`` and
+    ``backbone`` are the cell's: features None means that the method trains the backbone.
+    """
+    found = []
+    for number in published_numbers():
+        if (number.method, number.dataset, number.bits) != (method, dataset, bits):
+            continue
+        ours, deviation = _PROTOCOLS.get(number.protocol, (None, None))
+        if ours != protocol or _METRICS.get(number.metric) != metric or "do not quote" in number.features:
+            continue
+        other = _other_features(number.features, features, backbone)
+        reasons = tuple(reason for reason in (other, deviation) if reason)
+        found.append((bool(reasons), deviation is not None, number.rank, Quote(number, reasons)))
+    return [quote for *_, quote in sorted(found, key=lambda entry: entry[:3])]
+
+
+def unplaced(methods: Sequence[str], dataset: str, metric: str) -> list[PublishedNumber]:
+    """Numbers of these methods whose source does not state the protocol: to be told in a note, no more."""
+    return [
+        number
+        for number in published_numbers()
+        if number.method in methods
+        and number.dataset == dataset
+        and _METRICS.get(number.metric) == metric
+        and number.protocol.startswith("not stated")
+    ]
+
+
+def _other_features(theirs: str, features: str | None, backbone: str | None) -> str | None:
+    """Why features or backbone are of another class than ours; None where they are of the same.
+
+    No row of the file has pixels or features of a network like ours, so that shallow methods never match.
+    A network counts as ours where the row says that it was trained from scratch: ours know no other images.
+    """
+    if features == "pixels":
+        return f"{theirs}; ours: pixels"
+    if features == "cnn":
+        return f"{theirs}; ours: activations of {backbone or 'a backbone'} trained on the protocol's labels"
+    if "imagenet-pretrained" in theirs.lower() or " or " in theirs:
+        return f"{theirs}; ours: {backbone or 'a backbone'} from scratch"
+    if "from scratch" in theirs or "no ImageNet" in theirs:
+        return None
+    return f"{theirs} (pre-training not stated); ours: {backbone or 'a backbone'} from scratch"
