@@ -19,6 +19,7 @@ _NAMES = {"cca-itq": "cca_itq", "mu-liu": "mu_liu"}  # the file's method names t
 _METRICS = {"mAP@ALL": "map", "tie-aware mAP@ALL": "map"}
 
 _5K = "1000 query (100/class), 5000 train (500/class), db 59000 (all non-query, includes train)"
+_DRAWN_ANEW = "queries drawn anew, not the official test images"
 # The file's protocols that are one of ours: (our protocol, how the split differs, or None). All others
 # match none: 5,000 and 59,000 labels never share a column, nor do codes learned from database labels.
 _PROTOCOLS: dict[str, tuple[str, str | None]] = {
@@ -34,7 +35,7 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
     f"{_5K} for supervised / 59000 train for unsupervised [CNNH AAAI14 protocol; the re-print itself claims "
     "10000/50000]": (
         "5k",
-        "unsupervised methods learned from all 59,000 images, and the re-print claims another split",
+        "unsupervised methods learned from all 59,000 images there; the re-print claims another split",
     ),
     "1000 query (100/class), 5000 train, db 59000 [ADSH AAAI18 re-runs, split detail from memory]": (
         "5k",
@@ -46,14 +47,8 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
     ),
     "10000 query (official test set), 50000 train = db (official train set)": ("full", None),
     "10000 query (official test set), 50000 train = db (official train set); unsupervised": ("full", None),
-    "10000 query (1000/class), 50000 train = db": (
-        "full",
-        "queries drawn anew, not the official test images",
-    ),
-    "10000 query (1000/class), 50000 train = db; unsupervised": (
-        "full",
-        "queries drawn anew, not the official test images",
-    ),
+    "10000 query (1000/class), 50000 train = db": ("full", _DRAWN_ANEW),
+    "10000 query (1000/class), 50000 train = db; unsupervised": ("full", _DRAWN_ANEW),
     "10000 query (official test), 45000 train = db, 5000 held out for validation": (
         "full",
         "45,000 images trained on and searched, not 50,000",
@@ -125,21 +120,21 @@ class Quote:
 @cache
 def published_numbers() -> tuple[PublishedNumber, ...]:
     """All rows of ``published.csv``, in its order."""
-    with (files("hashbench.reporting") / "published.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(
-            PublishedNumber(
-                method=_NAMES.get(row["method"], row["method"]),
-                dataset=row["dataset"],
-                protocol=row["protocol"],
-                metric=row["metric"],
-                bits=int(row["bits"]) if row["bits"] else None,
-                value=float(row["value"]),
-                features=row["features_or_backbone"],
-                source=row["source"],
-                url=row["source_url"],
-            )
-            for row in csv.DictReader(file)
+    text = (files("hashbench.reporting") / "published.csv").read_text(encoding="utf-8")
+    return tuple(
+        PublishedNumber(
+            method=_NAMES.get(row["method"], row["method"]),
+            dataset=row["dataset"],
+            protocol=row["protocol"],
+            metric=row["metric"],
+            bits=int(row["bits"]) if row["bits"] else None,
+            value=float(row["value"]),
+            features=row["features_or_backbone"],
+            source=row["source"],
+            url=row["source_url"],
         )
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 def quotes(
@@ -153,9 +148,10 @@ def quotes(
 ) -> list[Quote]:
     """Published numbers to stand beside a cell of ours, the preferred one first.
 
-    Preference: comparable numbers; then splits that are ours; then the source (the method's authors, a
-    re-print of their number, another paper's run, anybody's run); then the file's order. ``features`` and
-    ``backbone`` are the cell's: features None means that the method trains the backbone.
+    ``features`` and ``backbone`` are the cell's: features None means that the method trains the backbone.
+    Preference: comparable numbers; then the source (the method's authors, a re-print of their number,
+    another paper's run, anybody's run); then splits that are exactly ours; then the file's order. Learned
+    features never stand beside pixels, nor descriptors like GIST beside learned features.
     """
     found = []
     for number in published_numbers():
@@ -164,9 +160,11 @@ def quotes(
         ours, deviation = _PROTOCOLS.get(number.protocol, (None, None))
         if ours != protocol or _METRICS.get(number.metric) != metric or "do not quote" in number.features:
             continue
+        if features and (features == "pixels") != number.features.startswith("GIST"):
+            continue
         other = _other_features(number.features, features, backbone)
         reasons = tuple(reason for reason in (other, deviation) if reason)
-        found.append((bool(reasons), deviation is not None, number.rank, Quote(number, reasons)))
+        found.append((bool(reasons), number.rank, deviation is not None, Quote(number, reasons)))
     return [quote for *_, quote in sorted(found, key=lambda entry: entry[:3])]
 
 
