@@ -1,6 +1,7 @@
 """The contract of a data set: a file in ``datasets/`` with one subclass of ``Dataset``."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.errors import InvalidInputError
+from hashbench.errors import InvalidInputError, MissingDataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,7 @@ class Dataset:
     licence: ClassVar[str]  # one line, as the source states it
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
+    checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of those files for which the source states one
 
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
@@ -96,3 +98,21 @@ class Dataset:
 
     def download(self, root: Path) -> None:
         """Fetch the files into ``root``, checksums verified. The default has nothing to fetch."""
+
+    def require(self, root: Path) -> None:
+        """Raise MissingDataError, which says what to do, unless every file of ``sources`` is there."""
+        paths = self.sources(root)
+        absent = [path for path in paths if not path.is_file()]
+        if absent:
+            raise self.missing(
+                root, f"looked for {len(paths)} files, {len(absent)} not found: {absent[0]}, ..."
+            )
+
+    def missing(self, root: Path, fault: str) -> MissingDataError:
+        """The error of data that cannot be had under ``root``: the fault, then every way to mend it."""
+        name = self.name()
+        return MissingDataError(
+            f"data set '{name}': {fault}; fetch it with 'hashbench data get {name}', or take it from any "
+            f"folder that has it with 'hashbench data import {name} FOLDER', or put by hand under {root}: "
+            f"{', '.join(self.files)}; the data set 'digits' needs no files"
+        )

@@ -1,0 +1,152 @@
+"""Images of your own: ``folder:PATH``, where PATH holds one folder of images for each class.
+
+PATH may also hold ``train/`` and ``test/``, each with the same class folders; ``test/`` is then the official
+test part. The images of a class lie directly in its folder; hidden files and files that are no images by
+their suffix are passed over. Order: by class, then by file name; ``train/`` before ``test/``.
+Shapes: images that all share one square size of at most 64 pixels stay as they are; otherwise each is
+cropped to its central square and resized (bicubic, anti-aliased) to 32 x 32. RGB, or one channel where all
+images are grey. Photographs are turned upright by their EXIF tag; transparency is dropped.
+Licence: that of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.dataset import Dataset, Images
+from hashbench.errors import InvalidInputError, MissingDataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+T = TypeVar("T")
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+SIDE = 32  # of resized images
+LARGEST_KEPT = 64  # the largest common side that is not resized
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder(Dataset):
+    """``argument`` is the absolute path of the folder."""
+
+    licence: ClassVar[str] = "that of the images"
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> Self:
+        """The folder at a path, which may be relative or begin with ``~``."""
+        if not argument:
+            raise InvalidInputError("'folder' needs the path of a folder of class folders: folder:PATH")
+        return cls(argument=str(Path(argument).expanduser().resolve()))
+
+    def sources(self, root: Path) -> list[Path]:
+        """Every image file, in the order of the loaded images; ``root`` is not used."""
+        return [path for part in self._parts() for files in part.values() for path in files]
+
+    def load(self, root: Path) -> Images:
+        """Decode every image. Raises InvalidInputError that names the first one that cannot be read."""
+        parts = self._parts()
+        class_names = tuple(parts[0])
+        per_class = [[len(files) for files in part.values()] for part in parts]
+        per_part = [sum(counts) for counts in per_class]
+        return Images(
+            pixels=_decode(self.sources(root)),
+            labels=np.concatenate([np.repeat(np.arange(len(class_names)), counts) for counts in per_class]),
+            class_names=class_names,
+            test=np.repeat([False, True], per_part) if len(parts) == 2 else None,
+        )
+
+    def _parts(self) -> list[dict[str, list[Path]]]:
+        """Files by class: of the folder itself, or of ``train/`` and then of ``test/``."""
+        if not self.argument:
+            raise InvalidInputError("'folder' needs the path of a folder of class folders: folder:PATH")
+        path = Path(self.argument)
+        if not path.is_dir():
+            raise MissingDataError(f"there is no folder '{path}'; give folder:PATH the path of one")
+        train, test = path / "train", path / "test"
+        # "train" can also be a class, of vehicles say: a part has class folders, a class has images
+        if not (_subfolders(train) and _subfolders(test)):
+            return [_classes(path)]
+        parts = [_classes(train), _classes(test)]
+        for name in sorted(parts[0].keys() ^ parts[1].keys()):
+            has, lacks = (train, test) if name in parts[0] else (test, train)
+            raise InvalidInputError(
+                f"class '{name}' is in '{has}' but not in '{lacks}'; both need the same classes"
+            )
+        return parts
+
+
+def _subfolders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _classes(path: Path) -> dict[str, list[Path]]:
+    """Image files by class name, both sorted; at least two classes, none of them empty."""
+    folders = _subfolders(path)
+    if len(folders) < 2:
+        raise InvalidInputError(
+            f"'{path}' has {len(folders)} class folders, needs at least 2: put the images of each class in a "
+            "folder of their own"
+        )
+    found = {}
+    for folder in folders:
+        files = (entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
+        found[folder.name] = sorted(entry for entry in files if not entry.name.startswith("."))
+        if not found[folder.name]:
+            raise InvalidInputError(
+                f"class folder '{folder}' holds no image directly in it; images end in "
+                f"{', '.join(sorted(SUFFIXES))}"
+            )
+    return found
+
+
+def _decode(paths: Sequence[Path]) -> NDArray[np.uint8]:
+    """(n, c, side, side); the headers are read first, to choose side and channels."""
+    headers = [_read(path, lambda image: (image.mode, image.size)) for path in paths]
+    sizes = {size for _, size in headers}
+    width, height = next(iter(sizes))
+    side = width if len(sizes) == 1 and width == height <= LARGEST_KEPT else SIDE
+    mode = "L" if all(mode in GREY_MODES for mode, _ in headers) else "RGB"
+    pixels = np.empty((len(paths), side, side, len(mode)), np.uint8)
+    for i, path in enumerate(paths):
+        image = _read(path, lambda image: _square(image, mode, side))
+        pixels[i] = np.asarray(image).reshape(side, side, -1)
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def _read(path: Path, use: Callable[[Image], T]) -> T:
+    """What ``use`` makes of the opened image; whatever is wrong with the file is told with its name."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return use(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
+        raise InvalidInputError(f"cannot read image '{path}' ({reason}); remove or replace it") from error
+
+
+def _square(image: Image, mode: str, side: int) -> Image:
+    """Upright, ``mode``, (side, side)."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers")
+    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip at 255 and not scale
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    image = image.convert(mode)
+    if image.size == (side, side):
+        return image
+    edge = min(image.size)
+    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    # cropped first: resizing a box of an image would blend in what lies around the box
+    return image.crop((left, top, left + edge, top + edge)).resize((side, side), Image.Resampling.BICUBIC)

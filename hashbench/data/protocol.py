@@ -1,0 +1,82 @@
+"""Protocols: what is learned on, what asks, what is searched, and on which budget. Named frozen values."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+
+from hashbench.digest import digest_of
+from hashbench.errors import UnknownNameError
+from hashbench.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How images become queries, training images and database (``make_split``), and the training budget.
+
+    queries: how many, over all classes; None: the whole test part, the rest being the training part.
+    train: how many labelled images are learned on, over all classes; None: all that may be learned on.
+    train_in_database: whether those images are also searched, or are taken out of the database.
+    seen_classes: the share of classes learned on, the search being among the others; None: all are both.
+    test_fraction: what becomes the test part where the data set has no official one.
+    recipe: how every deep method is trained.
+    """
+
+    name: str
+    description: str
+    queries: int | None
+    train: int | None
+    train_in_database: bool
+    seen_classes: float | None = None
+    test_fraction: float = 1 / 6
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of every field but the description, whose wording changes no number."""
+        fields = asdict(self)
+        del fields["description"]
+        return digest_of(fields)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="full",
+            description="queries: the test part; labelled training images = database: the training part",
+            queries=None,
+            train=None,
+            train_in_database=True,
+            recipe=Recipe(pretrain_epochs=10, epochs=4),
+        ),
+        Protocol(  # Xia et al. 2014 (CNNH), Lai et al. 2015 (DNNH), Li et al. 2016 (DPSH)
+            name="5k",
+            description="1,000 queries; database: all others; 5,000 labelled images of it are learned on",
+            queries=1000,
+            train=5000,
+            train_in_database=True,
+        ),
+        Protocol(
+            name="5k-disjoint",
+            description="queries and training images of 5k; database: all others, training images removed",
+            queries=1000,
+            train=5000,
+            train_in_database=False,
+        ),
+        Protocol(  # Sablayrolles et al. 2017
+            name="unseen",
+            description="learned on seven classes of ten (training part); queries (test part) and database "
+            "(training part) are of the other three",
+            queries=None,
+            train=None,
+            train_in_database=False,
+            seen_classes=0.7,
+        ),
+    )
+}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol called ``name``. Raises UnknownNameError."""
+    if name not in PROTOCOLS:
+        raise UnknownNameError("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]

@@ -1,0 +1,121 @@
+"""Where images are kept: the source files under a data folder, and decoded copies that memory-map."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import platformdirs
+
+from hashbench.data.files import download, import_folder, staging, verify
+from hashbench.dataset import Dataset, Images
+from hashbench.digest import digest_of
+from hashbench.registry import find
+
+__all__ = [
+    "cache_root",
+    "data_root",
+    "dataset_from",
+    "download",
+    "import_folder",
+    "load_images",
+    "verify",
+]
+
+FORMAT = 1  # of a decoded copy; a new number makes the old copies stale
+
+
+def cache_root() -> Path:
+    """$HASHBENCH_CACHE, or the user's cache folder of the system."""
+    given = os.environ.get("HASHBENCH_CACHE")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("hashbench")
+
+
+def data_root(given: Path | None = None) -> Path:
+    """The data folder: the one given, $HASHBENCH_DATA, or ``data`` in the cache."""
+    if given is not None:
+        return Path(given).expanduser()
+    named = os.environ.get("HASHBENCH_DATA")
+    return Path(named).expanduser() if named else cache_root() / "data"
+
+
+def dataset_from(spec: str) -> Dataset:
+    """The data set of ``NAME`` or ``NAME:ARGUMENT``, such as ``folder:photos``."""
+    name, colon, argument = spec.partition(":")
+    dataset_class = cast(type[Dataset], find("dataset", name))
+    return dataset_class.from_argument(argument if colon else None)
+
+
+def load_images(dataset: Dataset, root: Path) -> Images:
+    """The images, memory-mapped read-only from a decoded copy that is made at the first call.
+
+    The copy is made again when a source file or the data set's own code changes. Raises MissingDataError
+    where the source files are not there, or (looked at only before decoding) are damaged.
+    """
+    dataset.require(root)
+    key = _key(dataset, root)
+    folder = cache_root() / "decoded" / f"{dataset.name()}-{key[:16]}"
+    images = _open(folder, key)
+    if images is None:
+        verify(dataset, root)
+        _write(dataset.load(root), folder, key)
+        images = _open(folder, key)
+        assert images is not None, f"{folder} cannot be read back"
+    return images
+
+
+def _key(dataset: Dataset, root: Path) -> str:
+    """What a decoded copy depends on."""
+    code = inspect.getsourcefile(type(dataset))
+    stats = [(path, path.stat()) for path in dataset.sources(root)]
+    return digest_of(
+        {
+            "format": FORMAT,
+            "name": dataset.name(),
+            "argument": dataset.argument,
+            "code": hashlib.sha256(Path(code).read_bytes()).hexdigest() if code else None,
+            "files": [(os.path.relpath(path, root), stat.st_size, stat.st_mtime_ns) for path, stat in stats],
+        }
+    )
+
+
+def _open(folder: Path, key: str) -> Images | None:
+    """The decoded copy in a folder; None where there is none, or what is there is no whole copy."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
+        images = Images(class_names=tuple(meta["class_names"]), **arrays)
+        vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
+        return images if meta["key"] == key else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write(images: Images, folder: Path, key: str) -> None:
+    """Write a decoded copy so that it is whole or absent, whatever happens and whoever else writes it."""
+    arrays: dict[str, np.ndarray] = {"pixels": images.pixels, "labels": images.labels}
+    if images.test is not None:
+        arrays["test"] = images.test
+    meta = {
+        "key": key,
+        "digest": images.digest,
+        "class_names": images.class_names,
+        "arrays": list(arrays),
+    }
+    with staging(folder.parent) as temporary:
+        for name, array in arrays.items():
+            np.save(temporary / f"{name}.npy", array)
+        (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        if folder.exists() and _open(folder, key) is None:  # a damaged copy
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            temporary.rename(folder)
+        except OSError:  # another process has put the same copy there in the meantime
+            if _open(folder, key) is None:
+                raise
