@@ -35,7 +35,7 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
     f"{_5K} for supervised / 59000 train for unsupervised [CNNH AAAI14 protocol; the re-print itself claims "
     "10000/50000]": (
         "5k",
-        "unsupervised methods learned from all 59,000 images there; the re-print claims another split",
+        "unsupervised methods of that table saw all 59,000 images; its re-print claims another split",
     ),
     "1000 query (100/class), 5000 train, db 59000 [ADSH AAAI18 re-runs, split detail from memory]": (
         "5k",
@@ -111,10 +111,16 @@ class PublishedNumber:
 
 @dataclass(frozen=True)
 class Quote:
-    """A published number beside one of ours. Without ``reasons`` it is comparable; else it has a dagger."""
+    """A published number beside one of ours, and what differs; where nothing does, it is comparable."""
 
     number: PublishedNumber
-    reasons: tuple[str, ...]
+    other_features: str | None
+    other_split: str | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the number has a dagger; empty where it has none."""
+        return tuple(reason for reason in (self.other_features, self.other_split) if reason)
 
 
 @cache
@@ -162,10 +168,8 @@ def quotes(
             continue
         if features and (features == "pixels") != number.features.startswith("GIST"):
             continue
-        other = _other_features(number.features, features, backbone)
-        reasons = tuple(reason for reason in (other, deviation) if reason)
-        found.append((bool(reasons), number.rank, deviation is not None, Quote(number, reasons)))
-    return [quote for *_, quote in sorted(found, key=lambda entry: entry[:3])]
+        found.append(Quote(number, _other_features(number.features, features, backbone), deviation))
+    return sorted(found, key=lambda q: (bool(q.reasons), q.number.rank, q.other_split is not None))
 
 
 def unplaced(methods: Sequence[str], dataset: str, metric: str) -> list[PublishedNumber]:

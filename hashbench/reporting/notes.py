@@ -1,0 +1,131 @@
+"""The words around a table: its caption, and the notes on what failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from string import ascii_lowercase
+from typing import Any
+
+from hashbench.records import Record
+from hashbench.reporting.table import Note, Row
+
+_TIES = "exact expectation over the orders of items tied in Hamming distance"
+# First pattern that fits the whole name; {k} is its number.
+_DEFINITIONS = [
+    (r"map", f"mean average precision of the whole ranking, {_TIES}"),
+    (r"map_optimistic", "mAP with the relevant items first among ties: an upper bound"),
+    (r"map_pessimistic", "mAP with the relevant items last among ties: a lower bound"),
+    (r"map@(\d+)\[hits\]", f"mAP of the first {{k}}, divided by the relevant among them, {_TIES}"),
+    (r"map@(\d+)\[min\]", f"mAP of the first {{k}}, divided by min({{k}}, relevant items), {_TIES}"),
+    (r"map@(\d+)\[total\]", f"mAP of the first {{k}}, divided by all relevant items, {_TIES}"),
+    (r"precision@(\d+)", f"precision of the first {{k}}, {_TIES}"),
+    (r"recall@(\d+)", f"recall of the first {{k}}, {_TIES}"),
+    (r"precision@r(\d+)", "precision within Hamming radius {k}; an empty ball scores 0"),
+    (r"recall@r(\d+)", "recall within Hamming radius {k}"),
+    (r"f1@r(\d+)", "harmonic mean of precision and recall within Hamming radius {k}"),
+    (r"map@r(\d+)", f"mAP within Hamming radius {{k}}, {_TIES}; an empty ball scores 0"),
+]
+
+
+def definition(metric: str) -> str:
+    """What a metric's name stands for, in a line; empty where nothing is known of it."""
+    for pattern, text in _DEFINITIONS:
+        match = re.fullmatch(pattern, metric)
+        if match:
+            return text.replace("{k}", match[1]) if match.groups() else text
+    return ""
+
+
+def caption(
+    metric: str,
+    protocol: dict[str, Any],
+    done: Sequence[Record],
+    rows: Sequence[Row],
+    digests: dict[str, str],
+    superseded: int,
+) -> tuple[str, ...]:
+    """What a reader must know to compare the table's numbers with others'."""
+    lines = []
+    description = str(protocol.get("description", "")).rstrip(".")
+    if done:
+        split = done[0].split
+        counts = f"{split.get('queries', 0):,} queries, {split.get('train', 0):,} training images, "
+        counts += f"database of {split.get('database', 0):,}"
+        inside = split.get("train_in_database")
+        counts += "" if inside is None else f" ({inside:,} of them trained on)"
+        lines.append(f"Protocol {done[0].cell.protocol}: {description}." if description else "")
+        lines.append(f"Split: {counts}.")
+    meaning = definition(metric)
+    lines.append(
+        f"{metric}: {meaning + '; ' if meaning else ''}a query without a relevant item counts 0. "
+        + _repetitions(rows)
+    )
+    if any(row.supervision == "unsupervised" and row.n_labelled for row in rows):
+        lines.append("'in features': the method sees no labels, but its features were learned from labels.")
+    if any(row.group != "controls" for row in rows):
+        lines.append("Bold: best of a column, controls apart.")
+    if done:
+        lines.append(_environment(done))
+    lines.append("Digests: " + ", ".join(f"{name} {digest[:8]}" for name, digest in digests.items()) + ".")
+    if superseded:
+        lines.append(f"{superseded} older or failed records of the same cells are left out.")
+    return tuple(filter(None, lines))
+
+
+def mark_failures(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[Row], list[Note]]:
+    """The rows with a mark at each value some repetition of which failed, and a note for each row's error."""
+    marked: list[Row] = []
+    found: list[Note] = []
+    for row in rows:
+        cells = [record for record in records if _is_of(record, row)]
+        failures = [record for record in cells if record.status == "failed"]
+        if failures:
+            mark = f"({_letter(len(found))})"
+            found.append(Note(mark, _failure(row, failures, len(cells))))
+            row = replace(row, values=tuple(replace(v, mark=mark) if v.failed else v for v in row.values))
+        marked.append(row)
+    return marked, found
+
+
+def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
+    """What failed, how much of it, and the first error."""
+    lengths = sorted({record.cell.bits for record in failures if record.cell.bits})
+    where = f" at {', '.join(map(str, lengths))} bits" if lengths else ""
+    error = failures[0].error
+    assert error is not None  # records see to it
+    message = error.message.strip().partition("\n")[0][:200]
+    return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}"
+
+
+def _repetitions(rows: Iterable[Row]) -> str:
+    counts = {value.n for row in rows for value in row.values if value.n}
+    if not counts or counts == {1}:
+        return "n = 1: no spread."
+    if len(counts) == 1:
+        return f"Mean ± sample standard deviation of n = {counts.pop()} repetitions."
+    return f"Mean ± sample standard deviation of n = {min(counts)} to {max(counts)} repetitions."
+
+
+def _environment(records: Sequence[Record]) -> str:
+    environments = [record.environment for record in records]
+    machines = sorted({f"{e.device} ({e.cpu}, {e.precision})" for e in environments})
+    versions = []
+    for name in ("hashbench", "python", "torch", "numpy"):
+        found = sorted({e.versions[name] for e in environments if name in e.versions})
+        if found:
+            versions.append(f"{name} {'/'.join(found)}")
+    return f"Run on {' and on '.join(machines)}; {', '.join(versions)}."
+
+
+def _is_of(record: Record, row: Row) -> bool:
+    cell = record.cell
+    of_cell = (cell.method, cell.features, cell.backbone, cell.params)
+    return of_cell == (row.method, row.features, row.backbone, row.params)
+
+
+def _letter(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    high, low = divmod(index, 26)
+    return (_letter(high - 1) if high else "") + ascii_lowercase[low]
