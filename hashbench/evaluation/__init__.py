@@ -1,1 +1,19 @@
-"""Exact evaluation of codes."""
+"""Exact evaluation of codes: tie-aware metrics from histograms of Hamming distances."""
+
+from hashbench.evaluation.evaluate import Evaluation, PrecisionRecallCurve, evaluate
+from hashbench.evaluation.files import load_codes, save_codes
+from hashbench.evaluation.metric_names import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
+from hashbench.evaluation.vectors import evaluate_vectors
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "METRICS",
+    "Evaluation",
+    "PrecisionRecallCurve",
+    "describe_metrics",
+    "evaluate",
+    "evaluate_vectors",
+    "load_codes",
+    "parse_metric",
+    "save_codes",
+]

@@ -1,0 +1,109 @@
+"""Codes and labels to metrics: the whole evaluation in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hashbench.codes import Codes
+from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.evaluation.histogram import HammingIndex
+from hashbench.evaluation.inputs import as_codes
+from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation.metrics import precision_recall_by_radius
+from hashbench.evaluation.relevance import check_labels, match_labels
+
+MAX_BITS = 4096
+
+
+@dataclass(frozen=True)
+class PrecisionRecallCurve:
+    """Mean precision and recall of the queries within each Hamming radius; an empty ball has precision 0."""
+
+    radius: list[int]
+    precision: list[float]
+    recall: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Metric values by name, means over the queries; ``evaluation["map"]``.
+
+    per_query: (n_queries,) float64 by name. pr_curve: None for real vectors.
+    """
+
+    values: dict[str, float]
+    per_query: dict[str, NDArray[np.float64]]
+    pr_curve: PrecisionRecallCurve | None
+    n_queries: int
+    n_database: int
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values:
+            raise UnknownNameError("metric of this evaluation", name, self.values)
+        return self.values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+
+def evaluate(
+    query_codes: Codes | ArrayLike,
+    database_codes: Codes | ArrayLike,
+    query_labels: ArrayLike,
+    database_labels: ArrayLike,
+    metrics: Iterable[str] | None = None,
+) -> Evaluation:
+    """Rank the database by Hamming distance for each query and score the rankings, exactly.
+
+    Codes: ``Codes``, or (n, n_bits) arrays of bool, 0/1, -1/+1 or real values (bit = value > 0).
+    Labels: (n,) classes (relevant: the same class) or (n, C) multi-hot (relevant: a label shared).
+    metrics: names as ``describe_metrics`` lists them; None: DEFAULT_METRICS, but no rank beyond the database.
+    Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within
+    a small multiple of the codes. Raises InvalidInputError, UnknownNameError.
+    """
+    query, database = as_codes(query_codes, "query"), as_codes(database_codes, "database")
+    if query.n_bits != database.n_bits:
+        raise InvalidInputError(
+            f"query codes have {query.n_bits} bits, database codes {database.n_bits}; both must "
+            "come from the same encoder"
+        )
+    if query.n_bits > MAX_BITS:
+        raise InvalidInputError(
+            f"codes of {query.n_bits} bits are too long; at most {MAX_BITS} are supported"
+        )
+    labels = match_labels(
+        check_labels(query_labels, len(query), "query"),
+        check_labels(database_labels, len(database), "database"),
+    )
+    chosen = choose_metrics(metrics, len(database))
+    index = HammingIndex(query, database, labels)
+    per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
+    curve = np.zeros((2, query.n_bits + 1))
+    for histograms, rows in index.blocks():
+        for metric in chosen:
+            per_query[metric.name].append(metric(histograms.items, histograms.relevant)[rows])
+        precision, recall = precision_recall_by_radius(histograms.items, histograms.relevant)
+        curve += histograms.multiplicity @ precision, histograms.multiplicity @ recall
+    precision, recall = (curve / len(query)).tolist()
+    return summarise(
+        per_query,
+        len(database),
+        PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall),
+    )
+
+
+def summarise(
+    parts: Mapping[str, list[NDArray[np.float64]]], n_database: int, curve: PrecisionRecallCurve | None
+) -> Evaluation:
+    """The evaluation of values that came in blocks of queries."""
+    per_query = {name: np.concatenate(blocks) for name, blocks in parts.items()}
+    values = {name: float(array.mean()) for name, array in per_query.items()}
+    n_queries = len(next(iter(per_query.values())))
+    return Evaluation(values, per_query, curve, n_queries, n_database)

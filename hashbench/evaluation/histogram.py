@@ -1,0 +1,186 @@
+"""Histograms of Hamming distances: all that a metric needs to know of a query's ranking.
+
+A ranking by Hamming distance has n_bits + 1 places, so every metric follows from two counts at each distance:
+items and relevant items. No sort, no relevance matrix, no query x database matrix. Equal codes are counted
+once, with their multiplicity, where there are enough of them; the counts are the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.codes import Codes
+from hashbench.errors import InvalidInputError
+from hashbench.evaluation.relevance import Labels
+
+CELLS = 1 << 22  # counts held at a time in each of the two histograms: 32 MiB
+REPEATS = 0.4  # database codes are counted by multiplicity where at most this part of them is distinct
+SAMPLE = 4096  # codes looked at before all of them are sorted to find repeats
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """Counts by distance d = 0..n_bits for each query.
+
+    items, relevant: (Q, n_bits + 1) int64. multiplicity: (Q,) int64, how many queries a row stands for.
+    """
+
+    items: NDArray[np.int64]
+    relevant: NDArray[np.int64]
+    multiplicity: NDArray[np.int64]
+
+    def __add__(self, other: Self) -> Self:
+        """The histograms of the same queries against both databases together."""
+        if self.items.shape != other.items.shape:
+            raise InvalidInputError(
+                f"histograms of shapes {self.items.shape} and {other.items.shape} are not of the same queries"
+            )
+        return type(self)(self.items + other.items, self.relevant + other.relevant, self.multiplicity)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Database items as the kernel reads them: words (W, n), weights (n,) or None, masks (L, n) or None."""
+
+    words: NDArray[np.uint64]
+    weights: NDArray[np.int64] | None = None
+    masks: NDArray[np.uint64] | None = None
+
+
+class HammingIndex:
+    """A database laid out for counting: grouped by class, repeated codes merged where that pays.
+
+    deduplicate: None decides by the number of distinct codes; True and False force it. The histograms do not
+    depend on it.
+    """
+
+    def __init__(
+        self, query: Codes, database: Codes, labels: Labels, *, deduplicate: bool | None = None
+    ) -> None:
+        self.query, self.labels, self.n_bits = query.words(), labels, query.n_bits
+        self.deduplicate = deduplicate
+        words = database.words()
+        if labels.multi_label:
+            self._all = self._multi_label(words)
+            return
+        merged = self._distinct([*words.T], REPEATS)
+        if merged is None:
+            order = np.argsort(labels.database.astype(_narrow(labels.n_classes)), kind="stable")
+            self._all = self._by_class = _Part(np.ascontiguousarray(words[order].T))
+            sizes = np.bincount(labels.database, minlength=labels.n_classes)
+        else:
+            first, code, counts = merged
+            self._all = _Part(np.ascontiguousarray(words[first].T), counts)
+            pairs, counts = np.unique(labels.database * len(first) + code, return_counts=True)
+            self._by_class = _Part(np.ascontiguousarray(words[first[pairs % len(first)]].T), counts)
+            sizes = np.bincount(pairs // len(first), minlength=labels.n_classes)
+        self._class_bounds = np.concatenate([[0], np.cumsum(sizes)])
+
+    def blocks(self) -> Iterator[tuple[Histograms, NDArray[np.int64]]]:
+        """Histograms of a block of distinct queries at a time, and the row of each query of the block.
+
+        The blocks are in the order of the queries: ``values[rows]`` of all blocks, one after another, gives
+        one value for each query.
+        """
+        size = max(1, CELLS // (self.n_bits + 1))
+        for first in range(0, len(self.query), size):
+            yield self._histograms(slice(first, first + size))
+
+    def _histograms(self, block: slice) -> tuple[Histograms, NDArray[np.int64]]:
+        words, labels = self.query[block], self.labels.query[block]
+        merged = self._distinct([*words.T, *np.atleast_2d(labels.T).view(np.uint64)], 0.9)
+        if merged is None:
+            rows, multiplicity = np.arange(len(words)), np.ones(len(words), np.int64)
+        else:
+            first, rows, multiplicity = merged
+            words, labels = words[first], labels[first]
+        if self.labels.multi_label:
+            items, relevant = self._count_shared(words, labels)
+        else:
+            items, relevant = self._count_items(words), self._count_class(words, labels)
+        return Histograms(items, relevant, multiplicity), rows
+
+    def _count_items(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+        merged = self._distinct([*words.T], 0.9)  # equal codes under different labels rank alike
+        queries = words if merged is None else words[merged[0]]
+        ranges = np.tile(np.array([0, self._all.words.shape[1]]), (len(queries), 1))
+        counts = self._count(queries, self._all, ranges)
+        return counts if merged is None else counts[merged[1]]
+
+    def _count_class(self, words: NDArray[np.uint64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        order = np.argsort(classes, kind="stable")  # neighbouring queries read the same part of the database
+        ranges = np.stack([self._class_bounds[classes], self._class_bounds[classes + 1]], axis=1)
+        counts = np.empty((len(words), self.n_bits + 1), np.int64)
+        counts[order] = self._count(words[order], self._by_class, ranges[order])
+        return counts
+
+    def _count_shared(
+        self, words: NDArray[np.uint64], masks: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        ranges = np.tile(np.array([0, self._all.words.shape[1]]), (len(words), 1))
+        counts = self._count(words, self._all, ranges, masks)
+        apart, shared = counts[:, : self.n_bits + 1], counts[:, self.n_bits + 1 :]
+        return apart + shared, shared
+
+    def _count(
+        self,
+        queries: NDArray[np.uint64],
+        part: _Part,
+        ranges: NDArray[np.int64],
+        masks: NDArray[np.uint64] | None = None,
+    ) -> NDArray[np.int64]:
+        from hashbench.evaluation.kernel import count_distances  # numba takes a moment to import
+
+        queries = np.ascontiguousarray(queries)
+        return count_distances(queries, part.words, ranges, self.n_bits, part.weights, masks, part.masks)
+
+    def _multi_label(self, words: NDArray[np.uint64]) -> _Part:
+        masks, counts = self.labels.database, None
+        merged = self._distinct([*words.T, *masks.T], REPEATS)
+        if merged is not None:
+            first, _, counts = merged
+            words, masks = words[first], masks[first]
+        return _Part(np.ascontiguousarray(words.T), counts, np.ascontiguousarray(masks.T))
+
+    def _distinct(
+        self, columns: list[NDArray[np.uint64]], part: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+        """Distinct rows: an index of each, the distinct row of each row, and how often each occurs.
+
+        None where more than ``part`` of the rows is distinct, so that merging them would not pay.
+        """
+        n = len(columns[0])
+        if self.deduplicate is False:
+            return None
+        if self.deduplicate is None:
+            sample = slice(None, None, -(-n // SAMPLE))
+            few = _number_rows([column[sample] for column in columns])
+            # Among 4,096 of n rows hardly any is repeated unless a good part of the n rows is.
+            if len(few) > 64 and few.max() + 1 > 0.999 * len(few):
+                return None
+        numbers = _number_rows(columns)
+        n_distinct = int(numbers.max()) + 1
+        if self.deduplicate is None and n_distinct > part * n:
+            return None
+        first = np.empty(n_distinct, np.int64)
+        first[numbers] = np.arange(n)
+        return first, numbers, np.bincount(numbers, minlength=n_distinct)
+
+
+def _number_rows(columns: list[NDArray[np.uint64]]) -> NDArray[np.int64]:
+    """Equal rows get equal numbers, 0..distinct - 1; columns: the columns of the rows, each (n,)."""
+    numbers = np.unique(columns[0], return_inverse=True)[1]
+    for column in columns[1:]:
+        values, place = np.unique(column, return_inverse=True)
+        numbers = np.unique(numbers * len(values) + place, return_inverse=True)[1]
+    return numbers
+
+
+def _narrow(n_values: int) -> type[np.unsignedinteger]:
+    """The type in which numpy sorts class indices fastest: by radix up to 16 bits."""
+    return np.uint8 if n_values <= 1 << 8 else np.uint16 if n_values <= 1 << 16 else np.uint64

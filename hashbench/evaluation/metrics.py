@@ -1,0 +1,217 @@
+"""Metrics of a ranking with ties, each a pure function of two histograms.
+
+``items`` and ``relevant`` are (Q, G) integers: for each query (a row) and each group of tied items, nearest
+first, how many items and how many relevant items the group holds. For codes, group d holds the items at
+Hamming distance d. Every function returns (Q,) float64. A query without a relevant item scores 0.
+
+Notation: n, r are the items and the relevant items of a group; N, P those before it; R = all relevant items.
+Items of a group stand in random order, all orders equally likely; the expectation over them is exact.
+Formulas: McSherry & Najork, "Computing information retrieval performance measures efficiently in the presence
+of tied scores", ECIR 2008.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.errors import InvalidInputError
+
+Counts = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+# H_0..H_64, exact to the last digit; beyond, differences of the asymptotic series lose no digits.
+_SWITCH = 64
+_HARMONIC = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _SWITCH + 1))])
+
+
+def average_precision(items: Counts, relevant: Counts) -> Values:
+    """Expected average precision of the whole ranking.
+
+    AP = (1/R) sum over groups of (r/n) sum_{j=1..n} [P + 1 + (j - 1)(r - 1)/(n - 1)] / (N + j).
+    """
+    return _divide(_precision_sum(items, relevant, items), relevant.sum(1))
+
+
+def average_precision_optimistic(items: Counts, relevant: Counts) -> Values:
+    """Average precision where the relevant items of each group come first: an upper bound.
+
+    AP = (1/R) sum over groups of sum_{i=1..r} (P + i) / (N + i).
+    """
+    N, P = _before(items), _before(relevant)
+    total = relevant - (N - P) * harmonic_between(N, N + relevant)
+    return _divide(total.sum(1), relevant.sum(1))
+
+
+def average_precision_pessimistic(items: Counts, relevant: Counts) -> Values:
+    """Average precision where the relevant items of each group come last: a lower bound.
+
+    AP = (1/R) sum over groups of sum_{i=1..r} (P + i) / (N + n - r + i).
+    """
+    N = _before(items) + items - relevant
+    P = _before(relevant)
+    total = relevant - (N - P) * harmonic_between(N, N + relevant)
+    return _divide(total.sum(1), relevant.sum(1))
+
+
+def average_precision_at_total(items: Counts, relevant: Counts, k: int) -> Values:
+    """Expected AP@k divided by R, all relevant items of the database: (1/R) sum_{i<=k} P@i rel(i)."""
+    _check_rank(items, k)
+    return _divide(_precision_sum(items, relevant, _kept(items, k)), relevant.sum(1))
+
+
+def average_precision_at_min(items: Counts, relevant: Counts, k: int) -> Values:
+    """Expected AP@k divided by min(k, R), the most relevant items that k ranks can hold."""
+    _check_rank(items, k)
+    return _divide(_precision_sum(items, relevant, _kept(items, k)), np.minimum(relevant.sum(1), k))
+
+
+def average_precision_at_hits(items: Counts, relevant: Counts, k: int) -> Values:
+    """Expected AP@k divided by the relevant items among the first k; no hit scores 0.
+
+    The denominator most hashing code uses; it is not monotone: [+, -, +] scores 5/6, [+, -, -] scores 1.
+    Both parts of the ratio depend on the order inside the one group that rank k cuts, through the number h of
+    relevant items among its first m, which is hypergeometric. Given h, the first m items are a group of their
+    own with h relevant items, so E = sum_h p(h) [A + S(m, h)] / (P + h), with A the sum of precisions before
+    the group and S that of the average precision above with n = m, r = h.
+    """
+    _check_rank(items, k)
+    kept = _kept(items, k)
+    uncut = np.where(kept == items, kept, 0)
+    before = _precision_sum(items, relevant, uncut)
+    cut = (kept > 0) & (kept < items)
+    hits = np.where(uncut > 0, relevant, 0).sum(1)
+    result = _divide(before, hits)
+    rows = np.flatnonzero(cut.any(1))
+    if len(rows):
+        group = cut[rows].argmax(1)
+        n, r, m = (counts[rows, group] for counts in (items, relevant, kept))
+        result[rows] = _expected_ratio(n, r, m, k - m, hits[rows], before[rows])
+    return result
+
+
+def precision_at(items: Counts, relevant: Counts, k: int) -> Values:
+    """Expected precision of the first k items: (1/k) [P + (k - N) r/n], in the group that holds rank k."""
+    _check_rank(items, k)
+    return _hits_at(items, relevant, k) / k
+
+
+def recall_at(items: Counts, relevant: Counts, k: int) -> Values:
+    """Expected part of the relevant items that is among the first k: (1/R) [P + (k - N) r/n]."""
+    _check_rank(items, k)
+    return _divide(_hits_at(items, relevant, k), relevant.sum(1))
+
+
+def precision_within(items: Counts, relevant: Counts, radius: int) -> Values:
+    """Part of the items at Hamming distance <= radius that is relevant; an empty ball scores 0."""
+    ball = slice(radius + 1)
+    return _divide(relevant[:, ball].sum(1), items[:, ball].sum(1))
+
+
+def recall_within(items: Counts, relevant: Counts, radius: int) -> Values:
+    """Part of the relevant items that is at Hamming distance <= radius."""
+    return _divide(relevant[:, : radius + 1].sum(1), relevant.sum(1))
+
+
+def f1_within(items: Counts, relevant: Counts, radius: int) -> Values:
+    """Harmonic mean of precision and recall within the radius: 2 hits / (items in the ball + R)."""
+    ball = slice(radius + 1)
+    return _divide(2 * relevant[:, ball].sum(1), items[:, ball].sum(1) + relevant.sum(1))
+
+
+def average_precision_within(items: Counts, relevant: Counts, radius: int) -> Values:
+    """Expected AP of the items at distance <= radius, divided by the relevant ones among them.
+
+    An empty ball scores 0. A pure Hamming ranking: DCH (Cao et al., CVPR 2018) re-ranks the ball by real
+    values instead.
+    """
+    ball = slice(radius + 1)
+    return average_precision(items[:, ball], relevant[:, ball])
+
+
+def precision_recall_by_radius(items: Counts, relevant: Counts) -> tuple[Values, Values]:
+    """Precision and recall within each radius, both (Q, G); an empty ball has precision 0."""
+    hits = relevant.cumsum(1)
+    return _divide(hits, items.cumsum(1)), _divide(hits, hits[:, -1:])
+
+
+def harmonic_between(a: Counts, b: Counts) -> Values:
+    """sum_{t=a+1..b} 1/t = H_b - H_a for 0 <= a <= b, without cancellation.
+
+    H_n = gamma + ln(n + 1/2) + 1/24 x^-2 - 7/960 x^-4 + 31/8064 x^-6 - ..., x = n + 1/2.
+    """
+    near = _HARMONIC[np.minimum(b, _SWITCH)] - _HARMONIC[np.minimum(a, _SWITCH)]
+    x, y = np.maximum(a, _SWITCH) + 0.5, np.maximum(b, _SWITCH) + 0.5
+    return near + np.log1p((y - x) / x) + (_series(y) - _series(x))
+
+
+def _series(x: Values) -> Values:
+    u = 1 / (x * x)
+    return u * (1 / 24 - u * (7 / 960 - u * (31 / 8064)))
+
+
+def _precision_sum(items: Counts, relevant: Counts, kept: Counts) -> Values:
+    """Expected sum of the precisions at the relevant items, over the first ``kept`` items of each group."""
+    N, P = _before(items), _before(relevant)
+    return _group_sum(items, relevant, kept, N, P).sum(1)
+
+
+def _group_sum(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts) -> Values:
+    """(r/n) sum_{j=1..m} [P + 1 + (j - 1)(r - 1)/(n - 1)] / (N + j), elementwise."""
+    gap = harmonic_between(N, N + m)
+    later = m - (N + 1) * gap  # sum_{j=1..m} (j - 1) / (N + j)
+    return r / np.maximum(n, 1) * ((P + 1) * gap + (r - 1) / np.maximum(n - 1, 1) * later)
+
+
+def _expected_ratio(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts, before: Values) -> Values:
+    """E[(before + precisions at the h hits) / (P + h)], h hypergeometric: hits of m draws from n with r."""
+
+    def ratio(h: Counts) -> Values:
+        return _divide(before + h / m * ((P + 1) * gap + (h - 1) / np.maximum(m - 1, 1) * later), P + h)
+
+    gap = harmonic_between(N, N + m)
+    later = m - (N + 1) * gap
+    mode = (m + 1) * (r + 1) // (n + 2)
+    total, weight = ratio(mode), np.ones(len(n))
+    for step in (1, -1):  # outwards from the mode: weights relative to it, none overflows
+        h, p = mode, np.ones(len(n))
+        while True:
+            if step > 0:
+                p = p * ((r - h) / (h + 1)) * ((m - h) / np.maximum(n - r - m + h + 1, 1))
+            else:
+                p = p * (h / (r - h + 1)) * (np.maximum(n - r - m + h, 0) / (m - h + 1))
+            h = h + step
+            p = np.where(p > 1e-25, p, 0.0)
+            if not p.any():
+                break
+            h = np.where(p > 0, h, mode)
+            total += p * ratio(h)
+            weight += p
+    return total / weight
+
+
+def _hits_at(items: Counts, relevant: Counts, k: int) -> Values:
+    kept = _kept(items, k)
+    return (relevant * (kept / np.maximum(items, 1))).sum(1)
+
+
+def _before(counts: Counts) -> Counts:
+    return counts.cumsum(1) - counts
+
+
+def _kept(items: Counts, k: int) -> Counts:
+    """How many items of each group are among the first k."""
+    return np.clip(k - _before(items), 0, items)
+
+
+def _divide(numerator: NDArray, denominator: NDArray) -> Values:
+    """Quotient, 0 where the denominator is 0 (the numerator is too)."""
+    return numerator / np.maximum(denominator, 1)
+
+
+def _check_rank(items: Counts, k: int) -> None:
+    n_items = int(items[0].sum()) if len(items) else k
+    if k > n_items:
+        raise InvalidInputError(
+            f"rank {k} is beyond the database of {n_items} items; ask for at most @{n_items}"
+        )
