@@ -34,7 +34,7 @@ def to_frame(tables: Iterable[Table]) -> pd.DataFrame:
     """One row per table cell, numbers in full precision."""
     import pandas as pd
 
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         [
             _record_of(table, row, bits, value)
             for table in tables
@@ -42,6 +42,8 @@ def to_frame(tables: Iterable[Table]) -> pd.DataFrame:
             for bits, value in zip(table.bits, row.values, strict=True)
         ]
     )
+    nullable = {"bits": "Int64", "n_labelled": "Int64", "published_comparable": "boolean"}
+    return frame.astype(nullable) if len(frame) else frame
 
 
 def to_csv(tables: Sequence[Table]) -> str:

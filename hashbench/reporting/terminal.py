@@ -77,7 +77,7 @@ def _left(row: Row, layout: Layout) -> list[RenderableType]:
     label, *others = left_cells(row)
     if layout != "stacked":
         return [_indented(Text(label)), *map(Text, others)]
-    below = "\n" + ", ".join(filter(None, others))
+    below = "\n  " + ", ".join(filter(None, others))
     return [_indented(Text.assemble(label, (below, "dim")))]
 
 

@@ -1,0 +1,229 @@
+"""Tables against numbers worked out by hand."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.records import Record
+from hashbench.reporting import build_tables, published
+from hashbench.reporting.notes import definition
+from hashbench.reporting.table import Row, Table
+
+Make = Callable[..., Record]
+
+
+def row(table: Table, method: str, features: str | None = None) -> Row:
+    found = [row for row in table.rows if row.method == method and features in (None, row.features)]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_mean_and_sample_deviation_over_repetitions(make: Make) -> None:
+    records = [make("itq", 12, value, repetition=r) for r, value in enumerate((0.1, 0.2, 0.6))]
+    records.append(make("itq", 24, 0.4))
+    [table] = build_tables(records)
+    assert table.bits == (12, 24)
+    at_12, at_24 = row(table, "itq").values
+    assert at_12.mean == pytest.approx(0.3)
+    assert at_12.sd == pytest.approx(math.sqrt(0.14 / 2))  # squares .04 + .01 + .09, divided by n - 1
+    assert at_12.n == 3
+    assert (at_24.mean, at_24.sd, at_24.n) == (0.4, None, 1)
+    assert "n = 1 to 3 repetitions" in " ".join(table.caption)
+
+
+def test_the_caption_says_that_one_repetition_has_no_spread(make: Make) -> None:
+    [table] = build_tables([make("itq"), make("lsh")])
+    assert "n = 1: no spread" in " ".join(table.caption)
+    [table] = build_tables([make("itq", repetition=r) for r in range(3)])
+    assert "n = 3 repetitions" in " ".join(table.caption)
+
+
+def test_the_caption_tells_split_metric_hardware_and_digests(make: Make) -> None:
+    [table] = build_tables([make("itq")])
+    caption = " ".join(table.caption)
+    for part in (
+        "1,000 queries, 5,000 training images, database of 59,000 (5,000 of them trained on)",
+        "exact expectation over the orders",
+        "cpu (Intel Xeon 8481C, float32)",
+        "torch 2.9.0",
+        "dataset dddddddd, protocol aaaaaaaa, split 55555555",
+    ):
+        assert part in caption
+
+
+def test_best_ignores_controls_and_goes_by_what_is_printed(make: Make) -> None:
+    [table] = build_tables(
+        [
+            make("classifier", value=0.9),
+            make("itq", value=0.4),
+            make("sdh", value=0.70004),
+            make("dpsh", value=0.70012),
+            make("itq", 24, 0.3),
+        ]
+    )
+    assert table.bits == (24, 48)
+    assert {row.method: [value.best for value in row.values] for row in table.rows} == {
+        "classifier": [False, False],
+        "itq": [True, False],
+        "sdh": [False, True],
+        "dpsh": [False, True],
+    }
+
+
+def test_controls_stand_first_then_shallow_then_deep_and_unsupervised_before_supervised(make: Make) -> None:
+    names = ("dpsh", "cca_itq", "random", "lsh", "itq", "classifier")
+    [table] = build_tables([make(name) for name in names])
+    assert [row.method for row in table.rows] == ["random", "classifier", "itq", "lsh", "cca_itq", "dpsh"]
+    assert [row.group for row in table.rows] == ["controls"] * 2 + ["shallow"] * 3 + ["deep"]
+    assert [row.sees for row in table.rows][:2] == ["none", "5,000 labels"]
+
+
+def test_a_row_is_method_features_backbone_and_overrides(make: Make) -> None:
+    [table] = build_tables(
+        [make("itq"), make("itq", features="cnn"), make("itq", params={"n_iter": 5}), make("itq", 24)]
+    )
+    assert [(row.label, row.reads, row.backbone) for row in table.rows] == [
+        ("itq", "pixels", None),
+        ("itq (n_iter=5)", "pixels", None),
+        ("itq", "cnn", "vgg6"),
+    ]
+    assert row(table, "itq", "cnn").sees == "in features"
+    assert row(table, "itq", "cnn").values[0].n == 0  # not run at 24 bits: neither done nor failed
+
+
+def test_a_method_without_codes_repeats_in_every_column(make: Make) -> None:
+    [table] = build_tables([make("real_valued", None, 0.7), make("itq", 12), make("itq", 48)])
+    assert table.bits == (12, 48)
+    assert [value.mean for value in row(table, "real_valued").values] == [0.7, 0.7]
+    [alone] = build_tables([make("real_valued", None, 0.7)])
+    assert alone.bits == (None,)
+    assert [value.mean for value in alone.rows[0].values] == [0.7]
+
+
+def test_failed_cells_are_marked_and_noted(make: Make) -> None:
+    records = [
+        make("dsh", 12, 0.6, repetition=0),
+        make("dsh", 12, None, repetition=1),
+        make("dsh", 24, None),
+        make("itq", 24),
+    ]
+    [table] = build_tables(records, published=False)
+    at_12, at_24 = row(table, "dsh").values
+    assert (at_12.mean, at_12.n, at_12.failed, at_12.mark) == (0.6, 1, 1, "(a)")
+    assert (at_24.mean, at_24.n, at_24.failed, at_24.mark) == (None, 0, 1, "(a)")
+    assert row(table, "itq").values[1].mark == ""
+    assert [note.line for note in table.notes] == [
+        "(a) dsh: 2 of 3 cells failed at 12, 24 bits; RuntimeError: loss is NaN"
+    ]
+
+
+def test_a_method_that_could_not_be_imported_is_a_row(make: Make) -> None:
+    [table] = build_tables([make("brokn", value=None), make("itq")])
+    assert row(table, "brokn").group == "not loaded"
+    assert table.rows[-1].method == "brokn"
+    assert row(table, "itq").values[0].best
+
+
+def test_one_table_for_each_dataset_protocol_and_metric(make: Make) -> None:
+    records = [
+        make("itq", dataset=dataset, protocol=protocol, digests={"protocol": protocol, "dataset": dataset})
+        for dataset in ("mnist", "cifar10")
+        for protocol in ("full", "5k")
+    ]
+    tables = build_tables(records, metrics=["map", "precision@100"])
+    assert [(t.dataset, t.protocol, t.metric) for t in tables] == [
+        (dataset, protocol, metric)
+        for dataset in ("cifar10", "mnist")
+        for protocol in ("5k", "full")
+        for metric in ("map", "precision@100")
+    ]
+    assert [tables[0].rows[0].values[0].mean, tables[1].rows[0].values[0].mean] == [0.5, 0.25]
+    assert not tables[1].has_published
+
+
+@pytest.mark.parametrize("what", ["protocol", "dataset", "split"])
+def test_digests_never_mix(make: Make, what: str) -> None:
+    records = [
+        make("itq", value=0.1, digests={what: "0123456789"}),
+        make("itq", value=0.9, digests={what: "fedcba9876"}),
+        make("lsh", value=0.9, digests={what: "fedcba9876"}),
+    ]
+    with pytest.raises(MixedProtocolsError) as caught:
+        build_tables(records)
+    message = str(caught.value)
+    assert f"2 {what} digests" in message
+    assert "01234567 (1 records), fedcba98 (2 records)" in message
+    assert "--digest 01234567" in message
+    [table] = build_tables(records, digest="01234567")  # the remedy that the message names
+    assert [(row.method, row.values[0].mean) for row in table.rows] == [("itq", 0.1)]
+    with pytest.raises(InvalidInputError, match="none of 3 records has the digest 'beef'"):
+        build_tables(records, digest="beef")
+
+
+def test_a_cell_counts_once(make: Make) -> None:
+    records = [
+        make("itq", value=0.3, minute=2),
+        make("itq", value=0.2, minute=1),
+        make("itq", value=None, minute=3),
+    ]
+    [table] = build_tables(records)
+    assert (table.rows[0].values[0].mean, table.rows[0].values[0].n) == (0.3, 1)
+    assert "2 older or failed records" in " ".join(table.caption)
+
+
+def test_an_unknown_metric_names_those_there(make: Make) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'map'"):
+        build_tables([make("itq")], metrics=["mapp"])
+
+
+def test_published_numbers_stand_beside_with_daggers_and_notes(make: Make) -> None:
+    records = [make(m, b) for m in ("itq", "dpsh", "mu_liu", "classifier") for b in (12, 48)]
+    [table] = build_tables(records)
+    values = row(table, "dpsh").values
+    assert [(v.quote.number.value, v.quote_mark) for v in values if v.quote] == [
+        (0.7505, "†2"),
+        (0.7828, "†2"),
+    ]
+    assert [v.quote_mark for v in row(table, "itq").values] == ["†1", "†1"]
+    assert not any(v.quote for name in ("mu_liu", "classifier") for v in row(table, name).values)
+    notes = {note.mark: note for note in table.notes}
+    assert notes["†2"].text == "dpsh: AlexNet, ImageNet-pretrained; ours: vgg6 from scratch [2]."
+    assert "0.720 0.767 (VGG-F end-to-end, ImageNet-pretrained)" in notes["†2"].detail
+    assert notes["†"].text.startswith("mu_liu: published 0.740, bit length not stated, protocol not stated")
+    assert notes["[2]"].text.startswith("jiangqy/DPSH-pytorch README")
+    assert any("ties" in note.text for note in table.notes)
+    assert not build_tables(records, published=False)[0].has_published
+
+
+def test_a_comparable_number_has_no_dagger_and_goes_first(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daggered = next(n for n in published.published_numbers() if n.method == "dpsh" and n.bits == 48)
+    same = replace(daggered, protocol=published._5K, metric="mAP@ALL", value=0.66, source="Somebody")
+    same = replace(same, features="small CNN trained from scratch")
+    monkeypatch.setattr(published, "published_numbers", lambda: (daggered, same))
+    [table] = build_tables([make("dpsh")])
+    [value] = row(table, "dpsh").values
+    assert value.quote is not None
+    assert (value.quote.number.value, value.quote.reasons, value.quote_mark) == (0.66, (), "")
+    assert (
+        table.notes[0].text == "dpsh: small CNN trained from scratch: same split, same class of network [1]."
+    )
+
+
+def test_overridden_hyper_parameters_are_not_what_was_published(make: Make) -> None:
+    [table] = build_tables([make("itq", params={"n_iter": 5})])
+    assert not table.has_published
+
+
+def test_every_default_metric_is_defined() -> None:
+    evaluation = pytest.importorskip("hashbench.evaluation.metric_names")
+    for name in evaluation.METRICS:
+        metric = name.replace("@rR", "@r2").replace("@K", "@100")
+        assert definition(metric), metric
+    assert "first 100" in definition("precision@100")
+    assert "radius 2" in definition("precision@r2")
+    assert definition("mine") == ""
