@@ -141,6 +141,8 @@ def _unpack(dataset: Dataset, files: Sequence[str], source: Path, target: Path) 
                             shutil.copyfileobj(stream, copy, 1 << 20)
                         if _right(dataset, file, target):
                             del lacking[PurePosixPath(file).name]
+                    if not lacking:
+                        return []
         except DAMAGED_ARCHIVE:  # perhaps the next one
             continue
     return list(lacking.values())
