@@ -69,6 +69,11 @@ def caption(
     if done:
         lines.append(_environment(done))
     lines.append("Digests: " + ", ".join(f"{name} {digest[:8]}" for name, digest in digests.items()) + ".")
+    edited = [row.label for row in rows if len(_sources(row, done)) > 1]
+    if edited:
+        lines.append(
+            f"The method's file changed between repetitions or code lengths of: {', '.join(edited)}."
+        )
     if superseded:
         lines.append(f"{superseded} older or failed records of the same cells are left out.")
     return tuple(filter(None, lines))
@@ -117,6 +122,11 @@ def _environment(records: Sequence[Record]) -> str:
         if found:
             versions.append(f"{name} {'/'.join(found)}")
     return f"Run on {' and on '.join(machines)}; {', '.join(versions)}."
+
+
+def _sources(row: Row, records: Sequence[Record]) -> set[str]:
+    """The digests of the method's file under which a row was obtained."""
+    return {r.digests.method_source for r in records if r.digests.method_source and _is_of(r, row)}
 
 
 def _is_of(record: Record, row: Row) -> bool:

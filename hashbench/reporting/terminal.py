@@ -59,7 +59,7 @@ def _grid(table: Table, layout: Layout) -> RichTable:
     for title in left:
         grid.add_column(title, overflow="fold")
     for title in headers(table):
-        grid.add_column(title, justify="right", no_wrap=True)
+        grid.add_column(Text(title), justify="right", no_wrap=True)  # "[hits]" is no markup
     if beside:
         grid.add_column(published_header(table), no_wrap=True, style="dim")
     for group, rows in grouped(table):

@@ -113,6 +113,13 @@ def test_the_terminal_table_fits_and_loses_no_number(tables: list[Table], width:
     assert ("published 12/24/32/48" in text) == (width == 160)
 
 
+def test_brackets_in_names_are_text(make: Make) -> None:
+    record = make("real_valued", None, metrics={"map@1000[hits]": 0.25})
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(render(build_tables([record], metrics=["map@1000[hits]"])))
+    assert console.file.getvalue().count("map@1000[hits]") == 3  # title, column, caption
+
+
 def test_the_best_is_bold_in_the_terminal(tables: list[Table]) -> None:
     console = Console(width=160, file=io.StringIO(), force_terminal=True, color_system="standard")
     console.print(render(tables))
