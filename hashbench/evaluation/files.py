@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -58,22 +59,20 @@ def save_codes(path: str | Path, codes: Codes, labels: ArrayLike) -> None:
 
 
 def _read(path: Path) -> dict[str, NDArray]:
+    if not zipfile.is_zipfile(path):
+        raise InvalidInputError(
+            f"codes file '{path}' is not an intact .npz file; save codes and labels with numpy.savez"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise InvalidInputError(
-                    f"codes file '{path}' holds a single array (.npy); save codes and labels with numpy.savez"
-                )
             return {name: archive[name] for name in archive.files}
     except ValueError as error:
-        if isinstance(error, InvalidInputError):
-            raise
         raise InvalidInputError(
             f"codes file '{path}' cannot be read without pickle, which is refused because it can run code; "
             "save plain arrays with numpy.savez"
         ) from error
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
-        raise InvalidInputError(f"codes file '{path}' is not an intact .npz file ({error})") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise InvalidInputError(f"codes file '{path}' is damaged ({error}); write it again") from error
 
 
 def _unpacked(arrays: dict[str, NDArray]) -> Codes | NDArray:

@@ -20,7 +20,7 @@ CHUNK = 1 << 12  # distances held at a time: they stay in the first-level cache
 PAIR_BINS = 256  # up to as many bins two neighbouring uint8 bins make one 16-bit index
 
 
-@intrinsic
+@intrinsic  # pragma: no cover (compiled)
 def _popcount(typing_context: Any, word: Any) -> Any:
     """Number of ones in a uint64, by LLVM's ctpop: inside a loop it becomes a vector instruction."""
 
@@ -30,7 +30,7 @@ def _popcount(typing_context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), codegen
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
 def _fill_bins(bins, query, words, query_mask, masks, first, last, n_distances):  # type: ignore[no-untyped-def]
     """bins[i] = distance of item first + i, plus n_distances where it shares a label with the query."""
     for w in range(len(query)):
@@ -54,7 +54,7 @@ def _fill_bins(bins, query, words, query_mask, masks, first, last, n_distances):
             bins[i] += n_distances * np.uint64(shared != 0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
 def _count_pairs(queries, words, query_masks, masks, starts, stops, n_distances, counts):  # type: ignore[no-untyped-def]
     """Counts of unweighted items, at most 256 bins: one memory increment serves two items.
 
@@ -92,7 +92,7 @@ def _count_pairs(queries, words, query_masks, masks, starts, stops, n_distances,
                 counts[q, b] += columns[b]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
 def _count_each(queries, words, query_masks, masks, starts, stops, n_distances, weights, counts):  # type: ignore[no-untyped-def]
     """Counts of items with multiplicities, any number of bins. No weights: each counts once."""
     bins = np.empty(CHUNK, np.uint16)

@@ -48,8 +48,9 @@ def evaluate_vectors(
     per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
     size = int(np.clip(CELLS // len(database), 1, 256))
     for first in range(0, len(query), size):
-        similarity = query[first : first + size] @ database.T
-        similarity *= scale
+        with np.errstate(over="ignore", invalid="ignore"):  # named below
+            similarity = query[first : first + size] @ database.T
+            similarity *= scale
         if not np.isfinite(similarity).all():
             raise InvalidInputError("products of the vectors overflow float32; scale the features down")
         if same is not None:

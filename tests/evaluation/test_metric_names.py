@@ -1,0 +1,78 @@
+"""Names of metrics: all parse, wrong ones say what is right."""
+
+import numpy as np
+import pytest
+
+from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.evaluation import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
+from hashbench.evaluation.metric_names import choose_metrics
+
+ITEMS, RELEVANT = np.array([[3, 5, 5]]), np.array([[2, 1, 4]])
+
+
+def test_every_name_is_explained_and_computes() -> None:
+    lines = describe_metrics()
+    assert list(lines) == list(METRICS)
+    for pattern, line in lines.items():
+        assert 20 < len(line) < 110
+        assert "\n" not in line
+        metric = parse_metric(pattern.replace("K", "5").replace("rR", "r1"))
+        assert 0 < metric(ITEMS, RELEVANT)[0] <= 1
+
+
+def test_each_name_reaches_its_own_function_and_argument() -> None:
+    names = [pattern.replace("K", "5").replace("rR", "r1") for pattern in METRICS]
+    values = {name: round(float(parse_metric(name)(ITEMS, RELEVANT)[0]), 9) for name in names}
+    assert len(set(values.values())) == len(values)  # all differ on this ranking
+    assert parse_metric("precision@3")(ITEMS, RELEVANT) == pytest.approx([2 / 3])
+    assert parse_metric("precision@r2")(ITEMS, RELEVANT) == pytest.approx([7 / 13])
+
+
+def test_defaults_are_valid_names() -> None:
+    assert [metric.name for metric in choose_metrics(None, 10_000)] == list(DEFAULT_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("map@1000", r"does not name its denominator; write map@1000\[hits\].*\[min\].*\[total\]"),
+        ("map@1000[foo]", r"has no denominator \[foo\]; write map@1000\[hits\]"),
+        ("precision@0", "ranks start at 1"),
+        ("map@0[hits]", "ranks start at 1"),
+    ],
+)
+def test_incomplete_names(name: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        parse_metric(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("precison@100", "precision@K"),
+        ("map_optimstic", "map_optimistic"),
+        ("MAP", None),
+        ("map@", "map"),
+        ("map@rx", "map@rR"),
+        ("map@-5", None),
+        ("precision", "precision@K"),
+        ("precision@10[hits]", None),
+        ("map@r2[hits]", None),
+        ("", None),
+    ],
+)
+def test_unknown_names_list_what_there_is(name: str, near: str | None) -> None:
+    with pytest.raises(UnknownNameError, match="available: f1@rR, map,") as caught:
+        parse_metric(name)
+    if near is not None:
+        assert f"did you mean '{near}'" in str(caught.value)
+
+
+def test_lists_of_names() -> None:
+    assert [m.name for m in choose_metrics(["map", "map@3[hits]", "map"], 5)] == ["map", "map@3[hits]"]
+    with pytest.raises(InvalidInputError, match="must be a list of names, not the text 'map'"):
+        choose_metrics("map", 5)
+    with pytest.raises(InvalidInputError, match="no metric is asked for"):
+        choose_metrics([], 5)
+    with pytest.raises(InvalidInputError, match="'precision@r2' needs codes"):
+        choose_metrics(["precision@r2"], 5, radii=False)
