@@ -17,6 +17,7 @@ from hashbench.evaluation.metrics import precision_recall_by_radius
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 MAX_BITS = 4096
+ROWS = 1024  # queries scored at a time: their temporary arrays stay in the cache
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,16 @@ def evaluate(
     per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
     curve = np.zeros((2, query.n_bits + 1))
     for histograms, rows in index.blocks():
-        for metric in chosen:
-            per_query[metric.name].append(metric(histograms.items, histograms.relevant)[rows])
-        precision, recall = precision_recall_by_radius(histograms.items, histograms.relevant)
-        curve += histograms.multiplicity @ precision, histograms.multiplicity @ recall
+        values: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
+        for first in range(0, len(histograms.items), ROWS):
+            part = slice(first, first + ROWS)
+            items, relevant = histograms.items[part], histograms.relevant[part]
+            for metric in chosen:
+                values[metric.name].append(metric(items, relevant))
+            for mean, by_query in zip(curve, precision_recall_by_radius(items, relevant), strict=True):
+                mean += histograms.multiplicity[part] @ by_query
+        for name, parts in values.items():
+            per_query[name].append(np.concatenate(parts)[rows])
     precision, recall = (curve / len(query)).tolist()
     return summarise(
         per_query,
