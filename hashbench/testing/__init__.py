@@ -1,0 +1,66 @@
+"""The checks that a method or a data set must pass: ``hashbench check NAME``, our tests, and yours.
+
+Each check is a function of the plugin's class that raises AssertionError, whose message names the fault and
+the cure, or InvalidInputError. Checks of methods use toy data and take about a second each.
+
+>>> from hashbench.testing import check_method
+>>> check_method("itq")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hashbench.method import HashMethod
+from hashbench.registry import Kind, find
+from hashbench.testing import behaviour, datasets, declarations, refusals
+
+__all__ = ["DATASET_CHECKS", "METHOD_CHECKS", "check_method", "iter_checks"]
+
+METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
+    declarations.declares_what_it_is,
+    declarations.documents_its_source,
+    declarations.keeps_its_parameters,
+    declarations.refuses_a_misspelt_parameter,
+    behaviour.gives_values_and_codes_of_the_right_shape,
+    behaviour.encodes_each_item_by_itself,
+    behaviour.is_deterministic,
+    behaviour.leaves_its_input_alone,
+    behaviour.makes_codes_that_differ,
+    behaviour.beats_chance,
+    behaviour.trains_every_parameter,
+    refusals.sees_only_the_labels_it_declares,
+    refusals.refuses_wrong_input,
+]
+DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
+    datasets.documents_its_source,
+    datasets.says_what_to_do_without_its_files,
+    datasets.loads_images,
+    datasets.labels_every_class,
+    datasets.has_a_sound_official_split,
+    datasets.loads_the_same_twice,
+]
+
+
+def check_method(name_or_class: str | type[HashMethod]) -> None:
+    """Run all checks of a method; raises the first error."""
+    cls = find("method", name_or_class) if isinstance(name_or_class, str) else name_or_class
+    for check in METHOD_CHECKS:
+        check(cls)
+
+
+def iter_checks(kind: Kind, cls: Any) -> Iterator[tuple[str, Exception | None]]:
+    """Run the checks one by one: (what is checked, the error or None) each.
+
+    cls: the plugin's class; a data set that takes an argument is passed as an object instead.
+    """
+    checks: list[Callable[[Any], None]] = list(METHOD_CHECKS if kind == "method" else DATASET_CHECKS)
+    for check in checks:
+        name = check.__name__.replace("_", " ")
+        try:
+            check(cls)
+        except Exception as error:  # any error of the plugin is the finding
+            yield name, error
+        else:
+            yield name, None

@@ -1,0 +1,118 @@
+"""Checks of what a method computes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hashbench.codes import Codes
+from hashbench.testing.toy import N_BITS, Method, fitted, new, require, toy
+
+
+def gives_values_and_codes_of_the_right_shape(cls: Method) -> None:
+    """project() is (n, n_bits) float32 and finite and encode() gives Codes, for odd lengths too."""
+    X, y = toy(cls.inputs)
+    for n_bits in (N_BITS, 5):
+        method = fitted(cls) if n_bits == N_BITS else new(cls, n_bits=n_bits)
+        if n_bits != N_BITS:
+            require(method.fit(X, y) is method, f"fit() of {cls.name()} must return self")
+        values = method.project(X[:7])
+        width = n_bits if cls.output == "codes" else values.shape[-1]
+        require(
+            values.shape == (7, width) and values.dtype == np.float32 and bool(np.isfinite(values).all()),
+            f"project() of {cls.name()} gives {values.shape} {values.dtype} for 7 items at n_bits={n_bits}; "
+            f"(7, {width}) finite float32 is needed",
+        )
+        if cls.output == "codes":
+            codes = method.encode(X[:7])
+            require(
+                isinstance(codes, Codes) and (len(codes), codes.n_bits) == (7, n_bits),
+                f"encode() of {cls.name()} gives {codes!r} for 7 items at n_bits={n_bits}",
+            )
+
+
+def encodes_each_item_by_itself(cls: Method) -> None:
+    """An item's values do not depend on what is encoded with it."""
+    X, _ = toy(cls.inputs)
+    method = fitted(cls)
+    alone = np.concatenate([method.project(X[i : i + 1]) for i in range(3)])
+    require(
+        np.allclose(alone, method.project(X)[:3], rtol=1e-3, atol=1e-3),
+        f"{cls.name()} gives an item other values alone than among others; _project() must use only what "
+        "fit() learned (is a network left in training mode?)",
+    )
+
+
+def is_deterministic(cls: Method) -> None:
+    """Equal parameters, data and random_state give equal values; the global generators are left alone."""
+    import torch
+
+    X, y = toy(cls.inputs)
+    first = new(cls).fit(X, y).project(X)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1234)
+        before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+        again = new(cls).fit(X, y).project(X)
+        after = torch.get_rng_state(), np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    require(
+        np.array_equal(first, again),
+        f"{cls.name()} gives other values on the same data with the same random_state; draw from the "
+        "generator that _fit() is given, and from nothing else",
+    )
+    require(
+        torch.equal(before[0], after[0]) and np.array_equal(before[1], after[1]),
+        f"{cls.name()} draws from a global generator; draw from the generator that _fit() is given",
+    )
+
+
+def leaves_its_input_alone(cls: Method) -> None:
+    """Neither fit() nor project() writes to what it is given."""
+    X, y = (array.copy() for array in toy(cls.inputs))  # writeable, so that torch shares their memory
+    new(cls).fit(X, y).project(X)
+    require(
+        np.array_equal(X, toy(cls.inputs)[0]) and np.array_equal(y, toy(cls.inputs)[1]),
+        f"{cls.name()} changes the arrays it is given; avoid in-place operations on X and y",
+    )
+
+
+def makes_codes_that_differ(cls: Method) -> None:
+    """Not all items get one code."""
+    X, _ = toy(cls.inputs)
+    values = fitted(cls).project(X)
+    bits = values > 0 if cls.output == "codes" else values
+    require(
+        len(np.unique(bits, axis=0)) > 1,
+        f"{cls.name()} gives all items one code; are the values centred, so that their signs differ?",
+    )
+
+
+def beats_chance(cls: Method) -> None:
+    """Unseen items of separate classes find their own above chance; controls without labels need not."""
+    if cls.control and cls.supervision == "unsupervised":
+        return
+    from hashbench.evaluation import evaluate, evaluate_vectors
+
+    method = fitted(cls)
+    (database, labels), (query, query_labels) = toy(cls.inputs, 1), toy(cls.inputs, 2)
+    score = (
+        evaluate(method.encode(query), method.encode(database), query_labels, labels, ["map"])
+        if cls.output == "codes"
+        else evaluate_vectors(method.project(query), method.project(database), query_labels, labels, ["map"])
+    )["map"]
+    chance = float(np.mean(query_labels[:, None] == labels))
+    require(
+        score > chance + 0.1,
+        f"{cls.name()} has mAP {score:.3f} on a toy set where chance is {chance:.3f}; it does not learn",
+    )
+
+
+def trains_every_parameter(cls: Method) -> None:
+    """Deep methods: the loss has a gradient for every parameter of the network and of the loss's state."""
+    if not cls.deep:
+        return
+    from hashbench.training import gradient_norms
+
+    X, y = toy(cls.inputs)
+    norms = gradient_norms(fitted(cls), X[:48], y[:48])
+    idle = [name for name, norm in norms.items() if not norm > 0 or not np.isfinite(norm)]
+    require(bool(norms), f"{cls.name()} trains no parameters")
+    require(not idle, f"the loss of {cls.name()} has no finite gradient for {', '.join(idle)}")

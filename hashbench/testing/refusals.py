@@ -1,0 +1,65 @@
+"""Checks of what a method must not accept, or must not look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hashbench.errors import InvalidInputError
+from hashbench.testing.toy import N_CLASSES, Method, fitted, new, require, toy
+
+
+def sees_only_the_labels_it_declares(cls: Method) -> None:
+    """Supervised: y=None is an error and multi-hot labels are taken. Unsupervised: labels change nothing."""
+    X, y = toy(cls.inputs)
+    if cls.supervision == "supervised":
+        _refuses(cls, "fit() without labels", lambda: new(cls).fit(X))
+        _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1]))
+        multi_hot = np.eye(N_CLASSES, dtype=np.uint8)[y]
+        multi_hot[:10, 0] = 1
+        values = new(cls).fit(X, multi_hot).project(X)
+        require(bool(np.isfinite(values).all()), f"{cls.name()} gives NaN for multi-hot labels (n, C)")
+    else:
+        with_labels, without = (new(cls).fit(X, labels).project(X) for labels in (y, None))
+        require(
+            np.array_equal(with_labels, without),
+            f"{cls.name()} is declared unsupervised, but its values change with y",
+        )
+
+
+def refuses_wrong_input(cls: Method) -> None:
+    """Unfitted use, wrong shapes or types, NaN, sizes unlike those of fit, n_bits=0: InvalidInputError."""
+    X, y = toy(cls.inputs)
+    flat = X.reshape(len(X), -1)
+    wrong: list[tuple[str, Callable[[], object]]] = [
+        ("project() before fit()", lambda: new(cls).project(X)),
+        ("one item in place of many", lambda: new(cls).fit(X[0], y)),
+        ("text in place of numbers", lambda: new(cls).fit(np.full(X.shape, "x"), y)),
+        ("no items", lambda: new(cls).fit(X[:0], y[:0])),
+        ("n_bits=0", lambda: new(cls, n_bits=0).fit(X, y)),
+        ("items smaller than in fit()", lambda: fitted(cls).project(X[..., 1:])),
+    ]
+    if cls.inputs == "features":
+        spoilt = X.copy()
+        spoilt[3, 2] = np.nan
+        wrong.append(("NaN in fit()", lambda: new(cls).fit(spoilt, y)))
+        wrong.append(("NaN in project()", lambda: fitted(cls).project(spoilt)))
+    else:
+        wrong.append(("float images", lambda: new(cls).fit(X / np.float32(255), y)))
+        wrong.append(("flattened images", lambda: new(cls).fit(flat, y)))
+    for what, call in wrong:
+        _refuses(cls, what, call)
+
+
+def _refuses(cls: Method, what: str, call: Callable[[], object]) -> None:
+    try:
+        call()
+    except InvalidInputError as error:
+        require(cls.name() in str(error), f"for {what}, {cls.name()} says '{error}' and not who speaks")
+    except Exception as error:
+        raise AssertionError(
+            f"{what}: {cls.name()} raises {type(error).__name__}: {error}; raise InvalidInputError instead"
+        ) from error
+    else:
+        raise AssertionError(f"{what}: {cls.name()} accepts it; raise InvalidInputError")

@@ -1,0 +1,60 @@
+"""Toy data, and methods fitted on them in seconds."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.method import HashMethod
+from hashbench.recipe import Recipe
+
+Method = type[HashMethod]
+N_CLASSES, N_BITS = 4, 8
+SHORT = Recipe(pretrain_epochs=1, epochs=1, batch_size=48)  # of deep methods, where any training will do
+LONGER = Recipe(pretrain_epochs=4, epochs=4, batch_size=16)  # a second, in which every loss of ours learns
+_FITTED: dict[Any, HashMethod] = {}
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise AssertionError with the message unless the condition holds, under ``python -O`` too."""
+    if not condition:
+        raise AssertionError(message)
+
+
+@cache
+def toy(inputs: Literal["features", "images"], seed: int = 0) -> tuple[NDArray, NDArray[np.int64]]:
+    """96 items of four classes that are easy to tell apart, with their classes.
+
+    Features: (96, 16) float32, Gaussian blobs around four fixed centres. Images: (96, 1, 8, 8) uint8, a
+    bright horizontal band whose place is the class. Both arrays are read-only.
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(96) % N_CLASSES)
+    X: NDArray
+    if inputs == "features":
+        centres = 4 * np.random.default_rng(99).normal(size=(N_CLASSES, 16))
+        X = (centres[y] + rng.normal(size=(96, 16))).astype(np.float32)
+    else:
+        X = rng.integers(0, 60, (96, 1, 8, 8))
+        X[np.arange(96)[:, None], 0, 2 * y[:, None] + [0, 1]] += 150
+        X = X.astype(np.uint8)
+    X.flags.writeable = y.flags.writeable = False
+    return X, y
+
+
+def new(cls: Method, **parameters: Any) -> HashMethod:
+    """An unfitted method on the CPU with codes of 8 bits; a deep one with a budget of two epochs."""
+    defaults: dict[str, Any] = {"n_bits": N_BITS, "device": "cpu"}
+    if cls.deep:
+        defaults["recipe"] = SHORT
+    return cls(**{**defaults, **parameters})
+
+
+def fitted(cls: Method) -> HashMethod:
+    """A method fitted on the toy data; one object for all checks that only read it."""
+    if cls not in _FITTED:
+        _FITTED[cls] = new(cls, **({"recipe": LONGER} if cls.deep else {})).fit(*toy(cls.inputs))
+    return _FITTED[cls]
