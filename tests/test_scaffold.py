@@ -1,0 +1,84 @@
+import subprocess
+import sys
+
+import pytest
+
+from hashbench import registry
+from hashbench.errors import InvalidInputError
+from hashbench.scaffold import create
+from hashbench.testing import check_method, iter_checks
+
+KINDS = ["method", "dataset"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_registered_files(monkeypatch):
+    monkeypatch.setattr(registry, "_FILES", {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_file_passes_all_checks(kind, tmp_path):
+    path, _ = create(kind, "my_hash2", tmp_path)
+    assert registry.register_file(path) == kind
+    cls = registry.find(kind, "my_hash2")
+    assert cls.__name__ == "MyHash2"
+    results = list(iter_checks(kind, cls))
+    assert len(results) > 4
+    assert [(name, error) for name, error in results if error] == []
+    if kind == "method":
+        check_method("my_hash2")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_written_test_passes_and_can_fail(kind, tmp_path):
+    path, test = create(kind, "fresh", tmp_path)
+    assert [path.name, test.name] == ["fresh.py", "test_fresh.py"]
+    assert run_pytest(test).returncode == 0
+    broken = path.read_text().replace("- self.thresholds_", "+ 1e6").replace("== 0 else", "== 1 else")
+    assert broken != path.read_text()
+    path.write_text(broken)
+    assert run_pytest(test).returncode == 1
+
+
+def run_pytest(test):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test)]
+    return subprocess.run(command, cwd=test.parent, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_a_checkout_the_files_go_to_their_rooms(kind, tmp_path, monkeypatch):
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "hashbench"\n')
+    monkeypatch.chdir(tmp_path)
+    path, test = create(kind, "fresh")
+    assert path == tmp_path / f"{kind}s" / "fresh.py"
+    assert test == tmp_path / "tests" / f"{kind}s" / "test_fresh.py"
+    compile(test.read_text(), str(test), "exec")
+    assert "register_file" not in test.read_text()
+
+
+def test_another_project_is_no_checkout(tmp_path):
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n')
+    assert create("method", "fresh", tmp_path)[0] == tmp_path / "fresh.py"
+
+
+@pytest.mark.parametrize("name", ["My", "2b", "a-b", "a b", "", "class", "../up", "é"])
+def test_names_that_cannot_be_imported(name, tmp_path):
+    with pytest.raises(InvalidInputError, match="must be lower-case letters"):
+        create("method", name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_taken(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"there is a method 'itq' already, in .*itq.py"):
+        create("method", "itq", tmp_path)
+
+
+@pytest.mark.parametrize("existing", ["fresh.py", "test_fresh.py"])
+def test_nothing_is_overwritten_and_nothing_half_written(existing, tmp_path):
+    (tmp_path / existing).write_text("mine")
+    with pytest.raises(InvalidInputError, match=rf"{existing} is there already"):
+        create("method", "fresh", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+    assert (tmp_path / existing).read_text() == "mine"
