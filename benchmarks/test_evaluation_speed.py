@@ -14,7 +14,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from hashbench.codes import Codes
-from hashbench.evaluation import evaluate, evaluate_vectors
+from hashbench.evaluation import DEFAULT_METRICS, evaluate, evaluate_vectors
 
 N_QUERIES, N_DATABASE, N_CLASSES = 10_000, 50_000, 10
 BOUNDS = ["map", "map_optimistic", "map_pessimistic"]
@@ -46,7 +46,7 @@ KINDS = {"uniform": uniform, "collapsed": collapsed}
 @pytest.mark.parametrize("metrics", ["map_and_bounds", "defaults"])
 def test_evaluate(benchmark: BenchmarkFixture, metrics: str, n_bits: int, kind: str) -> None:
     """mAP with both bounds, and all default metrics with the curve."""
-    names = BOUNDS if metrics == "map_and_bounds" else None
+    names = BOUNDS if metrics == "map_and_bounds" else DEFAULT_METRICS
     problem = KINDS[kind](n_bits)
     benchmark.extra_info["map"] = benchmark.pedantic(evaluate, (*problem, names), rounds=5, warmup_rounds=1)[
         "map"

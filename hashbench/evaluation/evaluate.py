@@ -12,7 +12,7 @@ from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation.histogram import HammingIndex
 from hashbench.evaluation.inputs import as_codes
-from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
 from hashbench.evaluation.metrics import precision_recall_by_radius
 from hashbench.evaluation.relevance import check_labels, match_labels
 
@@ -59,13 +59,14 @@ def evaluate(
     database_codes: Codes | ArrayLike,
     query_labels: ArrayLike,
     database_labels: ArrayLike,
-    metrics: Iterable[str] | None = None,
+    metrics: Iterable[str] = DEFAULT_METRICS,
 ) -> Evaluation:
     """Rank the database by Hamming distance for each query and score the rankings, exactly.
 
     Codes: ``Codes``, or (n, n_bits) arrays of bool, 0/1, -1/+1 or real values (bit = value > 0).
     Labels: (n,) classes (relevant: the same class) or (n, C) multi-hot (relevant: a label shared).
-    metrics: names as ``describe_metrics`` lists them; None: DEFAULT_METRICS, but no rank beyond the database.
+    metrics: names as ``describe_metrics`` lists them; by default DEFAULT_METRICS without ranks beyond the
+    database.
     Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within
     a small multiple of the codes. Raises InvalidInputError, UnknownNameError.
     """

@@ -93,16 +93,16 @@ def parse_metric(name: str) -> Metric:
     )
 
 
-def choose_metrics(names: Iterable[str] | None, n_database: int, *, radii: bool = True) -> list[Metric]:
-    """The metrics to compute. None: the default ones that the database allows.
+def choose_metrics(names: Iterable[str], n_database: int, *, radii: bool = True) -> list[Metric]:
+    """The metrics to compute; of DEFAULT_METRICS itself, those that the database allows.
 
     radii: whether items have a Hamming distance. Raises InvalidInputError where a metric asked for by name
     cannot be computed; nothing asked for is dropped.
     """
     if isinstance(names, str):
         raise InvalidInputError(f"metrics must be a list of names, not the text '{names}'; write ['{names}']")
-    if names is None:
-        known = [parse_metric(name) for name in DEFAULT_METRICS]
+    if names is DEFAULT_METRICS:
+        known = [parse_metric(name) for name in names]
         return [m for m in known if (m.rank or 0) <= n_database and (radii or m.radius is None)]
     chosen = [parse_metric(name) for name in dict.fromkeys(names)]
     if not chosen:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation.evaluate import Evaluation, summarise
-from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
 from hashbench.evaluation.metrics import Counts
 from hashbench.evaluation.relevance import Labels, check_labels, match_labels
 
@@ -22,7 +22,7 @@ def evaluate_vectors(
     database_vectors: ArrayLike,
     query_labels: ArrayLike,
     database_labels: ArrayLike,
-    metrics: Iterable[str] | None = None,
+    metrics: Iterable[str] = DEFAULT_METRICS,
 ) -> Evaluation:
     """Rank the database by cosine similarity for each query and score the rankings, exactly.
 

@@ -126,6 +126,15 @@ def test_order_of_queries_and_database_does_not_matter() -> None:
         assert np.array_equal(values[back], moved.per_query[name])
 
 
+def test_curve_counts_repeated_queries_each_time() -> None:
+    repeats = np.repeat(np.arange(20), np.arange(1, 21))
+    names = [f"{name}@r{radius}" for radius in range(10) for name in ("precision", "recall")]
+    result = evaluate(REAL_QUERY[repeats], REAL_DATABASE, QUERY_LABELS[repeats], DATABASE_LABELS, names)
+    assert result.pr_curve is not None
+    assert result.pr_curve.precision == pytest.approx([result[name] for name in names[::2]], abs=1e-14)
+    assert result.pr_curve.recall == pytest.approx([result[name] for name in names[1::2]], abs=1e-14)
+
+
 def test_inputs_are_not_changed() -> None:
     arrays = [REAL_QUERY.copy(), REAL_DATABASE.copy(), QUERY_LABELS.copy(), DATABASE_LABELS.copy()]
     for array in arrays:

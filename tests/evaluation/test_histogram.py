@@ -56,7 +56,7 @@ def test_counts_are_those_of_numpy(n_bits: int, labels: str, deduplicate: bool |
     assert np.array_equal(counted.relevant, relevant)
 
 
-@pytest.mark.parametrize("n_database", [4095, 4097, 65_536, 70_001])
+@pytest.mark.parametrize("n_database", [4095, 4097, 65_536, 140_001])
 def test_counts_across_chunks_and_tiles(n_database: int) -> None:
     for distinct in (1, 200_000):  # one code for all: the largest count a cell can hold
         query, database, ql, dl = make(20, 3, n_database, "single", distinct)

@@ -29,7 +29,7 @@ def test_each_name_reaches_its_own_function_and_argument() -> None:
 
 
 def test_defaults_are_valid_names() -> None:
-    assert [metric.name for metric in choose_metrics(None, 10_000)] == list(DEFAULT_METRICS)
+    assert [metric.name for metric in choose_metrics(DEFAULT_METRICS, 10_000)] == list(DEFAULT_METRICS)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,15 @@ def test_equal_vectors_tie_and_scale_does_not_matter() -> None:
         assert scaled.per_query[name] == pytest.approx(values, abs=1e-12)
 
 
+def test_equal_vectors_share_one_similarity() -> None:
+    """A product may round by position; so equal vectors are looked up, never computed twice."""
+    some = DATABASE.astype(np.float32)
+    assert vectors._first_equal(some) is None
+    same = vectors._first_equal(some[[4, 7, 4, 9, 7]])
+    assert same is not None
+    assert same.tolist() == [0, 1, 0, 3, 1]
+
+
 def test_chunks_of_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate_vectors(QUERY, DATABASE, QUERY_LABELS, DATABASE_LABELS)
     monkeypatch.setattr(vectors, "CELLS", 1200)
