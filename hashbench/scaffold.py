@@ -54,7 +54,7 @@ class $classname(HashMethod):
         return X @ self.directions_ - self.thresholds_
 '''
 
-METHOD_TEST = """import numpy as np
+METHOD_TEST = """${pathlib}import numpy as np
 import pytest
 
 $imports
@@ -129,11 +129,6 @@ def test_bars_lie_as_their_labels_say():
     assert ((rows > columns) == (images.labels == 0)).all()
 """
 
-IMPORTS = {
-    True: "from hashbench.registry import find",
-    False: "from hashbench.registry import find, register_file",
-}
-
 
 def create(kind: Kind, name: str, folder: Path | None = None) -> list[Path]:
     """Write NAME.py and its test; returns the two paths.
@@ -144,8 +139,8 @@ def create(kind: Kind, name: str, folder: Path | None = None) -> list[Path]:
     """
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise InvalidInputError(
-            f"{kind} name '{name}' must be lower-case letters, digits and underscores, begin with a letter and "
-            "be no word of Python, as the file NAME.py is imported"
+            f"{kind} name '{name}' must be lower-case letters, digits and underscores, begin with a letter "
+            "and be no word of Python, as the file NAME.py is imported"
         )
     if name in plugins(kind):
         raise InvalidInputError(
@@ -166,21 +161,15 @@ def create(kind: Kind, name: str, folder: Path | None = None) -> list[Path]:
         "acronym": name.replace("_", "-").upper(),
         "title": name.replace("_", " ").capitalize(),
         "classname": "".join(part.capitalize() for part in name.split("_")),
-        "imports": IMPORTS[checkout],
+        "pathlib": "" if checkout else "from pathlib import Path\n\n",
+        "imports": "from hashbench.registry import find" + ("" if checkout else ", register_file"),
         "register": "" if checkout else f'register_file(Path(__file__).with_name("{name}.py"))\n\n',
     }
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(_render(text, values))
+            file.write(Template(text).substitute(values))
     return list(texts)
-
-
-def _render(text: str, values: dict[str, str]) -> str:
-    filled = Template(text).substitute(values)
-    if "Path(" in filled and "from pathlib" not in filled:
-        filled = "from pathlib import Path\n\n" + filled
-    return filled
 
 
 def _is_checkout(folder: Path) -> bool:
