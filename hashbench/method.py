@@ -8,7 +8,7 @@ to bits. Deep methods subclass ``hashbench.training.DeepHashMethod`` instead and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +19,6 @@ from hashbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import torch
-
-PROJECT_BATCH = 8192  # rows projected at a time
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -46,6 +44,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
     control: ClassVar[bool] = False
     # Whether the method takes a trained backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
+    # How many items project() puts on the device at a time.
+    project_batch: ClassVar[int] = 8192
 
     @classmethod
     def name(cls) -> str:
@@ -73,8 +73,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
 
     # -- what a user calls ------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn from training data only. Returns self."""
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **options: Any) -> Self:
+        """Learn from training data only. ``options`` are those of the method's ``_fit``. Returns self."""
         import torch
 
         data = self._check_inputs(X)
@@ -87,6 +87,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
             torch.from_numpy(data).to(device),
             None if labels is None else torch.from_numpy(labels).to(device),
             generator,
+            **options,
         )
         return self
 
@@ -104,10 +105,10 @@ class HashMethod(TransformerMixin, BaseEstimator):
         device = self._device()
         with torch.inference_mode():
             parts = [
-                self._project(torch.from_numpy(data[i : i + PROJECT_BATCH]).to(device)).float().cpu().numpy()
-                for i in range(0, len(data), PROJECT_BATCH)
+                self._project(torch.from_numpy(data[i : i + self.project_batch]).to(device)).float().cpu()
+                for i in range(0, len(data), self.project_batch)
             ]
-        return np.concatenate(parts)
+        return torch.cat(parts).numpy()
 
     def encode(self, X: ArrayLike) -> Codes:
         """Codes of X."""

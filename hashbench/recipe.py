@@ -13,7 +13,7 @@ class Recipe:
     training image once. ``crop`` is the largest shift of the random crop as a fraction of the side.
     """
 
-    backbone: str = "vgg6"
+    backbone: str = "vgg7"
     pretrain_epochs: int = 60
     epochs: int = 15
     batch_size: int = 125

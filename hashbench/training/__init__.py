@@ -1,1 +1,15 @@
-"""The training loop that every deep method shares."""
+"""The training that every deep method shares: one loop, one recipe, backbones by name."""
+
+from hashbench.training.deep import DeepHashMethod, gradient_norms
+from hashbench.training.loop import Batch
+from hashbench.training.losses import all_pairs, classification_loss, pair_nll, same_label
+
+__all__ = [
+    "Batch",
+    "DeepHashMethod",
+    "all_pairs",
+    "classification_loss",
+    "gradient_norms",
+    "pair_nll",
+    "same_label",
+]

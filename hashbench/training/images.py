@@ -1,0 +1,50 @@
+"""Images on the device: the whole set as uint8, batches by index, augmentation on the batch."""
+
+from __future__ import annotations
+
+import torch
+
+from hashbench.recipe import Recipe
+
+
+class DeviceImages:
+    """Training images, kept on ``pixels.device`` in (n, h, w, c) order with reflected borders.
+
+    One indexing operation crops, flips and gathers a batch; its transpose is channels-last for free.
+
+    pixels: (n, c, h, w) uint8.
+    """
+
+    def __init__(self, pixels: torch.Tensor, recipe: Recipe) -> None:
+        self.height, self.width = pixels.shape[2:]
+        self.margin = round(recipe.crop * min(self.height, self.width))
+        self.flip = recipe.flip
+        self.padded = _reflect(pixels.permute(0, 2, 3, 1), self.margin).contiguous()
+
+    def __len__(self) -> int:
+        return len(self.padded)
+
+    def augmented(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Images (b, c, h, w) uint8 at ``index`` (on the CPU), each randomly shifted and mirrored."""
+        b, device = len(index), self.padded.device
+        shift = torch.randint(2 * self.margin + 1, (2, b, 1), generator=generator)
+        mirrored = torch.randint(2, (b, 1), generator=generator).bool() & self.flip
+        x = torch.arange(self.width)
+        rows = shift[0] + torch.arange(self.height)
+        columns = shift[1] + torch.where(mirrored, self.width - 1 - x, x)
+        batch = self.padded[
+            index.to(device)[:, None, None], rows.to(device)[:, :, None], columns.to(device)[:, None, :]
+        ]
+        return batch.permute(0, 3, 1, 2)
+
+
+def _reflect(images: torch.Tensor, margin: int) -> torch.Tensor:
+    """Images (n, h, w, c) with ``margin`` reflected rows and columns on each side."""
+    if not margin:
+        return images
+    # torch.nn.functional.pad reflects floats only; an index does the same for uint8.
+    for dim in (1, 2):
+        side = images.shape[dim]
+        inside = torch.arange(-margin, side + margin, device=images.device).abs()
+        images = images.index_select(dim, torch.where(inside < side, inside, 2 * (side - 1) - inside))
+    return images

@@ -1,0 +1,138 @@
+"""The only training loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import torch
+
+from hashbench.digest import seed_of
+from hashbench.recipe import Recipe
+from hashbench.training.images import DeviceImages
+
+CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss may know of a batch besides the network's outputs.
+
+    labels: (b,) int64 class indices, or (b, C) float32 multi-hot.
+    index: (b,) int64, the images' places in the training set.
+    progress: the share of the training that is done, in [0, 1).
+    """
+
+    labels: torch.Tensor
+    index: torch.Tensor
+    progress: float
+
+
+def train(
+    network: torch.nn.Module,
+    images: DeviceImages,
+    labels: torch.Tensor,
+    loss: Callable[[torch.Tensor, Batch], torch.Tensor],
+    *,
+    groups: Sequence[tuple[torch.nn.Module, float]],
+    epochs: int,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+) -> None:
+    """Train ``network`` in place on all images for some epochs.
+
+    groups: modules with the peak learning rate of each; they are saved, and ``network`` is among them.
+    checkpoint: a file to resume from and to write at most every 30 seconds at the end of an epoch. Every
+    epoch's randomness is a function of (seed, epoch), so that a resumed training equals an unbroken one.
+    """
+    n_batches = max(1, round(len(images) / recipe.batch_size))
+    steps = max(1, epochs * n_batches)
+    optimizer = torch.optim.AdamW(
+        [{"params": list(module.parameters()), "lr": lr} for module, lr in groups if lr],
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = _schedule(optimizer, recipe, steps)
+    saved = torch.nn.ModuleList([module for module, _ in groups])
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+
+    start = 0
+    if checkpoint is not None and checkpoint.exists():
+        state = torch.load(checkpoint, map_location=labels.device, weights_only=True)
+        saved.load_state_dict(state["modules"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        start = state["epoch"]
+    last_save = monotonic()
+
+    network.train()
+    cuda = [labels.device.index or 0] if labels.device.type == "cuda" else []
+    with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        for epoch in range(start, epochs):
+            torch.manual_seed(seed_of(seed, epoch))  # dropout draws from the global generator
+            generator = torch.Generator().manual_seed(seed_of(seed, epoch, "batches"))
+            order = stratified_order(labels, generator)
+            for i, index in enumerate(order.tensor_split(n_batches)):
+                on_device = index.to(labels.device, non_blocking=True)
+                batch = Batch(labels[on_device], on_device, (epoch * n_batches + i) / steps)
+                value = loss(network(images.augmented(index, generator)), batch)
+                optimizer.zero_grad(set_to_none=True)
+                value.backward()
+                if recipe.clip is not None:
+                    torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
+                optimizer.step()
+                schedule.step()
+            if not torch.isfinite(value):
+                raise FloatingPointError(f"the loss is {value.item()} after epoch {epoch + 1} of {epochs}")
+            if checkpoint is not None and monotonic() - last_save > CHECKPOINT_SECONDS:
+                state = {
+                    "modules": saved.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "epoch": epoch + 1,
+                }
+                save_atomically(state, checkpoint)
+                last_save = monotonic()
+    network.eval()
+
+
+def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A random order (n,) of all images, on the CPU, in which every stretch has the classes' proportions.
+
+    Each class is spread evenly over the epoch with a random phase. Multi-label images are just shuffled.
+    """
+    n = len(labels)
+    shuffled = torch.randperm(n, generator=generator)
+    if labels.ndim == 2:
+        return shuffled
+    classes = labels.cpu()[shuffled]
+    by_class = classes.argsort(stable=True)
+    counts = classes.bincount()
+    first = (counts.cumsum(0) - counts)[classes[by_class]]
+    place = (torch.arange(n) - first + torch.rand(n, generator=generator)) / counts[classes[by_class]]
+    return shuffled[by_class[place.argsort()]]
+
+
+def save_atomically(state: object, path: Path) -> None:
+    """``torch.save`` under a temporary name, then rename: the file is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if recipe.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=steps + 1,
+        pct_start=0.25,
+        cycle_momentum=False,
+    )

@@ -1,0 +1,84 @@
+"""A backbone with one linear layer on top, from uint8 images to real outputs."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pkgutil
+
+import torch
+from torch import nn
+
+from hashbench.errors import UnknownNameError
+from hashbench.training import backbones
+
+
+def backbone_names() -> list[str]:
+    """The backbones there are: the file stems of ``hashbench/training/backbones``."""
+    return sorted(info.name for info in pkgutil.iter_modules(backbones.__path__))
+
+
+def build_backbone(name: str, channels: int, side: int) -> tuple[nn.Module, int]:
+    """The backbone of a name, from images (b, channels, side, side) to features (b, n), and its n."""
+    if name not in backbone_names():
+        raise UnknownNameError("backbone", name, backbone_names())
+    return importlib.import_module(f"{backbones.__name__}.{name}").build(channels, side)
+
+
+class Network(nn.Module):
+    """Standardises pixels, runs the backbone and the linear head. Outputs float32 (b, n_outputs)."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, backbone: nn.Module, head: nn.Linear, mean: torch.Tensor, std: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.view(1, -1, 1, 1))
+        self.register_buffer("std", std.view(1, -1, 1, 1))
+        self.backbone = backbone
+        self.head = head
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Backbone activations (b, n_features) float32 of uint8 images (b, c, h, w)."""
+        x = images.to(memory_format=torch.channels_last).float()
+        x = (x - self.mean) / self.std
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=gains_from_bf16(x.device)):
+            return self.backbone(x).float()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return self.head(self.features(images))
+
+    def with_new_head(self, n_outputs: int, images: torch.Tensor) -> Network:
+        """A copy of this network whose fresh head gives outputs of mean 0 and deviation 1 on ``images``.
+
+        At the usual small initialisation many hashing losses start next to a stationary point at zero.
+        """
+        network = copy.deepcopy(self)
+        network.head = nn.Linear(self.head.in_features, n_outputs).to(images.device)
+        network.eval()
+        with torch.no_grad():
+            z = network(images)
+            deviation, mean = torch.std_mean(z, dim=0)
+            scale = 1 / deviation.clamp_min(1e-6)
+            network.head.weight *= scale[:, None]
+            network.head.bias.copy_((network.head.bias - mean) * scale)
+        return network
+
+
+def build_network(pixels: torch.Tensor, backbone: str, n_outputs: int) -> Network:
+    """A randomly initialised network for images like ``pixels`` (n, c, h, w) uint8, on their device."""
+    channels, side = pixels.shape[1], min(pixels.shape[2:])
+    sample = pixels[:10_000].float()
+    std, mean = torch.std_mean(sample, dim=(0, 2, 3))
+    layers, n_features = build_backbone(backbone, channels, side)
+    network = Network(layers, nn.Linear(n_features, n_outputs), mean, std.clamp_min(1.0))
+    return network.to(pixels.device).to(memory_format=torch.channels_last)
+
+
+def gains_from_bf16(device: torch.device) -> bool:
+    """Whether convolutions run faster in bfloat16 here: CUDA from Ampere on, CPUs with AVX-512 BF16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported()  # no public call tells (torch 2.11)
+    return False

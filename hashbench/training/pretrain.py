@@ -1,0 +1,40 @@
+"""Stage 1: the backbone learns to classify the labelled training images. Shared by all deep methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from hashbench.recipe import Recipe
+from hashbench.training.images import DeviceImages
+from hashbench.training.loop import train
+from hashbench.training.losses import classification_loss
+from hashbench.training.network import Network, build_network
+
+
+def train_trunk(
+    pixels: torch.Tensor, labels: torch.Tensor, recipe: Recipe, seed: int, checkpoint: Path | None = None
+) -> Network:
+    """A network trained for ``recipe.pretrain_epochs`` epochs with softmax cross-entropy, in eval mode.
+
+    pixels: (n, c, h, w) uint8. labels: (n,) int64 class indices, or (n, C) float32 multi-hot, for which each
+    class gets a logistic loss of its own. With no pre-training epochs the network is as initialised.
+    """
+    n_classes = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
+    cuda = [pixels.device.index or 0] if pixels.device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):
+        torch.manual_seed(seed)
+        network = build_network(pixels, recipe.backbone, n_classes)
+    train(
+        network,
+        DeviceImages(pixels, recipe),
+        labels,
+        lambda z, batch: classification_loss(z, batch, recipe.label_smoothing),
+        groups=[(network, recipe.lr)],
+        epochs=recipe.pretrain_epochs,
+        recipe=recipe,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    return network

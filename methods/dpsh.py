@@ -1,0 +1,29 @@
+"""Deep pairwise-supervised hashing (DPSH).
+
+Li, Wang & Kang, "Feature learning based deep supervised hashing with pairwise labels", IJCAI 2016.
+
+Departures from the paper: pairs are those within a batch, not the batch against the stored outputs of the
+whole training set; both terms are means, over pairs and over images, and the quantisation weight is the
+authors' 50 / n_train at their 5,000 training images; backbone and recipe are the suite's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from hashbench.training import Batch, DeepHashMethod, all_pairs, pair_nll, same_label
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class DPSH(DeepHashMethod):
+    """DPSH. eta: weight of the quantisation term, eq. (4)."""
+
+    eta: float = 0.01
+
+    def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Eq. (4): -log p(s_ij | Theta_ij = <z_i, z_j> / 2), plus eta ||z_i - sign(z_i)||^2."""
+        likelihood = pair_nll(z @ z.T / 2, same_label(batch.labels))[all_pairs(len(z), z.device)].mean()
+        quantization = (z - z.sign()).square().sum(dim=1).mean()
+        return likelihood + self.eta * quantization
