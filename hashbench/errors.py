@@ -40,6 +40,12 @@ class MixedProtocolsError(HashbenchError):
     """Records that were obtained under different protocols and so cannot share a table."""
 
 
+class WorkerDiedError(HashbenchError):
+    """A worker process was killed from outside. Exit code 1: what was finished is saved."""
+
+    exit_code = 1
+
+
 class MissingDataError(HashbenchError):
     """A data set that is not on this machine. Exit code 3: fetch it, then call again."""
 

@@ -12,10 +12,11 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from hashbench.errors import BrokenPluginError, DuplicateNameError, InvalidInputError, UnknownNameError
 
@@ -55,12 +56,20 @@ def plugins(kind: Kind) -> dict[str, Plugin]:
     return dict(sorted(found.items()))
 
 
-def find(kind: Kind, name: str) -> type:
+def find(kind: Kind, name: str) -> Any:
     """The class of the plugin called ``name``; imports that plugin and no other."""
     available = plugins(kind)
     if name not in available:
         raise UnknownNameError(kind, name, available)
     return available[name].load()
+
+
+def find_any(name: str) -> tuple[Kind, Any]:
+    """What kind of plugin has a name, and its class."""
+    known: dict[str, Plugin] = {**plugins("method"), **plugins("dataset")}
+    if name not in known:
+        raise UnknownNameError("method or data set", name, known)
+    return known[name].kind, known[name].load()
 
 
 def register_file(path: str | Path) -> Kind:
@@ -88,15 +97,13 @@ def _candidates(kind: Kind) -> Iterable[Plugin]:
     for info in pkgutil.iter_modules(package.__path__):
         module = f"{package.__name__}.{info.name}"
         folder = getattr(info.module_finder, "path", package.__name__)
-        yield Plugin(
-            kind, info.name, f"{folder}/{info.name}.py", lambda module=module: importlib.import_module(module)
-        )
+        yield Plugin(kind, info.name, f"{folder}/{info.name}.py", partial(importlib.import_module, module))
     for point in entry_points(group=f"hashbench.{kind}s"):
         origin = f"package {point.dist.name if point.dist else point.value}"
-        yield Plugin(kind, point.name, origin, lambda point=point: importlib.import_module(point.module))
+        yield Plugin(kind, point.name, origin, partial(importlib.import_module, point.module))
     for path, content in _FILES.items():
         if _kind_of(content) == kind:
-            yield Plugin(kind, path.stem, str(path), lambda content=content: _raise_or_return(content))
+            yield Plugin(kind, path.stem, str(path), partial(_raise_or_return, content))
 
 
 def _raise_or_return(content: ModuleType | BaseException) -> ModuleType:
@@ -122,10 +129,11 @@ def _only_class(kind: Kind, module: ModuleType) -> type:
 
 
 def _classes(kind: Kind, module: ModuleType) -> list[type]:
-    from hashbench.dataset import Dataset
-    from hashbench.method import HashMethod
-
-    base = HashMethod if kind == "method" else Dataset
+    module_name, base_name = {
+        "method": ("hashbench.method", "HashMethod"),
+        "dataset": ("hashbench.dataset", "Dataset"),
+    }[kind]  # imported as needed: the base of methods loads scikit-learn
+    base = getattr(importlib.import_module(module_name), base_name)
     return [
         cls
         for _, cls in inspect.getmembers(module, inspect.isclass)

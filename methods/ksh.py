@@ -43,7 +43,7 @@ class KSH(HashMethod):
         K = rbf(X, self.anchors_, self.sigma_squared_)
         self.kernel_mean_ = K.mean(0)
         K -= self.kernel_mean_
-        gram = wide(K.T @ K) / len(X)
+        gram = wide(K).T @ wide(K) / len(X)  # in single precision it may have negative eigenvalues
         gram += 1e-6 * gram.diagonal().mean().clamp(min=1e-12) * torch.eye(len(gram)).to(gram)
         basis = torch.linalg.inv(torch.linalg.cholesky(gram)).T.to(X)
         Z = K @ basis  # Z'Z = n I

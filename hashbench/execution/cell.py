@@ -1,0 +1,231 @@
+"""One cell, from images to a record."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hashbench.codes import Codes
+from hashbench.data.features import pixels
+from hashbench.data.split import Split
+from hashbench.device import resolve_device
+from hashbench.digest import seed_of
+from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes
+from hashbench.execution.context import Context, Trunk, open_context
+from hashbench.execution.environment import describe_environment
+from hashbench.execution.grid import Work
+from hashbench.method import HashMethod
+from hashbench.records import Card, Failure, Record, write_record
+from hashbench.registry import find, register_file
+
+CHUNK = 8192  # images whose inputs are in memory at a time while they are encoded
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run computes and writes; the same for all its cells."""
+
+    out: Path
+    data: Path
+    device: str = "auto"
+    plugins: tuple[Path, ...] = ()
+    command: str = ""
+
+    def record(self, work: Work) -> Path:
+        """The file of a cell's record."""
+        return self.out / f"{work.stem}.json"
+
+
+class Timer:
+    """Seconds by name, the device's queue emptied before each reading."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Add the time of the block to ``name``."""
+        self._synchronize()
+        start = perf_counter()
+        yield
+        self._synchronize()
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+
+    def _synchronize(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def run_cell(work: Work, place: Place) -> Record:
+    """Run a cell and write its record, and its codes beside it. A failure is a record with the traceback."""
+    for file in place.plugins:
+        register_file(file)
+    device = resolve_device(place.device)
+    _warm_up()
+    path = place.record(work)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts: dict[str, Any] = {
+        "status": "done",
+        "cell": work.cell,
+        "protocol": asdict(work.protocol),
+        "digests": {"protocol": work.protocol.digest},
+        "environment": describe_environment(device),
+        "command": place.command,
+    }
+    try:
+        _measure(work, place, device, facts)
+    except Exception as error:
+        facts["status"] = "failed"
+        facts["error"] = Failure(
+            type=type(error).__name__, message=str(error), traceback=traceback.format_exc()
+        )
+    record = Record(**facts, created=datetime.now(UTC))
+    write_record(path, record)
+    path.with_suffix(".checkpoint").unlink(missing_ok=True)
+    return record
+
+
+def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, Any]) -> None:
+    """Fill in what is found out, in order: of a cell that fails, all that was known then is recorded."""
+    cell, path, timer = work.cell, place.record(work), Timer(device)
+    digests: dict[str, str] = facts["digests"]
+    cls: type[HashMethod] = find("method", cell.method)
+    context = open_context(cell.dataset, work.protocol, place.data)
+    split = context.split
+    facts["card"] = describe_method(cls, len(split.train), learned_features=cell.features == "cnn")
+    facts["split"] = _counts(split)
+    digests |= {"dataset": context.images.digest, "split": split.digest, "method_source": _source_digest(cls)}
+    method, seed = build_method(cls, work, place.device)
+    facts["params"] = {
+        name: value for name, value in method.get_params(deep=False).items() if name != "recipe"
+    }
+    facts["seeds"] = {"method": seed}
+    facts["timings"] = timer.seconds
+
+    trunk = None
+    if work.needs_trunk:
+        facts["seeds"]["trunk"] = context.trunk_seed(cell.repetition)
+        trunk = context.trunk(cell.repetition, device)
+        digests["trunk"] = trunk.digest
+        timer.seconds["pretrain"] = trunk.seconds
+    inputs = _inputs(context, cell.features, trunk, device)
+    options: dict[str, Any] = {}
+    if cls.deep and trunk is not None:
+        options = {"trunk": trunk.network, "checkpoint": path.with_suffix(".checkpoint")}
+    labels = None if cls.supervision == "unsupervised" else context.images.labels[split.train]
+    train = inputs(split.train)
+    with timer("fit"):
+        method.fit(train, labels, **options)
+    del train
+
+    if cls.output == "codes":
+        result = _evaluate_codes(method, context, inputs, timer, path)
+    else:
+        result = _evaluate_vectors(method, context, inputs, timer)
+    facts["metrics"] = result.values
+    facts["curves"] = asdict(result.pr_curve) if result.pr_curve else {}
+
+
+@cache
+def _warm_up() -> None:
+    """Compile the evaluation kernels, so that no cell's time holds it."""
+    codes, labels = Codes.from_real([[1.0, -1.0], [-1.0, 1.0]]), [0, 1]
+    evaluate(codes, codes, labels, labels, metrics=["map"])
+
+
+def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMethod, int]:
+    """The method as a cell wants it, and its seed, which depends on the cell's names alone."""
+    cell = work.cell
+    seed = seed_of(
+        cell.dataset.partition(":")[0], cell.protocol, cell.method, cell.bits or 0, cell.repetition
+    )
+    params: dict[str, Any] = dict(cell.params)
+    if cls.deep:
+        params["recipe"] = work.protocol.recipe
+    if cell.bits is not None:
+        params["n_bits"] = cell.bits
+    return cls(random_state=seed, device=device, **params), seed
+
+
+def describe_method(cls: type[HashMethod], n_train: int, learned_features: bool) -> Card:
+    """The card of a method; ``n_train`` training images are labelled, for it or for its features."""
+    return Card(
+        title=(sys.modules[cls.__module__].__doc__ or "").strip().partition("\n")[0].rstrip("."),
+        family=cls.family(),
+        supervision=cls.supervision,
+        inputs=cls.inputs,
+        output=cls.output,
+        n_labelled=n_train if learned_features or cls.supervision == "supervised" else 0,
+    )
+
+
+Inputs = Callable[[NDArray[np.int64]], NDArray]
+
+
+def _inputs(context: Context, features: str | None, trunk: Trunk | None, device: torch.device) -> Inputs:
+    """What the method reads of the images at some indices: uint8 images, or float32 feature rows."""
+    images = context.images.pixels
+    if features is None:
+        return lambda index: images[index]
+    if features == "pixels":
+        return lambda index: pixels(images[index])
+    assert trunk is not None
+    rows = context.cnn_features(trunk, device)
+    return lambda index: rows[np.searchsorted(context.used, index)]
+
+
+def _chunks(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return np.array_split(index, -(-len(index) // CHUNK))
+
+
+def _evaluate_codes(
+    method: HashMethod, context: Context, inputs: Inputs, timer: Timer, path: Path
+) -> Evaluation:
+    split, labels = context.split, context.images.labels
+    codes = {}
+    for part, index in (("query", split.query), ("database", split.database)):
+        with timer("encode"):
+            packed = [method.encode(inputs(chunk)).packed for chunk in _chunks(index)]
+        codes[part] = Codes(np.concatenate(packed), method.n_bits)
+        save_codes(path.with_suffix(f".{part}.npz"), codes[part], labels[index])
+    with timer("evaluate"):
+        return evaluate(codes["query"], codes["database"], labels[split.query], labels[split.database])
+
+
+def _evaluate_vectors(method: HashMethod, context: Context, inputs: Inputs, timer: Timer) -> Evaluation:
+    split, labels = context.split, context.images.labels
+    with timer("encode"):
+        query, database = (
+            np.concatenate([method.project(inputs(chunk)) for chunk in _chunks(index)])
+            for index in (split.query, split.database)
+        )
+    with timer("evaluate"):
+        return evaluate_vectors(query, database, labels[split.query], labels[split.database])
+
+
+def _counts(split: Split) -> dict[str, int]:
+    return {
+        "queries": len(split.query),
+        "train": len(split.train),
+        "database": len(split.database),
+        "train_in_database": len(split.train) if split.train_in_database else 0,
+    }
+
+
+def _source_digest(cls: type) -> str:
+    return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()

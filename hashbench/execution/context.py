@@ -1,0 +1,139 @@
+"""What the cells of a (data set, protocol) share: images, split, the trained backbone, its features."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import hashbench.training
+from hashbench.data.protocol import Protocol
+from hashbench.data.split import Split, make_split
+from hashbench.data.store import cache_root, dataset_from, load_images
+from hashbench.dataset import Images
+from hashbench.digest import digest_of, seed_of
+from hashbench.training.loop import save_atomically
+from hashbench.training.network import Network, build_network, gains_from_bf16
+from hashbench.training.pretrain import train_trunk
+
+FORWARD_BATCH = 500  # images through the backbone at a time
+HASH_STAGE_ONLY = ("epochs", "trunk_lr")  # recipe fields that stage 1 does not read
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The network of stage 1, the digest of all it depends on, and what its training took."""
+
+    network: Network
+    digest: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One data set under one protocol."""
+
+    name: str  # of the data set, without its argument
+    images: Images
+    protocol: Protocol
+    split: Split
+
+    @cached_property
+    def _train_labels(self) -> NDArray:
+        """Labels of the training images: (n,) indices among the classes learned on, or (n, C) float32."""
+        labels = self.images.labels[self.split.train]
+        if self.images.multi_label:
+            return labels.astype(np.float32)
+        return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def used(self) -> NDArray[np.int64]:
+        """All images that the split touches, sorted."""
+        return np.union1d(np.union1d(self.split.train, self.split.query), self.split.database)
+
+    def cnn_features(self, trunk: Trunk, device: torch.device) -> NDArray[np.float32]:
+        """Activations (len(used), d) of the backbone, computed once, then memory-mapped from the cache."""
+        path = _trunk_path(trunk.digest).with_suffix(".features.npy")
+        if not path.exists():
+            with torch.inference_mode():
+                parts = [
+                    trunk.network.features(torch.from_numpy(self.images.pixels[index]).to(device)).cpu()
+                    for index in np.array_split(self.used, -(-len(self.used) // FORWARD_BATCH))
+                ]
+            temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+            with temporary.open("wb") as file:
+                np.save(file, torch.cat(parts).numpy())
+            os.replace(temporary, path)
+        return np.load(path, mmap_mode="r")
+
+    def trunk_seed(self, repetition: int) -> int:
+        """The seed of stage 1, which all methods and bit lengths share."""
+        return seed_of(self.name, self.protocol.name, "trunk", repetition)
+
+    def trunk(self, repetition: int, device: torch.device) -> Trunk:
+        """The pre-trained backbone: from the cache if it was trained before, else trained and kept there."""
+        recipe, seed = self.protocol.recipe, self.trunk_seed(repetition)
+        digest = digest_of(
+            {
+                "images": self.images.digest,
+                "split": self.split.digest,
+                "recipe": {k: v for k, v in asdict(recipe).items() if k not in HASH_STAGE_ONLY},
+                "seed": seed,
+                "code": _training_code(),
+                "torch": torch.__version__,
+                "device": device.type,
+                "threads": torch.get_num_threads() if device.type == "cpu" else None,
+                "bf16": gains_from_bf16(device),
+            }
+        )
+        return _trunk(self, digest, seed, device)
+
+
+@lru_cache(maxsize=2)
+def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Trunk:
+    path = _trunk_path(digest)
+    images = torch.from_numpy(context.images.pixels[context.split.train]).to(device)
+    labels = torch.from_numpy(context._train_labels).to(device)
+    if not path.exists():
+        start = perf_counter()
+        checkpoint = path.with_suffix(".checkpoint")
+        network = train_trunk(images, labels, context.protocol.recipe, seed, checkpoint)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        state = {"network": network.state_dict(), "seconds": perf_counter() - start}
+        save_atomically(state, path)
+        checkpoint.unlink(missing_ok=True)
+    state = torch.load(path, map_location=device, weights_only=True)
+    n_outputs = len(state["network"]["head.bias"])
+    network = build_network(images, context.protocol.recipe.backbone, n_outputs)
+    network.load_state_dict(state["network"])
+    return Trunk(network.eval(), digest, state["seconds"])
+
+
+def _trunk_path(digest: str) -> Path:
+    return cache_root() / "trunks" / f"{digest[:16]}.pt"
+
+
+@lru_cache(maxsize=2)
+def open_context(spec: str, protocol: Protocol, root: Path) -> Context:
+    """Load the images and split them. Raises MissingDataError, InvalidInputError."""
+    dataset = dataset_from(spec)
+    images = load_images(dataset, root)
+    name = dataset.name()
+    return Context(name, images, protocol, make_split(images, protocol, name))
+
+
+@lru_cache(maxsize=1)
+def _training_code() -> str:
+    """SHA-256 of the files of the training room: other code, other weights."""
+    hasher = hashlib.sha256()
+    for path in sorted(Path(hashbench.training.__path__[0]).rglob("*.py")):
+        hasher.update(path.read_bytes())
+    return hasher.hexdigest()

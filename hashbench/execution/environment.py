@@ -1,0 +1,59 @@
+"""What a cell ran on: versions, hardware, working tree."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from hashbench.records import Environment
+from hashbench.training.network import gains_from_bf16
+
+PACKAGES = ("hashbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "numba")
+
+
+def describe_environment(device: torch.device) -> Environment:
+    """The environment of this process, computing on ``device``."""
+    return Environment(
+        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        platform=platform.platform(),
+        cpu=_cpu_name(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        precision="bfloat16 autocast" if gains_from_bf16(device) else "float32",
+        commit=_commit(),
+    )
+
+
+@cache
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+@cache
+def _commit() -> str | None:
+    """The commit of the working tree hashbench is imported from, "+" for changes to it; None elsewhere."""
+    folder = Path(__file__).parents[2]
+    if not (folder / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "hashbench", "methods", "datasets")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,119 @@
+"""Runs the cells of a grid, in this process or in several, and remembers what is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import joblib
+import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from hashbench.device import resolve_device
+from hashbench.errors import InvalidInputError, WorkerDiedError
+from hashbench.execution.cell import Place, run_cell
+from hashbench.execution.context import open_context
+from hashbench.execution.grid import Work
+from hashbench.records import Record
+from hashbench.registry import register_file
+
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. ``done``: cells whose records exist, of the same data under the same protocol."""
+
+    pending: list[Work]
+    done: list[Work]
+
+    @property
+    def trunks(self) -> list[Work]:
+        """One cell for each pre-trained backbone that the pending ones need."""
+        needed = {
+            (work.cell.dataset, work.protocol.digest, work.cell.repetition): work
+            for work in self.pending
+            if work.needs_trunk
+        }
+        return list(needed.values())
+
+
+def make_plan(cells: Iterable[Work], place: Place) -> Plan:
+    """Sort cells into done and pending. Raises MissingDataError before anything runs."""
+    pending: list[Work] = []
+    done: list[Work] = []
+    for work in cells:
+        digest = open_context(work.cell.dataset, work.protocol, place.data).images.digest
+        (done if _is_done(work, place, digest) else pending).append(work)
+    return Plan(pending, done)
+
+
+def _is_done(work: Work, place: Place, dataset_digest: str) -> bool:
+    path = place.record(work)
+    if not path.exists():
+        return False
+    record = Record.load(path)
+    return record.status == "done" and record.digests.dataset == dataset_digest
+
+
+def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
+    """Run what is pending: yields a note when a backbone is trained, and each record as it comes.
+
+    Several jobs share the cores evenly, and the GPUs in turn, each with its share of a GPU's memory.
+    Closing the iterator stops the workers; what they had finished is on disk.
+    """
+    if jobs < 1:
+        raise InvalidInputError(f"--jobs {jobs}: at least one job is needed")
+    yield from _each(_train_trunk, plan.trunks, place, jobs)
+    yield from _each(run_cell, plan.pending, place, jobs)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A backbone is ready for the cells that need it."""
+
+    work: Work
+
+
+def _train_trunk(work: Work, place: Place) -> Trained:
+    for path in place.plugins:
+        register_file(path)
+    context = open_context(work.cell.dataset, work.protocol, place.data)
+    # The cells that need this backbone meet the same error, and record it.
+    with suppress(Exception):
+        context.trunk(work.cell.repetition, resolve_device(place.device))
+    return Trained(work)
+
+
+def _each(
+    function: Callable[[Work, Place], Out], items: Sequence[Work], place: Place, jobs: int
+) -> Generator[Out]:
+    if jobs == 1 or not items:
+        yield from (function(item, place) for item in items)
+        return
+    gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
+    share = 1 / -(-jobs // gpus) if gpus else 1.0
+    tasks = (
+        joblib.delayed(_on_share)(
+            function, item, replace(place, device=f"cuda:{i % gpus}") if gpus else place, share
+        )
+        for i, item in enumerate(items)
+    )
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with joblib.parallel_config("loky", inner_max_num_threads=threads):
+        try:
+            yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
+        except TerminatedWorkerError as error:
+            raise WorkerDiedError(
+                "a worker process was killed, most likely for want of memory; the same command resumes, "
+                f"with fewer jobs than {jobs} if it happens again"
+            ) from error
+
+
+def _on_share(function: Callable[[Work, Place], Out], item: Work, place: Place, share: float) -> Out:
+    if share < 1:
+        torch.cuda.set_per_process_memory_fraction(share, torch.device(place.device))
+    return function(item, place)
