@@ -1,0 +1,105 @@
+"""The command line's work as functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hashbench.errors import UnknownNameError
+from hashbench.registry import find, register_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hashbench.dataset import Images
+    from hashbench.method import HashMethod
+    from hashbench.records import Record
+
+
+def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Images:
+    """The images of a data set: "digits", "mnist", "cifar10", "folder:PATH" or a plugin's name.
+
+    root: the data folder; None: $HASHBENCH_DATA, else the user's cache. Nothing is downloaded.
+    Raises UnknownNameError, and MissingDataError which says how to get the data.
+    """
+    from hashbench.data.store import data_root, dataset_from, load_images
+
+    return load_images(dataset_from(name), data_root(None if root is None else Path(root)))
+
+
+def get_method(name: str, **params: Any) -> HashMethod:
+    """A method by its registry name, with hyper-parameters: ``get_method("itq", n_bits=32)``.
+
+    Raises UnknownNameError for the method's name or a parameter's, BrokenPluginError.
+    """
+    cls = find("method", name)
+    known = [field.name for field in fields(cls)]
+    for parameter in params:
+        if parameter not in known:
+            raise UnknownNameError(f"parameter of {name}", parameter, known)
+    return cls(**params)
+
+
+def run(
+    methods: str | Iterable[str] = "all",
+    datasets: str | Iterable[str] = "digits",
+    protocols: str | Iterable[str] = "5k",
+    *,
+    features: str | Iterable[str] = ("pixels", "cnn"),
+    bits: int | Iterable[int] = (12, 24, 32, 48),
+    repetitions: int = 1,
+    set: Mapping[str, Any] | None = None,
+    out: str | os.PathLike[str] = "runs",
+    root: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    jobs: int = 1,
+    plugins: Iterable[str | os.PathLike[str]] = (),
+    on_record: Callable[[Record], None] | None = None,
+) -> pd.DataFrame:
+    """Run a grid and return one row per cell: its coordinates, metrics and timings.
+
+    What is done already, with its record under ``out``, is not run again. A failed cell is a row with status
+    "failed". set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. on_record: called as each cell ends.
+    Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
+    """
+    from hashbench.data.store import data_root
+    from hashbench.execution.cell import Place
+    from hashbench.execution.grid import expand, make_suite
+    from hashbench.execution.runner import make_plan
+    from hashbench.execution.runner import run as run_plan
+    from hashbench.records import Record, to_frame
+
+    files = tuple(Path(path).resolve() for path in plugins)
+    for file in files:
+        register_file(file)
+    suite = make_suite(
+        {
+            "methods": _tuple(methods),
+            "datasets": _tuple(datasets),
+            "protocols": _tuple(protocols),
+            "features": _tuple(features),
+            "bits": _tuple(bits),
+            "repetitions": repetitions,
+            "set": dict(set or {}),
+        },
+        "run()",
+    )
+    place = Place(
+        out=Path(out),
+        data=data_root(None if root is None else Path(root)),
+        device=device,
+        plugins=files,
+        command="hashbench.run",
+    )
+    cells = expand(suite)
+    for event in run_plan(make_plan(cells, place), place, jobs):
+        if isinstance(event, Record) and on_record is not None:
+            on_record(event)
+    return to_frame(Record.load(place.record(work)) for work in cells)
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str | int) else tuple(value)

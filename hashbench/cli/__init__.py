@@ -1,0 +1,33 @@
+"""The command line: parses, prints and sets exit codes, and is the only room that does.
+
+Exit codes: 0 done; 1 some cells or checks failed; 2 the call was wrong; 3 data are missing; 130 interrupted.
+A command's module is imported when the command is called, so that ``--help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from hashbench.cli.parser import make_parser
+from hashbench.errors import HashbenchError
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    options = vars(make_parser().parse_args(arguments))
+    module, _, function = options.pop("call").rpartition(".")
+    try:
+        code = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)
+    except HashbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `hashbench list methods | head`
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)

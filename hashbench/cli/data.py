@@ -1,0 +1,63 @@
+"""``hashbench data``: fetch, import, verify and describe data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def get(*, names: Sequence[str], data_dir: Path | None) -> int:
+    """Download data sets, checksums verified. Nothing half-written is left where that fails."""
+    from hashbench.data.store import data_root, dataset_from, download
+
+    root = data_root(data_dir)
+    for name in names:
+        written = download(dataset_from(name), root)
+        print(f"{name}: {len(written)} files written to {root}" if written else f"{name}: already in {root}")
+    return 0
+
+
+def import_(*, name: str, folder: Path, data_dir: Path | None) -> int:
+    """Copy a data set's files from a folder of yours, checksums verified."""
+    from hashbench.data.store import data_root, dataset_from, import_folder
+
+    root = data_root(data_dir)
+    print(f"{name}: {len(import_folder(dataset_from(name), root, folder))} files written to {root}")
+    return 0
+
+
+def verify(*, names: Sequence[str], data_dir: Path | None) -> int:
+    """Check that the files are there and undamaged."""
+    from hashbench.data.store import data_root, dataset_from
+    from hashbench.data.store import verify as verify_files
+
+    root = data_root(data_dir)
+    for name in names:
+        print(f"{name}: {verify_files(dataset_from(name), root)} files are as they should be")
+    return 0
+
+
+def info(*, names: Sequence[str], data_dir: Path | None) -> int:
+    """Describe data sets: images, classes, licence, digest, and their split under each protocol."""
+    from hashbench.data.protocol import PROTOCOLS
+    from hashbench.data.split import make_split
+    from hashbench.data.store import data_root, dataset_from, load_images
+    from hashbench.errors import InvalidInputError
+
+    root = data_root(data_dir)
+    for name in names:
+        dataset = dataset_from(name)
+        images = load_images(dataset, root)
+        n, channels, height, width = images.pixels.shape
+        test = "no official test part" if images.test is None else f"{images.test.sum():,} of them test"
+        print(f"{name}: {n:,} images of {height} x {width}, {channels} channels, {test}")
+        print(f"  classes: {', '.join(images.class_names)}")
+        print(f"  licence: {dataset.licence}")
+        print(f"  sha256:  {images.digest}")
+        for protocol in PROTOCOLS.values():
+            try:
+                split = make_split(images, protocol, dataset.name()).describe()
+            except InvalidInputError as error:
+                split = f"cannot be used: {error}"
+            print(f"  {protocol.name + ':':13}{split}")
+    return 0

@@ -1,0 +1,187 @@
+"""``hashbench list`` and ``hashbench info``: what there is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, fields
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hashbench.registry import Kind
+
+Row = dict[str, Any]
+
+
+def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
+    """List what is available; a broken plugin is listed with its fault."""
+    import hashbench.method  # noqa: F401  first: scientific libraries ask a loaded torch for its types
+    from hashbench.registry import register_file
+
+    with deferred("torch"):
+        for file in plugins:
+            register_file(file)
+        rows = {
+            "methods": _methods,
+            "datasets": _datasets,
+            "protocols": _protocols,
+            "metrics": _metrics,
+            "suites": _suites,
+            "backbones": _backbones,
+        }[what]()
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        _print_rows(rows)
+    return 0
+
+
+def info(*, name: str, plugins: Sequence[Path]) -> int:
+    """Show a method's or data set's source, parameters and, for a method, published numbers."""
+    from hashbench.registry import find_any, register_file
+
+    for file in plugins:
+        register_file(file)
+    kind, cls = find_any(name)
+    print(f"{name} ({kind})\n")
+    print((sys.modules[cls.__module__].__doc__ or "").strip())
+    print(f"\nparameters of {cls.__name__}:")
+    for field in fields(cls):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        print(f"  {field.name}: {field.type} = {default!r}")
+    if kind == "method":
+        _print_published(name)
+    else:
+        print(f"\nlicence: {cls.licence}")
+    return 0
+
+
+@contextmanager
+def deferred(name: str) -> Iterator[None]:
+    """Within the block, importing the module ``name`` costs nothing until one of its attributes is read.
+
+    Method files import torch; to read what they declare, the two seconds of loading it are not needed.
+    """
+    if name in sys.modules:
+        yield
+        return
+
+    class Deferred(ModuleType):
+        def __getattr__(self, attribute: str) -> Any:
+            if sys.modules.get(name) is self:
+                del sys.modules[name]
+            return getattr(import_module(name), attribute)
+
+    stand_in = Deferred(name)
+    sys.modules[name] = stand_in
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+
+
+def _title(cls: type) -> str:
+    return (sys.modules[cls.__module__].__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
+    from hashbench.errors import BrokenPluginError
+    from hashbench.registry import plugins
+
+    rows = []
+    for name, plugin in plugins(kind).items():
+        try:
+            rows.append({"name": name, **describe(plugin.load())})
+        except BrokenPluginError as error:
+            rows.append({"name": name, "title": f"BROKEN: {error}"})
+    return rows
+
+
+def _methods() -> list[Row]:
+    return _plugin_rows(
+        "method",
+        lambda cls: {
+            "family": cls.family(),
+            "supervision": cls.supervision,
+            "inputs": cls.inputs,
+            "title": _title(cls),
+        },
+    )
+
+
+def _datasets() -> list[Row]:
+    return _plugin_rows("dataset", lambda cls: {"title": _title(cls), "licence": cls.licence})
+
+
+def _protocols() -> list[Row]:
+    from hashbench.data.protocol import PROTOCOLS
+
+    return [
+        {
+            "name": protocol.name,
+            "digest": protocol.digest[:8],
+            "description": protocol.description,
+            "epochs": f"{protocol.recipe.pretrain_epochs} + {protocol.recipe.epochs}",
+        }
+        for protocol in PROTOCOLS.values()
+    ]
+
+
+def _metrics() -> list[Row]:
+    from hashbench.evaluation import describe_metrics
+
+    return [{"name": name, "description": text} for name, text in describe_metrics().items()]
+
+
+def _suites() -> list[Row]:
+    from hashbench.execution.grid import make_suite, read_suite, suite_names
+
+    suites = {name: make_suite(read_suite(name), f"suite '{name}'") for name in suite_names()}
+    return [
+        {"name": name, "description": suite.description, "data sets": ", ".join(suite.datasets)}
+        for name, suite in suites.items()
+    ]
+
+
+def _backbones() -> list[Row]:
+    from hashbench.training.network import backbone_names
+
+    modules = {name: import_module(f"hashbench.training.backbones.{name}") for name in backbone_names()}
+    return [
+        {"name": name, "title": (module.__doc__ or "").strip().partition("\n")[0]}
+        for name, module in modules.items()
+    ]
+
+
+def _print_rows(rows: list[Row]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    for row in rows:
+        broken = str(row.get("title", "")).startswith("BROKEN")
+        table.add_row(*(str(row.get(column, "")) for column in columns), style="red" if broken else None)
+    Console().print(table, markup=False)
+
+
+def _print_published(name: str) -> None:
+    from hashbench.reporting.published import published_numbers
+
+    numbers = [number for number in published_numbers() if number.method == name]
+    if numbers:
+        print("\npublished, as printed by their sources (other protocols and backbones than ours may apply):")
+    for number in numbers:
+        print(
+            f"  {number.value:.3f}  {number.dataset}, {number.bits or '?'} bits, {number.metric}; "
+            f"{number.protocol}; {number.features}; {number.source}"
+        )

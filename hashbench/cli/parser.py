@@ -1,0 +1,219 @@
+"""The grammar of the command line. Each command names the function that does its work."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hashbench import __version__
+
+LISTED = ("methods", "datasets", "protocols", "metrics", "suites", "backbones")
+
+
+class Parser(argparse.ArgumentParser):
+    """Suggests the nearest option or command for one that does not exist."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is not known, here in the command, which can suggest its own options."""
+        known, extras = super().parse_known_args(args, namespace)
+        if extras:
+            self.error(f"unrecognized arguments: {' '.join(extras)}")
+        return known, extras
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with code 2."""
+        wrong = re.search(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)
+        if wrong:
+            known = [*self._option_string_actions]
+            for action in self._actions:
+                known += action.choices or ()
+            near = get_close_matches(wrong[1] or wrong[2], known, n=1)
+            if near:
+                message += f"; did you mean '{near[0]}'?"
+        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of ``hashbench``; parsed options hold ``call`` and that function's arguments."""
+    parser = Parser(
+        prog="hashbench",
+        description="Learning-to-hash methods under the same protocols, with exact tie-aware metrics.",
+        epilog="Start with 'hashbench run': all methods on the bundled digits, about a minute.",
+    )
+    parser.add_argument("--version", action="version", version=f"hashbench {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_table(commands)
+    _add_list(commands)
+    _add_info(commands)
+    _add_data(commands)
+    _add_new(commands)
+    _add_check(commands)
+    _add_eval(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, call: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(call=call)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = _command(
+        commands,
+        "run",
+        "running.run",
+        "Train and evaluate a grid of methods, then print the table. What is done already, with its record "
+        "under --out, is not run again.",
+    )
+    grid = run.add_argument_group("the grid (each option overrides the suite's key)")
+    grid.add_argument("--suite", default="quick", metavar="NAME|FILE.toml", help="default: quick")
+    grid.add_argument(
+        "--methods", "--method", "-m", nargs="+", metavar="NAME", help="names, or all, control, shallow, deep"
+    )
+    grid.add_argument(
+        "--datasets", "--dataset", "-d", nargs="+", metavar="NAME", help="digits, mnist, cifar10, folder:PATH"
+    )
+    grid.add_argument(
+        "--protocols", "--protocol", "-p", nargs="+", metavar="NAME", help="full, 5k, 5k-disjoint, unseen"
+    )
+    grid.add_argument(
+        "--features", nargs="+", metavar="NAME", help="what shallow methods read: pixels, cnn (default: both)"
+    )
+    grid.add_argument("--bits", "-b", nargs="+", type=int, metavar="N", help="code lengths")
+    grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
+    grid.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        dest="settings",
+        default=[],
+        metavar="KEY=VALUE",
+        help="METHOD.PARAMETER or recipe.FIELD, such as ksh.n_anchors=500 recipe.backbone=nin",
+    )
+    how = run.add_argument_group("where and how")
+    how.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    _add_data_dir(how)
+    how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
+    how.add_argument("--jobs", "-j", type=int, default=1, metavar="N", help="worker processes, default 1")
+    _add_plugin(how)
+    how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
+
+
+def _add_table(commands: Any) -> None:
+    table = _command(
+        commands,
+        "table",
+        "results.table",
+        "Print tables by bit length: one per data set, protocol and metric.",
+    )
+    table.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
+    table.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
+    table.add_argument("--format", "-f", default="rich", choices=("rich", "md", "csv", "latex"))
+    table.add_argument(
+        "--no-published", dest="published", action="store_false", help="leave out the published numbers"
+    )
+    table.add_argument(
+        "--digest", metavar="HEX", help="only records whose protocol, split or data digest starts so"
+    )
+
+
+def _add_list(commands: Any) -> None:
+    list_ = _command(commands, "list", "listing.list_", f"List what is available: {', '.join(LISTED)}.")
+    list_.add_argument("what", choices=LISTED, metavar="WHAT")
+    list_.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
+    _add_plugin(list_)
+
+
+def _add_info(commands: Any) -> None:
+    info = _command(
+        commands,
+        "info",
+        "listing.info",
+        "Show a method's or data set's source, parameters, published numbers.",
+    )
+    info.add_argument("name", metavar="NAME")
+    _add_plugin(info)
+
+
+def _add_data(commands: Any) -> None:
+    data = commands.add_parser("data", help="Fetch, import, verify and describe data sets.")
+    actions = data.add_subparsers(metavar="ACTION", required=True)
+    for name, text in (
+        ("get", "Download data sets, checksums verified."),
+        ("verify", "Check that the files are there and undamaged."),
+        ("info", "Describe data sets and their split under each protocol."),
+    ):
+        action = _command(actions, name, f"data.{name}", text)
+        action.add_argument("names", nargs="+", metavar="NAME")
+        _add_data_dir(action)
+    import_ = _command(
+        actions, "import", "data.import_", "Copy a data set's files from a folder, checksums verified."
+    )
+    import_.add_argument("name", metavar="NAME")
+    import_.add_argument("folder", type=Path, help="torchvision's layout, the files, or their archive")
+    _add_data_dir(import_)
+
+
+def _add_new(commands: Any) -> None:
+    new = commands.add_parser("new", help="Start a method or a data set of your own.")
+    kinds = new.add_subparsers(metavar="KIND", required=True)
+    for kind in ("method", "dataset"):
+        text = f"Write NAME.py, a {kind} that works and passes the checks, and its test."
+        parser = _command(kinds, kind, "checking.new", text)
+        parser.set_defaults(kind=kind)
+        parser.add_argument("name", metavar="NAME", help="a lower-case identifier: file stem and row name")
+
+
+def _add_check(commands: Any) -> None:
+    check = _command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
+    check.add_argument("name", metavar="NAME", help="a method or data set, or a FILE.py with one")
+    _add_plugin(check)
+
+
+def _add_eval(commands: Any) -> None:
+    eval_ = _command(
+        commands,
+        "eval",
+        "results.eval_",
+        "Evaluate anybody's codes, exactly: packed (with n_bits), 0/1, -1/+1, bool or real values (sign).",
+    )
+    for part in ("query", "database"):
+        eval_.add_argument(
+            f"--{part}",
+            type=Path,
+            required=True,
+            metavar="FILE.npz",
+            help="arrays codes (n, K) and labels, (n,) classes or (n, C) multi-hot",
+        )
+    eval_.add_argument("--metric", nargs="+", metavar="NAME", help="see 'hashbench list metrics'")
+    eval_.add_argument("--json", action="store_true", dest="as_json", help="one object {metric: value}")
+
+
+def _add_plugin(parser: Any) -> None:
+    parser.add_argument(
+        "--plugin",
+        nargs="+",
+        action="extend",
+        dest="plugins",
+        type=Path,
+        default=[],
+        metavar="FILE.py",
+        help="a method or data set of yours",
+    )
+
+
+def _add_data_dir(parser: Any) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the data sets; default: $HASHBENCH_DATA, then the cache",
+    )

@@ -1,0 +1,64 @@
+"""A run as it goes: a live bar on a terminal, a line a cell elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from hashbench.execution.cell import Place
+from hashbench.execution.runner import Plan, Trained, run
+from hashbench.records import Cell, Record
+
+
+def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record]:
+    """Run the plan, show how it goes, and return the failed records."""
+    failed: list[Record] = []
+    total = len(plan.trunks) + len(plan.pending)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar, closing(run(plan, place, jobs)) as events:
+        first = "pre-training" if plan.trunks else "cells"
+        task = bar.add_task(first, total=total)
+        for done, event in enumerate(events, start=1):
+            line = _line(event)
+            if isinstance(event, Record) and event.error is not None:
+                failed.append(event)
+                bar.console.print(line, style="red", markup=False, highlight=False)
+            elif not console.is_terminal:
+                console.print(f"[{done:>{len(str(total))}}/{total}] {line}", markup=False, highlight=False)
+            bar.update(task, advance=1, description=line)
+    return failed
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in a few words."""
+    parts = [cell.dataset, cell.protocol, cell.method, cell.features, cell.bits and f"{cell.bits} bits"]
+    return " ".join(str(part) for part in parts if part) + f" r{cell.repetition}"
+
+
+def _line(event: Trained | Record) -> str:
+    if isinstance(event, Trained):
+        cell = event.work.cell
+        return f"{cell.dataset} {cell.protocol} backbone {cell.backbone} r{cell.repetition} ready"
+    if event.error is not None:
+        return f"{cell_name(event.cell)} failed: {event.error.message}"
+    seconds = sum(event.timings.get(stage, 0.0) for stage in ("fit", "encode", "evaluate"))
+    return f"{cell_name(event.cell)} map {event.metrics['map']:.3f} in {seconds:.1f} s"

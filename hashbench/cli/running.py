@@ -1,0 +1,123 @@
+"""``hashbench run``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hashbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from hashbench.execution.runner import Plan
+
+
+def run(
+    *,
+    suite: str,
+    settings: Sequence[str],
+    out: Path,
+    data_dir: Path | None,
+    device: str,
+    jobs: int,
+    plugins: Sequence[Path],
+    dry_run: bool,
+    **grid: Any,
+) -> int:
+    """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
+    from rich.console import Console
+
+    from hashbench.cli.progress import cell_name, follow
+    from hashbench.data.store import data_root
+    from hashbench.device import resolve_device
+    from hashbench.execution.cell import Place
+    from hashbench.execution.grid import expand, make_suite, read_suite
+    from hashbench.execution.runner import make_plan
+    from hashbench.registry import register_file
+
+    for file in plugins:
+        register_file(file)
+    resolve_device(device)
+    content = read_suite(suite) | {key: value for key, value in grid.items() if value is not None}
+    content["set"] = content.get("set", {}) | dict(_setting(text) for text in settings)
+    cells = expand(make_suite(content, f"suite '{suite}'"))
+    files = tuple(path.resolve() for path in plugins)
+    place = Place(out, data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]]))
+    plan = make_plan(cells, place)
+
+    console = Console()
+    _announce(console, plan, place.data, out)
+    if dry_run:
+        _show_plan(console, plan)
+        return 0
+    started = time.monotonic()
+    try:
+        failed = follow(console, plan, place, jobs)
+    except KeyboardInterrupt:
+        saved = sum(_is_saved(place.record(work)) for work in cells)
+        console.print(f"stopped, {saved}/{len(cells)} cells saved; the same command resumes")
+        return 130
+    _show_results(console, (place.record(work) for work in cells))
+    took = time.monotonic() - started
+    console.print(
+        f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "
+        f"records in {out}\nnext: hashbench table {out} --metric precision@100 --format md"
+    )
+    for record in failed:
+        assert record.error is not None
+        console.print(f"failed: {cell_name(record.cell)}: {record.error.message}", style="red", markup=False)
+    return 1 if failed else 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE with the value as TOML has it, or else as text."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInputError(f"--set {text}: write METHOD.PARAMETER=VALUE, such as ksh.n_anchors=500")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, value
+
+
+def _is_saved(path: Path) -> bool:
+    from hashbench.records import Record
+
+    return path.exists() and Record.load(path).status == "done"
+
+
+def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
+    from hashbench import __version__
+    from hashbench.execution.context import open_context
+
+    works = [*plan.pending, *plan.done]
+    console.print(f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}")
+    for work in {(work.cell.dataset, work.protocol.digest): work for work in works}.values():
+        split = open_context(work.cell.dataset, work.protocol, data).split
+        console.print(
+            f"  {work.cell.dataset}, protocol {work.protocol.name}: {split.describe()}", markup=False
+        )
+
+
+def _show_plan(console: Console, plan: Plan) -> None:
+    for state, works in (("done", plan.done), ("to run", plan.pending)):
+        for work in works:
+            console.print(f"  {state:8}{work.stem}", markup=False, highlight=False)
+    console.print(
+        f"to run: {len(plan.pending)} cells and the pre-training of at most {len(plan.trunks)} backbones"
+    )
+
+
+def _show_results(console: Console, paths: Iterable[Path]) -> None:
+    from hashbench.records import Record
+    from hashbench.reporting import build_tables, render
+
+    records = [Record.load(path) for path in paths]
+    console.print(render(build_tables(records)))
