@@ -32,6 +32,17 @@ def one_hot(labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(labels).float()
 
 
+def gram(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left' right (k, m) float64 of (n, k) and (n, m), summed in float64.
+
+    Sums of uncentred kernel features over 50,000 items lose in float32 what a small ridge is to hold up.
+    """
+    parts = zip(left.split(ROWS), right.split(ROWS), strict=True)
+    total = sum(wide(a).T @ wide(b) for a, b in parts)
+    assert isinstance(total, torch.Tensor)
+    return total
+
+
 def covariance(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean (d,) float32 and covariance (d, d) float64 of rows X (n, d), without a centred copy of X."""
     mean = wide(X.mean(0)).to(X)

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import torch
 
+from hashbench.errors import InvalidInputError
 from hashbench.method import HashMethod
 from hashbench.numerics import covariance, one_hot, procrustes, random_rotation, sign, wide
 
@@ -56,7 +57,10 @@ class CCAITQ(HashMethod):
     def _root(self, matrix: torch.Tensor) -> torch.Tensor:
         """Lower Cholesky factor of a covariance with its ridge."""
         ridge = self.rho * matrix.diagonal().mean().clamp(min=1e-12)
-        return torch.linalg.cholesky(matrix + ridge * torch.eye(len(matrix)).to(matrix))
+        root, failed = torch.linalg.cholesky_ex(matrix + ridge * torch.eye(len(matrix)).to(matrix))
+        if failed:
+            raise InvalidInputError(f"{self.name()}: rho={self.rho} leaves a covariance singular; raise rho")
+        return root
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
         return (X - self.mean_) @ self.directions_

@@ -21,7 +21,16 @@ from typing import ClassVar
 import torch
 
 from hashbench.method import HashMethod
-from hashbench.numerics import mean_squared_distance, one_hot, rbf, sample_rows, sign, top_eigenvectors, wide
+from hashbench.numerics import (
+    gram,
+    mean_squared_distance,
+    one_hot,
+    rbf,
+    sample_rows,
+    sign,
+    top_eigenvectors,
+    wide,
+)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -43,9 +52,9 @@ class KSH(HashMethod):
         K = rbf(X, self.anchors_, self.sigma_squared_)
         self.kernel_mean_ = K.mean(0)
         K -= self.kernel_mean_
-        gram = wide(K).T @ wide(K) / len(X)  # in single precision it may have negative eigenvalues
-        gram += 1e-6 * gram.diagonal().mean().clamp(min=1e-12) * torch.eye(len(gram)).to(gram)
-        basis = torch.linalg.inv(torch.linalg.cholesky(gram)).T.to(X)
+        inner = gram(K, K) / len(X)
+        inner += 1e-6 * inner.diagonal().mean().clamp(min=1e-12) * torch.eye(len(inner)).to(inner)
+        basis = torch.linalg.inv(torch.linalg.cholesky(inner)).T.to(X)
         Z = K @ basis  # Z'Z = n I
         # S = G T G' with G the membership in the distinct label sets, T the similarity of these.
         sets, member = one_hot(y).unique(dim=0, return_inverse=True)

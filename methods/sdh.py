@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 
 from hashbench.method import HashMethod
-from hashbench.numerics import mean_squared_distance, one_hot, rbf, sample_rows, sign, wide
+from hashbench.numerics import gram, mean_squared_distance, one_hot, rbf, sample_rows, sign
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -45,14 +45,14 @@ class SDH(HashMethod):
         self.anchors_ = sample_rows(X, self.n_anchors, generator)
         self.sigma_squared_ = mean_squared_distance(X, self.anchors_)
         phi = self._kernel(X)
-        gram = wide(phi.T @ phi)
-        root = torch.linalg.cholesky(gram + self.ridge * torch.eye(len(gram)).to(gram))
+        kernel = gram(phi, phi)
+        root = torch.linalg.cholesky(kernel + self.ridge * torch.eye(len(kernel)).to(kernel))
         B = sign(torch.randn(len(X), self.n_bits, generator=generator)).to(X)
         for _ in range(self.n_iter):
             W = ridge_regression(B, Y, self.regularization)
-            P = torch.cholesky_solve(wide(phi.T @ B), root).to(X)
+            P = torch.cholesky_solve(gram(phi, B), root).to(X)
             B = discrete_codes(B, W, Y @ W.T + self.penalty * (phi @ P), self.n_cycles)
-        self.projection_ = torch.cholesky_solve(wide(phi.T @ B), root).to(X)
+        self.projection_ = torch.cholesky_solve(gram(phi, B), root).to(X)
 
     def _kernel(self, X: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.pad(rbf(X, self.anchors_, self.sigma_squared_), (0, 1), value=1.0)
@@ -63,8 +63,8 @@ class SDH(HashMethod):
 
 def ridge_regression(B: torch.Tensor, Y: torch.Tensor, regularization: float) -> torch.Tensor:
     """The W (n_bits, C) that minimises ||Y - B W||^2 + regularization ||W||^2."""
-    gram = wide(B.T @ B)
-    return torch.linalg.solve(gram + regularization * torch.eye(len(gram)).to(gram), wide(B.T @ Y)).to(B)
+    inner = gram(B, B)
+    return torch.linalg.solve(inner + regularization * torch.eye(len(inner)).to(inner), gram(B, Y)).to(B)
 
 
 def discrete_codes(B: torch.Tensor, W: torch.Tensor, Q: torch.Tensor, n_cycles: int) -> torch.Tensor:

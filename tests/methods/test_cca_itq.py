@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.cross_decomposition import CCA
 
+from hashbench.errors import InvalidInputError
 from hashbench.methods.cca_itq import CCAITQ
 
 rng = np.random.default_rng(0)
@@ -31,3 +32,9 @@ def test_codes_beyond_the_number_of_classes(n_bits):
 def test_multi_hot_labels_of_single_classes_are_the_same_labels():
     one, multi = (CCAITQ(n_bits=8, device="cpu").fit(X, labels) for labels in (y, np.eye(4)[y]))
     assert torch.equal(one.directions_, multi.directions_)
+
+
+def test_a_ridge_that_is_too_small():
+    twice = np.concatenate([X, X], 1)
+    with pytest.raises(InvalidInputError, match=r"cca_itq: rho=0.0 leaves a covariance singular; raise rho"):
+        CCAITQ(rho=0.0, device="cpu").fit(twice, y)

@@ -53,3 +53,9 @@ def test_training_items_of_a_class_share_their_code():
     same = y[:, None] == y
     assert distance[same].mean() < 1
     assert distance[~same].mean() > 4
+
+
+def test_many_items_of_almost_equal_kernel_features():
+    # The kernel's Gram matrix grows with n and its ridge does not: float32 sums are not positive definite.
+    X = np.random.default_rng(0).uniform(size=(20_000, 2)).astype(np.float32)
+    SDH(n_bits=4, n_anchors=300, n_iter=1, device="cpu").fit(X, (X[:, 0] > 0.5).astype(int))
