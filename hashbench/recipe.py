@@ -15,7 +15,7 @@ class Recipe:
 
     backbone: str = "vgg7"
     pretrain_epochs: int = 60
-    epochs: int = 15
+    epochs: int = 10
     batch_size: int = 125
     schedule: Literal["onecycle", "cosine"] = "onecycle"
     lr: float = 5e-3  # peak, stage 1 and the hash layer of stage 2

@@ -7,8 +7,9 @@ each w scaled by its lambda, is then rotated as in ITQ.
 C classes have at most C - 1 correlations above zero. For longer codes the scaled directions beyond vanish,
 as in the authors' release, and the rotation spreads the C - 1 over all n_bits.
 Departures from the paper: labels are centred too; rho is relative to the mean variance of a feature (of a
-label) and 1.0, not 0.0001 absolute for GIST: chosen on training images held out, of MNIST and CIFAR-10,
-where the smaller value fits 5,000 items of 3,072 pixels by heart.
+label) and 1.0, not 0.0001 absolute for GIST, with which 3,072 pixels of 5,000 items are fitted by heart. It
+was chosen among 0.0001, 0.001, ..., 10 by the mAP among 1,500 of the 5,000 training images of MNIST and of
+CIFAR-10 under protocol 5k, held out from the fit.
 """
 
 from __future__ import annotations
