@@ -16,7 +16,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hashbench.errors import BrokenPluginError, DuplicateNameError, InvalidInputError, UnknownNameError
 
@@ -37,7 +37,7 @@ class Plugin:
         """The plugin's class. Raises BrokenPluginError, with the cause chained."""
         try:
             return _only_class(self.kind, self.module())
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no plugin either
             raise BrokenPluginError(
                 f"{self.kind} '{self.name}' from {self.origin} is broken: {type(error).__name__}: {error}"
             ) from error
@@ -73,10 +73,16 @@ def find_any(name: str) -> tuple[Kind, Any]:
 
 
 def register_file(path: str | Path) -> Kind:
-    """Make the plugin in one file available under the file's stem; returns what kind it is."""
+    """Make the plugin in one file available under the file's stem; returns what kind it is.
+
+    A file that lies in a folder of the package is available already, and stays what it is.
+    """
     path = Path(path).resolve()
     if path.suffix != ".py" or not path.is_file():
         raise InvalidInputError(f"plugin '{path}' is not a Python file; give the path of one")
+    for kind in get_args(Kind):
+        if path.parent in [Path(folder).resolve() for folder in _package(kind).__path__]:
+            return kind
     if path not in _FILES:
         name = f"hashbench_plugin_files.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
@@ -87,13 +93,13 @@ def register_file(path: str | Path) -> Kind:
         try:
             spec.loader.exec_module(module)
             _FILES[path] = module
-        except Exception as error:  # shown as a broken plugin by whoever asks for the name
+        except (Exception, SystemExit) as error:  # shown as a broken plugin by whoever asks for the name
             _FILES[path] = error
     return _kind_of(_FILES[path])
 
 
 def _candidates(kind: Kind) -> Iterable[Plugin]:
-    package = importlib.import_module(f"hashbench.{kind}s")
+    package = _package(kind)
     for info in pkgutil.iter_modules(package.__path__):
         module = f"{package.__name__}.{info.name}"
         folder = getattr(info.module_finder, "path", package.__name__)
@@ -104,6 +110,10 @@ def _candidates(kind: Kind) -> Iterable[Plugin]:
     for path, content in _FILES.items():
         if _kind_of(content) == kind:
             yield Plugin(kind, path.stem, str(path), partial(_raise_or_return, content))
+
+
+def _package(kind: Kind) -> ModuleType:
+    return importlib.import_module(f"hashbench.{kind}s")
 
 
 def _raise_or_return(content: ModuleType | BaseException) -> ModuleType:
