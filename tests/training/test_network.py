@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from hashbench.errors import UnknownNameError
+from hashbench.training.backbones import vgg7
+from hashbench.training.network import backbone_names, build_backbone, build_network
+
+
+def pixels(n=20, channels=3, side=8, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(30, 200, (n, channels, side, side), generator=generator, dtype=torch.uint8)
+
+
+def network(images, n_outputs=5, backbone="vgg7"):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_network(images, backbone, n_outputs).eval()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("backbone", "side"), [("vgg7", 8), ("vgg7", 28), ("vgg7", 32), ("nin", 8), ("nin", 28)]
+)
+def test_backbones_take_every_size_they_promise(backbone, side, channels):
+    layers, n_features = build_backbone(backbone, channels, side)
+    features = layers(torch.rand(2, channels, side, side))
+    assert features.shape == (2, n_features)
+    assert torch.isfinite(features).all()
+    features.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layers.parameters())
+
+
+def test_names_of_backbones_and_the_error_for_another():
+    assert backbone_names() == ["nin", "vgg7"]
+    with pytest.raises(UnknownNameError, match="unknown backbone 'vgg77'; did you mean 'vgg7'"):
+        build_backbone("vgg77", 3, 32)
+
+
+def test_the_size_that_the_docstring_of_vgg7_states():
+    size = sum(p.numel() for p in build_backbone("vgg7", 3, 32)[0].parameters())
+    assert f"{size / 1e6:.1f} million parameters" in vgg7.__doc__
+
+
+def test_nin_halves_its_widths_for_one_channel_and_pads_to_32_pixels():
+    assert [build_backbone("nin", channels, 28)[1] for channels in (1, 3)] == [96, 192]
+    assert build_backbone("nin", 3, 28)[0][0](torch.ones(1, 3, 28, 28)).sum(dim=(1, 2, 3)) == 3 * 28 * 28
+    assert build_backbone("nin", 3, 27)[0][0](torch.ones(1, 3, 27, 27)).shape == (1, 3, 32, 32)
+    assert build_backbone("nin", 3, 48)[0][0](torch.ones(1, 3, 48, 48)).shape == (1, 3, 48, 48)
+
+
+def test_pixels_are_standardised_by_the_mean_and_deviation_of_each_channel():
+    images = pixels(50)
+    images[:, 2] //= 4
+    net = network(images)
+    net.backbone = torch.nn.Flatten()
+    seen = net.features(images).view(50, 3, 8, 8)
+    np.testing.assert_allclose(seen.mean(dim=(0, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(seen.std(dim=(0, 2, 3)), 1, atol=1e-5)
+    other = network(pixels(50, seed=1))
+    assert not torch.equal(net.mean, other.mean), "the statistics are those of the images given"
+
+
+def test_images_without_contrast_stay_finite():
+    blank = torch.full((4, 1, 8, 8), 7, dtype=torch.uint8)
+    assert torch.isfinite(network(blank)(blank)).all()
+
+
+def test_outputs_are_float32_whatever_the_convolutions_run_in():
+    images = pixels()
+    net = network(images)
+    assert net(images).dtype == net.features(images).dtype == torch.float32
+    assert net(images).shape == (20, 5)
+
+
+def test_a_new_head_gives_outputs_of_mean_0_and_deviation_1():
+    images = pixels(100)
+    trunk = network(images)
+    before = {name: value.clone() for name, value in trunk.state_dict().items()}
+    fresh = trunk.with_new_head(12, images)
+    z = fresh(images)
+    assert z.shape == (100, 12)
+    np.testing.assert_allclose(z.detach().mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(z.detach().std(0), 1, atol=1e-3)
+    assert trunk(images).std(0).max() < 0.5, "the usual initialisation is what the new head avoids"
+    assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
+    assert all(p.requires_grad for p in fresh.parameters())
+    for name, value in fresh.backbone.state_dict().items():
+        assert torch.equal(value, before[f"backbone.{name}"])
+    shared = {p.data_ptr() for p in fresh.parameters()} & {p.data_ptr() for p in trunk.parameters()}
+    assert not shared, "a copy: training it must not touch the trunk"
