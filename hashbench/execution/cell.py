@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,11 +21,12 @@ from hashbench.codes import Codes
 from hashbench.data.features import pixels
 from hashbench.data.split import Split
 from hashbench.device import resolve_device
-from hashbench.digest import seed_of
+from hashbench.digest import digest_of, seed_of
 from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes
 from hashbench.execution.context import Context, Trunk, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
+from hashbench.execution.source import method_digest
 from hashbench.method import HashMethod
 from hashbench.records import Card, Failure, Record, write_record
 from hashbench.registry import find, register_file
@@ -96,7 +95,8 @@ def run_cell(work: Work, place: Place) -> Record:
         )
     record = Record(**facts, created=datetime.now(UTC))
     write_record(path, record)
-    path.with_suffix(".checkpoint").unlink(missing_ok=True)
+    for checkpoint in path.parent.glob(f"{path.stem}.*.checkpoint"):
+        checkpoint.unlink()
     return record
 
 
@@ -109,7 +109,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     split = context.split
     facts["card"] = describe_method(cls, len(split.train), learned_features=cell.features == "cnn")
     facts["split"] = _counts(split)
-    digests |= {"dataset": context.images.digest, "split": split.digest, "method_source": _source_digest(cls)}
+    digests |= {"dataset": context.images.digest, "split": split.digest, "method_source": method_digest(cls)}
     method, seed = build_method(cls, work, place.device)
     facts["params"] = {
         name: value for name, value in method.get_params(deep=False).items() if name != "recipe"
@@ -126,7 +126,9 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     inputs = _inputs(context, cell.features, trunk, device)
     options: dict[str, Any] = {}
     if cls.deep and trunk is not None:
-        options = {"trunk": trunk.network, "checkpoint": path.with_suffix(".checkpoint")}
+        # Named by what it depends on beyond the cell, so that no training goes on with other code.
+        state = digest_of([digests["method_source"], trunk.digest])[:8]
+        options = {"trunk": trunk.network, "checkpoint": path.with_suffix(f".{state}.checkpoint")}
     labels = None if cls.supervision == "unsupervised" else context.images.labels[split.train]
     train = inputs(split.train)
     with timer("fit"):
@@ -225,7 +227,3 @@ def _counts(split: Split) -> dict[str, int]:
         "database": len(split.database),
         "train_in_database": len(split.train) if split.train_in_database else 0,
     }
-
-
-def _source_digest(cls: type) -> str:
-    return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -19,6 +18,7 @@ from hashbench.data.split import Split, make_split
 from hashbench.data.store import cache_root, dataset_from, load_images
 from hashbench.dataset import Images
 from hashbench.digest import digest_of, seed_of
+from hashbench.execution.source import code_digest
 from hashbench.training.loop import save_atomically
 from hashbench.training.network import Network, build_network, gains_from_bf16
 from hashbench.training.pretrain import train_trunk
@@ -130,10 +130,6 @@ def open_context(spec: str, protocol: Protocol, root: Path) -> Context:
     return Context(name, images, protocol, make_split(images, protocol, name))
 
 
-@lru_cache(maxsize=1)
 def _training_code() -> str:
-    """SHA-256 of the files of the training room: other code, other weights."""
-    hasher = hashlib.sha256()
-    for path in sorted(Path(hashbench.training.__path__[0]).rglob("*.py")):
-        hasher.update(path.read_bytes())
-    return hasher.hexdigest()
+    """The digest of the training room: other code, other weights."""
+    return code_digest(tuple(sorted(Path(hashbench.training.__path__[0]).rglob("*.py"))))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from hashbench.data.protocol import Protocol, find_protocol
 from hashbench.data.store import dataset_from
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.execution.source import method_digest
 from hashbench.method import HashMethod
 from hashbench.recipe import Recipe
 from hashbench.records import Cell
@@ -81,10 +82,14 @@ def read_suite(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Work:
-    """A cell with the protocol in force: that of its name, with the grid's recipe and the data set's flip."""
+    """A cell with the protocol in force: that of its name, with the grid's recipe and the data set's flip.
+
+    method_source: the digest of the method's code; None for a broken one.
+    """
 
     cell: Cell
     protocol: Protocol
+    method_source: str | None
 
     @cached_property
     def stem(self) -> str:
@@ -105,6 +110,7 @@ def expand(suite: Suite) -> list[Work]:
     methods = _chosen_methods(suite)
     overrides = _overrides(suite, methods)
     recipe_fields = overrides.pop("recipe", {})
+    sources = {name: method_digest(cls) if cls else None for name, cls in methods.items()}
     work = []
     for spec, protocol_name in product(dict.fromkeys(suite.datasets), dict.fromkeys(suite.protocols)):
         dataset, protocol = dataset_from(spec), find_protocol(protocol_name)
@@ -123,7 +129,7 @@ def expand(suite: Suite) -> list[Work]:
                     repetition=repetition,
                     params=overrides.get(name, {}),
                 )
-                work.append(Work(cell, protocol))
+                work.append(Work(cell, protocol, sources[name]))
     return work
 
 

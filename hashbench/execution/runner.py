@@ -52,11 +52,16 @@ def make_plan(cells: Iterable[Work], place: Place) -> Plan:
 
 
 def _is_done(work: Work, place: Place, dataset_digest: str) -> bool:
+    """Whether the cell's record is there, made of the same images with the same method code."""
     path = place.record(work)
     if not path.exists():
         return False
     record = Record.load(path)
-    return record.status == "done" and record.digests.dataset == dataset_digest
+    return (
+        record.status == "done"
+        and record.digests.dataset == dataset_digest
+        and record.digests.method_source == work.method_source
+    )
 
 
 def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
