@@ -161,8 +161,9 @@ def _backbones() -> list[Row]:
 
 def _print_rows(rows: list[Row]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
+
+    from hashbench.cli.console import make_console
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -171,7 +172,7 @@ def _print_rows(rows: list[Row]) -> None:
     for row in rows:
         broken = str(row.get("title", "")).startswith("BROKEN")
         table.add_row(*(str(row.get(column, "")) for column in columns), style="red" if broken else None)
-    Console().print(table, markup=False)
+    make_console().print(table, markup=False)
 
 
 def _print_published(name: str) -> None:

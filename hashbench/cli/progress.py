@@ -41,9 +41,9 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
             line = _line(event)
             if isinstance(event, Record) and event.error is not None:
                 failed.append(event)
-                bar.console.print(line, style="red", markup=False, highlight=False)
+                bar.console.print(line, style="red", markup=False, soft_wrap=True)
             elif not console.is_terminal:
-                console.print(f"[{done:>{len(str(total))}}/{total}] {line}", markup=False, highlight=False)
+                console.print(f"[{done:>{len(str(total))}}/{total}] {line}", markup=False, soft_wrap=True)
             bar.update(task, advance=1, description=line)
     return failed
 

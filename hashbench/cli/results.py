@@ -15,9 +15,9 @@ def table(*, results: Path, metric: Sequence[str], format: str, published: bool,
 
     tables = build_tables(read_records(results), metric, published, digest)
     if format == "rich":
-        from rich.console import Console
+        from hashbench.cli.console import make_console
 
-        Console().print(render(tables))
+        make_console().print(render(tables))
     else:
         sys.stdout.write(render(tables, format))
     return 0

@@ -32,8 +32,7 @@ def run(
     **grid: Any,
 ) -> int:
     """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
-    from rich.console import Console
-
+    from hashbench.cli.console import make_console
     from hashbench.cli.progress import cell_name, follow
     from hashbench.data.store import data_root
     from hashbench.device import resolve_device
@@ -52,7 +51,7 @@ def run(
     place = Place(out, data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]]))
     plan = make_plan(cells, place)
 
-    console = Console()
+    console = make_console()
     _announce(console, plan, place.data, out)
     if dry_run:
         _show_plan(console, plan)
@@ -72,7 +71,12 @@ def run(
     )
     for record in failed:
         assert record.error is not None
-        console.print(f"failed: {cell_name(record.cell)}: {record.error.message}", style="red", markup=False)
+        console.print(
+            f"failed: {cell_name(record.cell)}: {record.error.message}",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
     return 1 if failed else 0
 
 
@@ -109,7 +113,7 @@ def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
 def _show_plan(console: Console, plan: Plan) -> None:
     for state, works in (("done", plan.done), ("to run", plan.pending)):
         for work in works:
-            console.print(f"  {state:8}{work.stem}", markup=False, highlight=False)
+            console.print(f"  {state:8}{work.stem}", markup=False, soft_wrap=True)
     console.print(
         f"to run: {len(plan.pending)} cells and the pre-training of at most {len(plan.trunks)} backbones"
     )
