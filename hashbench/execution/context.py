@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 
 import numpy as np
 import torch
@@ -68,9 +69,12 @@ class Context:
                     for index in np.array_split(self.used, -(-len(self.used) // FORWARD_BATCH))
                 ]
             temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            with temporary.open("wb") as file:
-                np.save(file, torch.cat(parts).numpy())
-            os.replace(temporary, path)
+            try:
+                with temporary.open("wb") as file:
+                    np.save(file, torch.cat(parts).numpy())
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
         return np.load(path, mmap_mode="r")
 
     def trunk_seed(self, repetition: int) -> int:
@@ -110,11 +114,20 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
         state = {"network": network.state_dict(), "seconds": perf_counter() - start}
         save_atomically(state, path)
         checkpoint.unlink(missing_ok=True)
+        _remove_abandoned(path.parent)
     state = torch.load(path, map_location=device, weights_only=True)
     n_outputs = len(state["network"]["head.bias"])
     network = build_network(images, context.protocol.recipe.backbone, n_outputs)
     network.load_state_dict(state["network"])
     return Trunk(network.eval(), digest, state["seconds"])
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of processes that were killed: no write takes an hour."""
+    for file in folder.glob("*.tmp"):
+        with suppress(OSError):  # another process has removed it
+            if time() - file.stat().st_mtime > 3600:
+                file.unlink()
 
 
 def _trunk_path(digest: str) -> Path:

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hashbench.data.protocol import Protocol, find_protocol
 from hashbench.data.store import dataset_from
@@ -26,6 +26,17 @@ GROUPS = ("all", "control", "shallow", "deep")
 OWN_PARAMS = ("n_bits", "random_state", "device", "recipe")  # the runner's to set
 
 
+def _dotted(value: Any) -> Any:
+    """{"ksh": {"n_anchors": 500}}, as TOML reads ``ksh.n_anchors = 500``, as {"ksh.n_anchors": 500}."""
+    if not isinstance(value, Mapping):
+        return value  # pydantic says what is wrong with it
+    flat: dict[str, Any] = {}
+    for key, content in value.items():
+        inner = content.items() if isinstance(content, Mapping) else None
+        flat |= {key: content} if inner is None else {f"{key}.{name}": x for name, x in inner}
+    return flat
+
+
 class Suite(BaseModel):
     """A named grid, as a TOML file says it. ``set`` holds "METHOD.PARAMETER" or "recipe.FIELD" = value."""
 
@@ -38,7 +49,7 @@ class Suite(BaseModel):
     features: Annotated[tuple[Literal["pixels", "cnn"], ...], Field(min_length=1)] = ("pixels", "cnn")
     bits: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = (12, 24, 32, 48)
     repetitions: Annotated[int, Field(ge=1)] = 1
-    set: Mapping[str, Any] = {}
+    set: Annotated[Mapping[str, Any], BeforeValidator(_dotted)] = {}
 
 
 def make_suite(content: Mapping[str, Any], origin: str) -> Suite:
@@ -183,5 +194,14 @@ def _overrides(suite: Suite, methods: Mapping[str, type[HashMethod] | None]) -> 
             value = TypeAdapter(get_type_hints(cls)[parameter]).validate_python(value)
         except ValidationError as error:
             raise InvalidInputError(f"--set {key}={value!r}: {error.errors()[0]['msg']}") from error
+        if key == "recipe.backbone":
+            _require_backbone(value)
         checked.setdefault(owner, {})[parameter] = value
     return checked
+
+
+def _require_backbone(name: str) -> None:
+    from hashbench.training.network import backbone_names  # loads torch, which `hashbench list` does without
+
+    if name not in backbone_names():
+        raise UnknownNameError("backbone", name, backbone_names())

@@ -72,8 +72,28 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
     """
     if jobs < 1:
         raise InvalidInputError(f"--jobs {jobs}: at least one job is needed")
-    yield from _each(_train_trunk, plan.trunks, place, jobs)
-    yield from _each(run_cell, plan.pending, place, jobs)
+    try:
+        place.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot write to '{place.out}' ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        yield from _each(_train_trunk, plan.trunks, place, jobs)
+        yield from _each(run_cell, plan.pending, place, jobs)
+    finally:
+        _remove_leftovers(plan.pending, place)
+
+
+def _remove_leftovers(works: Iterable[Work], place: Place) -> None:
+    """Remove the temporary files of these cells, which a process that is killed, now or before, leaves."""
+    paths = [place.record(work) for work in works]
+    stems = {path.stem for path in paths}
+    for folder in {path.parent for path in paths if path.parent.is_dir()}:
+        for file in folder.iterdir():
+            temporary = file.name.startswith(".") or file.suffix == ".tmp"
+            if temporary and file.name.lstrip(".").partition(".")[0] in stems:
+                file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
