@@ -24,7 +24,7 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
     failed: list[Record] = []
     total = len(plan.trunks) + len(plan.pending)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("elapsed"),
@@ -48,8 +48,14 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
     return failed
 
 
-def cell_name(cell: Cell) -> str:
-    """A cell in a few words."""
+def failure(record: Record) -> str:
+    """The cell and why it failed, in one line; the record holds the traceback."""
+    assert record.error is not None
+    message = " ".join(record.error.message.split())
+    return f"failed: {_name(record.cell)}: {message or record.error.type}"
+
+
+def _name(cell: Cell) -> str:
     parts = [cell.dataset, cell.protocol, cell.method, cell.features, cell.bits and f"{cell.bits} bits"]
     return " ".join(str(part) for part in parts if part) + f" r{cell.repetition}"
 
@@ -59,6 +65,6 @@ def _line(event: Trained | Record) -> str:
         cell = event.work.cell
         return f"{cell.dataset} {cell.protocol} backbone {cell.backbone} r{cell.repetition} ready"
     if event.error is not None:
-        return f"{cell_name(event.cell)} failed: {event.error.message}"
+        return failure(event)
     seconds = sum(event.timings.get(stage, 0.0) for stage in ("fit", "encode", "evaluate"))
-    return f"{cell_name(event.cell)} map {event.metrics['map']:.3f} in {seconds:.1f} s"
+    return f"{_name(event.cell)} map {event.metrics['map']:.3f} in {seconds:.1f} s"

@@ -33,7 +33,7 @@ def run(
 ) -> int:
     """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
     from hashbench.cli.console import make_console
-    from hashbench.cli.progress import cell_name, follow
+    from hashbench.cli.progress import failure, follow
     from hashbench.data.store import data_root
     from hashbench.device import resolve_device
     from hashbench.execution.cell import Place
@@ -44,9 +44,10 @@ def run(
     for file in plugins:
         register_file(file)
     resolve_device(device)
-    content = read_suite(suite) | {key: value for key, value in grid.items() if value is not None}
-    content["set"] = content.get("set", {}) | dict(_setting(text) for text in settings)
-    cells = expand(make_suite(content, f"suite '{suite}'"))
+    base = make_suite(read_suite(suite), f"suite '{suite}'")
+    given = {key: value for key, value in grid.items() if value is not None}
+    given["set"] = {**base.set, **dict(_setting(text) for text in settings)}
+    cells = expand(make_suite(base.model_dump(exclude={"set"}) | given, "command line"))
     files = tuple(path.resolve() for path in plugins)
     place = Place(out, data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]]))
     plan = make_plan(cells, place)
@@ -67,16 +68,11 @@ def run(
     took = time.monotonic() - started
     console.print(
         f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "
-        f"records in {out}\nnext: hashbench table {out} --metric precision@100 --format md"
+        f"records in {out}\nnext: hashbench table {out} --metric precision@100 --format md",
+        markup=False,
     )
     for record in failed:
-        assert record.error is not None
-        console.print(
-            f"failed: {cell_name(record.cell)}: {record.error.message}",
-            style="red",
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(failure(record), style="red", markup=False, soft_wrap=True)
     return 1 if failed else 0
 
 
@@ -102,7 +98,8 @@ def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
     from hashbench.execution.context import open_context
 
     works = [*plan.pending, *plan.done]
-    console.print(f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}")
+    text = f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}"
+    console.print(text, markup=False)
     for work in {(work.cell.dataset, work.protocol.digest): work for work in works}.values():
         split = open_context(work.cell.dataset, work.protocol, data).split
         console.print(
