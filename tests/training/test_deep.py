@@ -92,6 +92,19 @@ def test_without_epochs_the_network_is_the_trunk_below_a_fresh_head(trunk):
     assert not method.state_.seen.any()
 
 
+@pytest.mark.parametrize("pretrain_epochs", [0, 4])
+def test_training_starts_at_outputs_of_unit_scale(pretrain_epochs, request):
+    """In training mode, that is with the statistics of the batch."""
+    if pretrain_epochs == 0:
+        reason = "an untrained backbone's running statistics are not yet those of any image"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    recipe = Recipe(pretrain_epochs=pretrain_epochs, epochs=0, batch_size=16)
+    network = new(WithState, recipe=recipe).fit(X, y).network_.train()
+    deviation = network(torch.tensor(X)).detach().std(0)
+    assert deviation.min() > 0.3
+    assert deviation.max() < 3
+
+
 def test_training_without_a_trunk_is_training_stage_1_first():
     from hashbench.digest import seed_of
 
