@@ -1,0 +1,145 @@
+"""One cell: what its record says is what a reader of the files finds, and a failure is a record too."""
+
+import numpy as np
+import pytest
+import torch
+
+from hashbench.data.features import pixels
+from hashbench.digest import seed_of
+from hashbench.evaluation import evaluate, evaluate_vectors, load_codes
+from hashbench.execution.cell import run_cell
+from hashbench.execution.context import open_context
+from hashbench.records import Record, read_records
+from hashbench.registry import find
+
+
+@pytest.fixture
+def run(grid, place):
+    def one(method, **given):
+        (work,) = grid(method, **given)
+        record = run_cell(work, place)
+        assert Record.load(place.record(work)) == record
+        return record
+
+    return one
+
+
+def test_the_record_is_of_the_codes_beside_it(run, place, grid):
+    (work,) = grid("itq")
+    record, path = run("itq"), place.record(work)
+    query, database = (load_codes(path.with_suffix(f".{part}.npz")) for part in ("query", "database"))
+    again = evaluate(query[0], database[0], query[1], database[1])
+    assert record.metrics == again.values
+    assert record.curves["precision"] == list(again.pr_curve.precision)
+    assert record.split == {"queries": 140, "train": 720, "database": 1657, "train_in_database": 720}
+    assert (len(query[0]), len(database[0]), query[0].n_bits) == (140, 1657, 8)
+
+
+def test_the_method_is_fitted_as_anybody_would_fit_it(run, place, grid):
+    record = run("itq")
+    context = open_context("digits", grid("itq")[0].protocol, place.data)
+    parts = context.split.train, context.split.query, context.split.database
+    train, query, database = (pixels(context.images.pixels[index]) for index in parts)
+    seed = seed_of("digits", "5k", "itq", 8, 0)
+    codes = find("method", "itq")(n_bits=8, random_state=seed, device="cpu").fit(train)
+    labels = context.images.labels
+    result = evaluate(codes.encode(query), codes.encode(database), labels[parts[1]], labels[parts[2]])
+    assert record.metrics == result.values
+    assert record.seeds == {"method": seed}
+    assert record.digests.dataset == context.images.digest
+    assert record.digests.split == context.split.digest
+    assert record.params == {"n_bits": 8, "random_state": seed, "device": "cpu", "n_iter": 50}
+
+
+def test_a_method_without_codes_is_ranked_by_cosine(run, place, grid):
+    record = run("real_valued")
+    context = open_context("digits", grid("lsh")[0].protocol, place.data)
+    rows, labels, split = pixels(context.images.pixels[:]), context.images.labels, context.split
+    rows -= rows[split.train].mean(0)
+    result = evaluate_vectors(
+        rows[split.query], rows[split.database], labels[split.query], labels[split.database]
+    )
+    assert record.metrics["map"] == pytest.approx(result.values["map"], abs=1e-6)
+    assert record.cell.bits is None
+    assert not list(place.out.rglob("*.npz"))
+
+
+def test_a_deep_cell_says_where_it_comes_from(run, place):
+    record = run("dsh")
+    assert record.card.family == "deep"
+    assert record.card.n_labelled == 720
+    assert set(record.timings) == {"pretrain", "fit", "encode", "evaluate"}
+    assert all(seconds > 0 for seconds in record.timings.values())
+    assert record.digests.trunk
+    assert set(record.seeds) == {"method", "trunk"}
+    assert record.protocol["recipe"]["epochs"] == 1
+    assert not [path for path in place.out.rglob("*") if path.suffix in {".checkpoint", ".tmp"}]
+
+
+def test_learned_features_count_as_labels_seen(run):
+    plain, learned = run("lsh"), run("lsh", features=["cnn"])
+    assert (plain.card.n_labelled, learned.card.n_labelled) == (0, 720)
+    assert (plain.digests.trunk, plain.seeds.keys()) == (None, {"method"})
+    assert learned.digests.trunk
+    assert learned.metrics["map"] != plain.metrics["map"]
+
+
+def test_a_number_does_not_depend_on_what_else_is_run(run, place, grid):
+    alone = {name: run(name).metrics for name in ("lsh", "sh", "dsh")}
+    for work in grid("all"):
+        if work.cell.method in {"random", "itq", "dpsh", *alone}:
+            torch.manual_seed(7), np.random.seed(7)  # noqa: NPY002  whatever others draw is not ours
+            record = run_cell(work, place)
+            assert record.metrics == alone.get(work.cell.method, record.metrics)
+
+
+def test_code_lengths_methods_and_repetitions_draw_apart(grid, place):
+    seeds = [
+        run_cell(work, place).seeds["method"] for work in grid("lsh", "pcah", bits=[8, 12], repetitions=2)
+    ]
+    assert len(set(seeds)) == 8
+
+
+SPY = """
+def _fit(self, X, y, generator):
+    assert y is {}, "labels"
+    assert len(X) == 720, "only the training images"
+"""
+
+
+def test_a_method_is_given_what_it_declares(run, plugin):
+    plugin("unsupervised_spy", SPY.format("None"))
+    assert run("unsupervised_spy").error is None
+    plugin("supervised_spy", "supervision = 'supervised'\n" + SPY.format("not None"))
+    assert run("supervised_spy").error is None
+
+
+def test_a_failure_is_a_record_with_all_that_was_known(run, place, plugin):
+    plugin("failing", "def _fit(self, X, y, generator):\n    raise ValueError('no rotation\\nfound')")
+    record = run("failing")
+    assert record.status == "failed"
+    assert (record.error.type, record.error.message) == ("ValueError", "no rotation\nfound")
+    assert "in _fit" in record.error.traceback
+    assert "failing.py" in record.error.traceback
+    assert (record.card.title, record.card.family) == ("A method (test)", "shallow")
+    assert record.params["n_bits"] == 8
+    assert record.digests.split
+    assert record.metrics == {}
+    assert [found.status for found in read_records(place.out)] == ["failed"]
+
+
+def test_a_method_that_cannot_be_imported_fails_in_its_cell(run, plugin):
+    plugin("broken", "", imports="import no_such_package")
+    record = run("broken", features=["pixels", "cnn"])
+    assert record.error.type == "BrokenPluginError"
+    assert "no_such_package" in record.error.message
+    assert "ModuleNotFoundError" in record.error.traceback
+    assert record.card is None
+
+
+def test_ctrl_c_is_no_failure_of_the_cell(grid, place, plugin):
+    plugin("stopped", "def _fit(self, X, y, generator): raise KeyboardInterrupt")
+    (work,) = grid("stopped")
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(work, place)
+    assert not [path for path in place.out.rglob("*") if path.is_file()]

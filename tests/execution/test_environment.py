@@ -1,0 +1,34 @@
+"""A record says what it was computed on."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from hashbench import __version__
+from hashbench.execution.environment import describe_environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_versions_and_hardware():
+    found = describe_environment(torch.device("cpu"))
+    assert found.versions["hashbench"] == __version__
+    assert found.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+    assert found.versions["python"] == platform.python_version()
+    assert (found.device, found.threads) == ("cpu", torch.get_num_threads())
+    assert found.cores >= 1
+    assert found.cpu.strip()
+    assert found.precision in {"float32", "bfloat16 autocast"}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout: there is no commit to record")
+def test_the_commit_of_the_checkout():
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    commit = describe_environment(torch.device("cpu")).commit
+    assert commit is not None
+    assert git("cat-file", "-t", commit.rstrip("+")) == "commit"
