@@ -32,12 +32,11 @@ class Plan:
 
     @property
     def trunks(self) -> list[Work]:
-        """One cell for each pre-trained backbone that the pending ones need."""
-        needed = {
-            (work.cell.dataset, work.protocol.digest, work.cell.repetition): work
-            for work in self.pending
-            if work.needs_trunk
-        }
+        """One cell for each backbone that pending cells need; one that reads its features, if there is one."""
+        needed: dict[tuple[str, str, int], Work] = {}
+        for work in sorted(self.pending, key=lambda work: work.cell.features == "cnn"):
+            if work.needs_trunk:
+                needed[work.cell.dataset, work.protocol.digest, work.cell.repetition] = work
         return list(needed.values())
 
 
@@ -109,7 +108,10 @@ def _train_trunk(work: Work, place: Place) -> Trained:
     context = open_context(work.cell.dataset, work.protocol, place.data)
     # The cells that need this backbone meet the same error, and record it.
     with suppress(Exception):
-        context.trunk(work.cell.repetition, resolve_device(place.device))
+        device = resolve_device(place.device)
+        trunk = context.trunk(work.cell.repetition, device)
+        if work.cell.features == "cnn":
+            context.cnn_features(trunk, device)
     return Trained(work)
 
 
