@@ -50,7 +50,8 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(  # Xia et al. 2014 (CNNH), Lai et al. 2015 (DNNH), Li et al. 2016 (DPSH)
             name="5k",
-            description="1,000 queries; database: all others; 5,000 labelled images of it are learned on",
+            description="1,000 queries; database: all others; 5,000 of them are labelled and learned on "
+            "(both counts shrink alike where the smallest class is too small)",
             queries=1000,
             train=5000,
             train_in_database=True,
