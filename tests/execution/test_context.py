@@ -77,7 +77,7 @@ def test_its_features_are_computed_once_and_mapped(own_cache, open_, monkeypatch
     assert isinstance(rows, np.memmap)
     assert len(rows) == len(context.used) == 1797
     for i in (0, 900, 1796):  # row i is of image used[i] and of no other
-        image = torch.from_numpy(context.images.pixels[context.used[i]][None])
+        image = torch.from_numpy(context.images.pixels[context.used[[i]]])
         distances = ((rows - trunk.network.features(image).detach().numpy()) ** 2).sum(1)
         assert distances.argmin() == i
     monkeypatch.setattr(trunk.network, "features", None)

@@ -1,0 +1,178 @@
+"""A run computes what is not done, writes each cell as it ends, and a failure or a stop costs one cell."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+import hashbench.execution.context as context_module
+from hashbench import registry
+from hashbench.errors import InvalidInputError, WorkerDiedError
+from hashbench.execution.runner import Trained, make_plan, run
+from hashbench.execution.source import code_digest
+from hashbench.records import Digests, Record, write_record
+
+FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"
+PASSES = "def _fit(self, X, y, generator):\n    pass"
+DIES = "def _fit(self, X, y, generator):\n    os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def names(works):
+    return [work.cell.method for work in works]
+
+
+def run_all(cells, place, jobs=1):
+    return list(run(make_plan(cells, place), place, jobs))
+
+
+def metrics(records):
+    return {(record.cell.method, record.cell.bits): record.metrics for record in records}
+
+
+def rewrite(path, **changes):
+    write_record(path, Record.load(path).model_copy(update=changes))
+
+
+def test_backbones_first_then_cells_in_the_order_of_the_plan(grid, place):
+    events = run_all(grid("lsh", "dsh", "random", features=["pixels", "cnn"]), place)
+    assert isinstance(events[0], Trained)
+    cells = [record.cell for record in events[1:]]
+    assert [(cell.method, cell.features) for cell in cells] == [
+        ("random", None),
+        ("lsh", "pixels"),
+        ("lsh", "cnn"),
+        ("dsh", None),
+    ]
+
+
+def test_one_backbone_for_each_data_set_protocol_and_repetition(grid, place):
+    cells = grid("all", features=["pixels", "cnn"], bits=[8, 12], protocols=["5k", "full"], repetitions=2)
+    trunks = make_plan(cells, place).trunks
+    assert sorted((work.cell.protocol, work.cell.repetition) for work in trunks) == [
+        ("5k", 0),
+        ("5k", 1),
+        ("full", 0),
+        ("full", 1),
+    ]
+    assert make_plan(grid("control", "shallow", bits=[8]), place).trunks[0].cell.method == "classifier"
+    assert make_plan(grid("shallow"), place).trunks == []
+
+
+def test_what_is_done_is_not_done_again(grid, place):
+    first = run_all(grid("lsh", "sh"), place)
+    plan = make_plan(grid("lsh", "sh", "pcah"), place)
+    assert (names(plan.done), names(plan.pending)) == (["lsh", "sh"], ["pcah"])
+    run_all(grid("lsh", "sh", "pcah"), place)
+    assert [Record.load(place.record(work)) for work in grid("lsh", "sh")] == first  # timings and dates too
+
+
+def test_what_failed_is_tried_again_and_the_others_go_on(grid, place, plugin, monkeypatch):
+    plugin("failing", FAILS)
+    cells = grid("failing", "lsh", "sh")
+    assert [(record.cell.method, record.status) for record in run_all(cells, place)] == [
+        ("failing", "failed"),
+        ("lsh", "done"),
+        ("sh", "done"),
+    ]
+    assert names(make_plan(cells, place).pending) == ["failing"]
+
+    monkeypatch.setattr(registry, "_FILES", {})  # mended, and called by another process
+    code_digest.cache_clear()
+    plugin("failing", PASSES)
+    assert [record.status for record in run_all(grid("failing", "lsh", "sh"), place)] == ["done"]
+
+
+def test_other_images_other_code_and_other_settings_are_computed_anew(grid, place):
+    cells = grid("ksh", "sdh", "lsh")
+    run_all(cells, place)
+    digests = Record.load(place.record(cells[0])).digests.model_dump()
+    rewrite(place.record(cells[0]), digests=Digests(**{**digests, "dataset": "0" * 64}))
+    plan = make_plan(cells, place)
+    assert (names(plan.pending), names(plan.done)) == ([cells[0].cell.method], names(cells[1:]))
+    changed = replace(cells[1], method_source="0" * 64)
+    assert make_plan([changed], place).pending == [changed]
+
+    assert make_plan(grid("ksh", set={"ksh.n_anchors": 50}), place).done == []
+    assert make_plan(grid("lsh", set={"recipe.epochs": 2}), place).done == []
+    assert make_plan(grid("lsh", repetitions=2), place).pending[0].cell.repetition == 1
+
+
+def test_a_damaged_record_is_named_before_anything_runs(grid, place):
+    (work,) = grid("lsh")
+    run_all([work], place)
+    path = place.record(work)
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(
+        InvalidInputError, match=r"cannot be read .* delete the file and run the same command"
+    ):
+        make_plan([work], place)
+
+
+def test_a_backbone_that_cannot_be_trained_fails_its_cells_only(own_cache, grid, place, monkeypatch):
+    def fails(*arguments):
+        raise FloatingPointError("the loss is nan")
+
+    monkeypatch.setattr(context_module, "train_trunk", fails)
+    events = run_all(grid("lsh", "dsh"), place)
+    assert [(event.cell.method, event.status) for event in events[1:]] == [("lsh", "done"), ("dsh", "failed")]
+    assert events[2].error.message == "the loss is nan"
+
+
+@pytest.mark.parametrize("stop", [GeneratorExit, KeyboardInterrupt])
+def test_a_stop_leaves_records_and_no_temporary_files(grid, place, stop):
+    cells = grid("lsh", "pcah", "sh")
+    events = run(make_plan(cells, place), place)
+    next(events)
+    folder = place.record(cells[0]).parent
+    unfinished, checkpoint, foreign = (
+        folder / name
+        for name in (
+            f".{place.record(cells[1]).stem}.query.npz.1a2b3c",
+            f"{place.record(cells[1]).stem}.0a1b2c3d.checkpoint",
+            ".of-another-run-0a1b2c3d.json.1a2b3c.tmp",
+        )
+    )
+    for path in (unfinished, checkpoint, foreign, folder / f"{checkpoint.name}.99.tmp"):
+        path.touch()
+    if stop is GeneratorExit:
+        events.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            events.throw(KeyboardInterrupt)
+    left = {path.name for path in folder.iterdir() if not path.name.startswith(place.record(cells[0]).stem)}
+    assert left == {checkpoint.name, foreign.name}
+    run_all(cells, place)
+    assert not checkpoint.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(grid, place, tmp_path):
+    (tmp_path / "file").touch()
+    wrong = replace(place, out=tmp_path / "file" / "runs")
+    with pytest.raises(InvalidInputError, match=r"cannot write to '.*runs'"):
+        run_all(grid("lsh"), wrong)
+    with pytest.raises(InvalidInputError, match="--jobs 0: at least one"):
+        run_all(grid("lsh"), place, jobs=0)
+
+
+def test_worker_processes_give_the_same_numbers(grid, place, plugin, tmp_path):
+    plugins = plugin("failing", FAILS), plugin("passing", PASSES)
+    place = replace(place, plugins=plugins)
+    cells = grid("random", "lsh", "failing", "passing", bits=[8, 12])
+    alone = metrics(run_all(cells, place))
+    shared = run_all(cells, replace(place, out=tmp_path / "shared"), jobs=2)
+    assert metrics(shared) == alone
+    assert sum(record.status == "failed" for record in shared) == 2
+    assert not any(record.error.traceback.count("joblib") for record in shared if record.error)
+
+
+def test_a_worker_that_is_killed_says_so_and_what_is_done_stays(grid, place, plugin):
+    path = plugin("dying", DIES, imports="import os, signal")
+    place = replace(place, plugins=(path,))
+    cells = grid("random", "dying")
+    assert hasattr(signal, "SIGKILL"), os.name
+    run_all(cells[:1], place)
+    with pytest.raises(WorkerDiedError, match="the same command resumes, with fewer jobs than 2") as caught:
+        run_all(cells, place, jobs=2)
+    assert caught.value.exit_code == 1
+    assert names(make_plan(cells, place).done) == ["random"]
