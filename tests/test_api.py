@@ -1,0 +1,78 @@
+"""The command line's work as functions: ``hashbench.run`` and its neighbours."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hashbench
+from hashbench import registry
+from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
+from hashbench.records import read_records
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HASHBENCH_DATA", raising=False)
+    monkeypatch.setattr(registry, "_FILES", {})
+    monkeypatch.chdir(tmp_path)
+
+
+def test_run_returns_a_row_for_each_cell(tmp_path):
+    seen = []
+    frame = hashbench.run(
+        ["lsh", "real_valued"], features="pixels", bits=[8, 12], device="cpu", on_record=seen.append
+    )
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame.method) == ["real_valued", "lsh", "lsh"]
+    assert frame.bits.tolist() == [pd.NA, 8, 12]
+    assert (frame.status == "done").all()
+    assert frame["map"].between(0.1, 1).all()
+    assert (frame.seconds_fit > 0).all()
+    assert [record.metrics["map"] for record in seen] == frame["map"].tolist()
+    assert len(read_records(tmp_path / "runs")) == 3
+
+    seen.clear()
+    again = hashbench.run(
+        ["lsh"], features="pixels", bits=np.array([8, 12]), device="cpu", on_record=seen.append
+    )
+    assert not seen
+    assert again["map"].tolist() == frame["map"].tolist()[1:]
+
+
+def test_a_failed_cell_is_a_row(tmp_path):
+    (tmp_path / "broken.py").write_text("import no_such_package\n")
+    frame = hashbench.run(["broken", "lsh"], features="pixels", bits=8, device="cpu", plugins=["broken.py"])
+    assert list(frame.method) == ["lsh", "broken"]
+    assert list(frame.status) == ["done", "failed"]
+    assert "no_such_package" in frame.error[1]
+
+
+def test_a_wrong_call_runs_nothing(tmp_path):
+    with pytest.raises(UnknownNameError, match="unknown method 'itqq'; did you mean 'itq'"):
+        hashbench.run("itqq")
+    with pytest.raises(InvalidInputError, match=r"run\(\): bits.0 = 0"):
+        hashbench.run("lsh", bits=0)
+    with pytest.raises(MissingDataError, match="data set 'mnist'"):
+        hashbench.run("lsh", "mnist", root=tmp_path / "nowhere")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_methods_and_data_by_name():
+    images = hashbench.load_dataset("digits")
+    assert images.pixels.shape == (1797, 1, 8, 8)
+    method = hashbench.get_method("ksh", n_bits=8, n_anchors=20)
+    assert (method.n_bits, method.n_anchors) == (8, 20)
+    with pytest.raises(
+        UnknownNameError, match="unknown parameter of ksh 'n_anchor'; did you mean 'n_anchors'"
+    ):
+        hashbench.get_method("ksh", n_anchor=20)
+    with pytest.raises(MissingDataError):
+        hashbench.load_dataset("cifar10", root="nowhere")
+
+
+def test_every_public_name_is_there():
+    assert set(hashbench.__all__) <= set(dir(hashbench))
+    assert all(getattr(hashbench, name) is not None for name in hashbench.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        hashbench.nothing  # noqa: B018
