@@ -32,7 +32,7 @@ class Plan:
 
     @property
     def trunks(self) -> list[Work]:
-        """One cell for each backbone that pending cells need; one that reads its features, if there is one."""
+        """One cell for each backbone that pending cells need; if any reads its features, such a one."""
         needed: dict[tuple[str, str, int], Work] = {}
         for work in sorted(self.pending, key=lambda work: work.cell.features == "cnn"):
             if work.needs_trunk:
