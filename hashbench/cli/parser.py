@@ -102,9 +102,15 @@ def _add_run(commands: Any) -> None:
     how.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     _add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
-    how.add_argument("--jobs", "-j", type=int, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
     _add_plugin(how)
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not '{text}'")
+    return int(text)
 
 
 def _add_table(commands: Any) -> None:
