@@ -1,0 +1,87 @@
+"""``hashbench table`` and ``hashbench eval``: the numbers are those of the records and of ``evaluate``."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+import hashbench
+from hashbench.records import read_records
+
+
+@pytest.fixture
+def records(small):
+    assert small("lsh", "random", "real_valued").code == 0
+    return {record.cell.method: record for record in read_records("runs")}
+
+
+def test_csv_holds_the_numbers_in_full(call, records):
+    called = call("table", "--format", "csv", "--metric", "map", "recall@r2", "--no-published")
+    assert (called.code, called.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(called.out)))
+    # real_valued ranks by cosine, which has no radius
+    found = {(row["metric"], row["method"]): row["mean"] for row in rows if row["mean"]}
+    expected = {
+        (metric, method): repr(record.metrics[metric])
+        for method, record in records.items()
+        for metric in ("map", "recall@r2")
+        if metric in record.metrics
+    }
+    assert found == expected
+    assert ("map", "real_valued") in found
+
+
+@pytest.mark.parametrize(
+    ("format", "parts"),
+    [
+        ("md", ["### digits · 5k · map", "| lsh |", "| ---: |"]),
+        ("latex", [r"\begin{table}", r"\toprule", "lsh &"]),
+        ("rich", ["digits · 5k · map", "method", "lsh"]),
+    ],
+)
+def test_formats(call, records, format, parts):
+    called = call("table", "runs", "-f", format)
+    assert called.code == 0
+    assert "\x1b" not in called.out
+    for part in (*parts, f"{records['random'].metrics['map']:.3f}"):
+        assert part in called.out
+
+
+def test_records_of_one_digest_can_be_chosen(call, records, small):
+    small("lsh", more=["--set", "recipe.epochs=2"])
+    said = call("table").refused(2)
+    assert "2 protocol digests cannot share a table" in said
+    digest = records["lsh"].digests.protocol
+    assert f"{digest[:8]} (3 records)" in said
+    assert call("table", "--digest", digest[:8]).code == 0
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_eval_is_evaluate(call, tmp_path, packed):
+    rng = np.random.default_rng(0)
+    parts = {}
+    for name, n in (("query", 30), ("database", 200)):
+        bits, labels = rng.integers(0, 2, (n, 20), np.uint8), rng.integers(0, 4, n)
+        parts[name] = bits, labels
+        stored = {"codes": np.packbits(bits, axis=1), "n_bits": 20} if packed else {"codes": bits}
+        np.savez(tmp_path / f"{name}.npz", labels=labels, **stored)
+    (query, query_labels), (database, database_labels) = parts.values()
+    metrics = ["map", "precision@10", "recall@r2"]
+    expected = hashbench.evaluate(query, database, query_labels, database_labels, metrics).values
+    arguments = ["eval", "--query", "query.npz", "--database", "database.npz", "--metric", *metrics]
+    assert json.loads(call(*arguments, "--json").out) == expected
+    lines = call(*arguments).out.splitlines()
+    assert lines[0] == "30 queries, 200 items, 20 bits"
+    assert [line.split() for line in lines[1:]] == [[name, f"{expected[name]:.4f}"] for name in metrics]
+    assert list(expected) == metrics
+
+
+def test_eval_reads_the_codes_of_a_run(call, records, tmp_path):
+    query = next(tmp_path.rglob("lsh-*.query.npz"))
+    database = query.with_name(query.name.replace("query", "database"))
+    called = call("eval", "--query", query, "--database", database, "--json")
+    values = json.loads(called.out)
+    assert values == {name: records["lsh"].metrics[name] for name in values}
+    assert "map" in values

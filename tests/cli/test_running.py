@@ -1,0 +1,130 @@
+"""``hashbench run``: the plan, the progress in a pipe, the table, the exit code."""
+
+import re
+
+import pytest
+
+from hashbench.records import read_records
+
+SHORT = ("--set", "recipe.pretrain_epochs=1", "recipe.epochs=1", "recipe.batch_size=360")
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_a_run_ends_with_its_table(small, tmp_path):
+    called = small("lsh", "random", "real_valued")
+    assert (called.code, called.err) == (0, "")
+    lines = called.out.splitlines()
+    assert lines[0].endswith(": 3 cells, 0 of them done in runs")
+    assert lines[1].startswith(
+        "  digits, protocol 5k: 140 queries, 720 labelled training images inside the database"
+    )
+    assert [line.split(" in ")[0][:-5] for line in lines[2:5]] == [
+        "[1/3] digits 5k random 8 bits r0 map ",
+        "[2/3] digits 5k real_valued pixels r0 map ",
+        "[3/3] digits 5k lsh pixels 8 bits r0 map ",
+    ]
+    assert lines[5] == "digits · 5k · map"
+    for record in read_records(tmp_path / "runs"):
+        (row,) = [line.split() for line in lines[6:] if line.strip().startswith(record.cell.method)]
+        assert row[-1] == f"{record.metrics['map']:.3f}"
+    assert lines[-1] == "next: hashbench table runs --metric precision@100 --format md"
+    assert "\x1b" not in called.out
+
+
+def test_the_same_command_computes_nothing_again(small, tmp_path):
+    first = small("lsh", "random")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    again = small("lsh", "random")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == before
+    assert again.code == 0
+    assert "2 cells, 2 of them done in runs" in again.out
+    assert re.search(r"\n0 cells in \d+ s, 2 done before, 0 failed;", again.out)
+    table = first.out[first.out.index("digits · 5k") : first.out.index(" cells in ") - 1]
+    assert table in again.out
+
+
+def test_a_dry_run_writes_nothing(call, small, tmp_path):
+    small("lsh")
+    before = files(tmp_path)
+    called = call("run", "-m", "lsh", "dsh", "-b", 8, "--dry-run", "--device", "cpu")
+    assert called.code == 0
+    plan = [line.split() for line in called.out.splitlines()[2:]]
+    assert plan[0][:1] == ["done"]
+    assert plan[0][1].startswith("digits/5k/lsh-pixels-8b-r0-")
+    assert [line[:2] for line in plan[1:3]] == [["to", "run"]] * 2
+    assert [line[2].rpartition("-")[0] for line in plan[1:3]] == [
+        "digits/5k/lsh-cnn-vgg7-8b-r0",
+        "digits/5k/dsh-vgg7-8b-r0",
+    ]
+    assert called.out.splitlines()[-1] == "to run: 2 cells and the pre-training of at most 1 backbones"
+    assert files(tmp_path) == before
+    assert call("run", "--dry-run", "--out", "elsewhere").code == 0
+    assert files(tmp_path) == before
+
+
+def test_deep_methods_share_a_backbone_that_is_announced(small):
+    called = small("dsh", "dpsh", more=SHORT)
+    assert called.code == 0
+    lines = called.out.splitlines()[2:5]
+    assert lines[0] == "[1/3] digits 5k backbone vgg7 r0 ready"
+    assert lines[1].startswith("[2/3] digits 5k dpsh 8 bits r0 map ")
+    assert lines[2].startswith("[3/3] digits 5k dsh 8 bits r0 map ")
+
+
+FAILING = '''"""Fails (test)."""
+from hashbench.method import HashMethod
+class Failing(HashMethod):
+    def _fit(self, X, y, generator):
+        raise ValueError("no rotation\\n\\nwas found")
+'''
+
+
+def test_a_failure_is_exit_code_1_and_the_others_stand(small, tmp_path):
+    (tmp_path / "a_failing.py").write_text(FAILING)
+    plugin = ("--plugin", "a_failing.py")
+    called = small("lsh", "a_failing", more=plugin)
+    assert (called.code, called.err) == (1, "")
+    said = "failed: digits 5k a_failing pixels 8 bits r0: no rotation was found"
+    assert called.out.splitlines()[2] == said
+    assert called.out.splitlines()[-1] == said
+    assert re.search(r"\n2 cells in \d+ s, 0 done before, 1 failed;", called.out)
+    assert {record.cell.method: record.status for record in read_records("runs")} == {
+        "a_failing": "failed",
+        "lsh": "done",
+    }
+    again = small("lsh", "a_failing", more=plugin)
+    assert again.code == 1
+    assert re.search(r"\n1 cells in \d+ s, 1 done before, 1 failed;", again.out)
+    assert small("lsh").code == 0
+
+
+def test_a_run_of_failures_only_has_a_table_too(small, tmp_path):
+    (tmp_path / "a_failing.py").write_text(FAILING)
+    called = small("a_failing", more=["--plugin", "a_failing.py"])
+    assert called.code == 1
+    assert "digits · 5k · map" in called.out
+
+
+def test_options_come_before_the_suite(call, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'methods = ["ksh", "lsh"]\nbits = [8, 16]\nfeatures = ["pixels"]\n[set]\nksh.n_anchors = 50\n'
+    )
+    options = ["--device", "cpu", "-m", "ksh", "--set", "ksh.n_iter=2", "recipe.schedule=cosine"]
+    assert call("run", "--suite", "mine.toml", *options).code == 0
+    records = read_records("runs")
+    assert sorted(record.cell.bits for record in records) == [8, 16]
+    assert all(record.cell.params == {"n_anchors": 50, "n_iter": 2} for record in records)
+    assert all(record.protocol["recipe"]["schedule"] == "cosine" for record in records)
+    assert call("run", "--suite", "mine.toml", *options[:4], "--set", "ksh.n_anchors=60").code == 0
+    assert sorted(record.params["n_anchors"] for record in read_records("runs")) == [50, 50, 60, 60]
+
+
+@pytest.mark.parametrize("out", ["runs[red]", "runs[/x]", "a b"])
+def test_any_folder_name_is_printed_as_it_is(small, out):
+    called = small("random", more=["--out", out])
+    assert called.code == 0
+    assert f"1 cells, 0 of them done in {out}\n" in called.out
+    assert f"records in {out}\n" in called.out
