@@ -92,7 +92,7 @@ def test_without_epochs_the_network_is_the_trunk_below_a_fresh_head(trunk):
     assert not method.state_.seen.any()
 
 
-@pytest.mark.parametrize("pretrain_epochs", [0, 4])
+@pytest.mark.parametrize("pretrain_epochs", [0, 10])
 def test_training_starts_at_outputs_of_unit_scale(pretrain_epochs, request):
     """In training mode, that is with the statistics of the batch."""
     if pretrain_epochs == 0:
