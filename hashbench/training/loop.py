@@ -132,7 +132,7 @@ def _schedule(
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=steps + 1,
+        total_steps=steps + 1 + (steps == 3),  # at 4 the rise ends at step 0, and torch divides by 0
         pct_start=0.25,
         cycle_momentum=False,
     )

@@ -12,6 +12,8 @@ from hashbench.training.loop import train
 from hashbench.training.losses import classification_loss
 from hashbench.training.network import Network, build_network
 
+STATISTICS_SAMPLE = 512  # images that give an untrained backbone its batch statistics
+
 
 def train_trunk(
     pixels: torch.Tensor, labels: torch.Tensor, recipe: Recipe, seed: int, checkpoint: Path | None = None
@@ -26,6 +28,10 @@ def train_trunk(
     with torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
         network = build_network(pixels, recipe.backbone, n_classes)
+        if not recipe.pretrain_epochs:
+            # Else batch normalisation has the statistics of no image, and a fresh hash layer would be scaled
+            # for outputs that evaluation mode gives and training mode does not.
+            torch.optim.swa_utils.update_bn([pixels[:STATISTICS_SAMPLE]], network)
     train(
         network,
         DeviceImages(pixels, recipe),

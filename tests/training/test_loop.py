@@ -214,10 +214,7 @@ def test_each_group_peaks_at_its_rate_and_ends_near_zero(schedule, steps):
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("schedule", ["onecycle", "cosine"])
-def test_trainings_of_a_few_steps_run_to_their_end(schedule, epochs, steps, request):
-    if (schedule, epochs) == ("onecycle", 3):
-        reason = "OneCycleLR divides by zero where the rise ends at step 0: total_steps = 4, pct_start = 1/4"
-        request.applymarker(pytest.mark.xfail(raises=ZeroDivisionError, strict=True, reason=reason))
+def test_trainings_of_a_few_steps_run_to_their_end(schedule, epochs, steps):
     run(recipe=Recipe(batch_size=N, schedule=schedule), epochs=epochs)
     assert len(steps) == epochs
 
