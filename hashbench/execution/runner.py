@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TypeVar
-
-import joblib
-import torch
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from dataclasses import dataclass
 
 from hashbench.device import resolve_device
-from hashbench.errors import InvalidInputError, WorkerDiedError
+from hashbench.errors import InvalidInputError
 from hashbench.execution.cell import Place, run_cell
 from hashbench.execution.context import open_context
 from hashbench.execution.grid import Work
+from hashbench.execution.workers import each
 from hashbench.records import Record
 from hashbench.registry import register_file
-
-Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,7 @@ def _is_done(work: Work, place: Place, dataset_digest: str) -> bool:
 def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
     """Run what is pending: yields a note when a backbone is trained, and each record as it comes.
 
-    Several jobs share the cores evenly, and the GPUs in turn, each with its share of a GPU's memory.
-    Closing the iterator stops the workers; what they had finished is on disk.
+    Closing the iterator stops all work; what was finished is on disk.
     """
     if jobs < 1:
         raise InvalidInputError(f"--jobs {jobs}: at least one job is needed")
@@ -78,8 +70,8 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
             f"cannot write to '{place.out}' ({error.strerror}); choose another --out"
         ) from error
     try:
-        yield from _each(_train_trunk, plan.trunks, place, jobs)
-        yield from _each(run_cell, plan.pending, place, jobs)
+        yield from each(_train_trunk, plan.trunks, place, jobs)
+        yield from each(run_cell, plan.pending, place, jobs)
     finally:
         _remove_leftovers(plan.pending, place)
 
@@ -113,34 +105,3 @@ def _train_trunk(work: Work, place: Place) -> Trained:
         if work.cell.features == "cnn":
             context.cnn_features(trunk, device)
     return Trained(work)
-
-
-def _each(
-    function: Callable[[Work, Place], Out], items: Sequence[Work], place: Place, jobs: int
-) -> Generator[Out]:
-    if jobs == 1 or not items:
-        yield from (function(item, place) for item in items)
-        return
-    gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
-    share = 1 / -(-jobs // gpus) if gpus else 1.0
-    tasks = (
-        joblib.delayed(_on_share)(
-            function, item, replace(place, device=f"cuda:{i % gpus}") if gpus else place, share
-        )
-        for i, item in enumerate(items)
-    )
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with joblib.parallel_config("loky", inner_max_num_threads=threads):
-        try:
-            yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
-        except TerminatedWorkerError as error:
-            raise WorkerDiedError(
-                "a worker process was killed, most likely for want of memory; the same command resumes, "
-                f"with fewer jobs than {jobs} if it happens again"
-            ) from error
-
-
-def _on_share(function: Callable[[Work, Place], Out], item: Work, place: Place, share: float) -> Out:
-    if share < 1:
-        torch.cuda.set_per_process_memory_fraction(share, torch.device(place.device))
-    return function(item, place)

@@ -1,0 +1,92 @@
+"""Worker processes: one function of many items, in this process or in several."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+import joblib
+import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from hashbench.errors import WorkerDiedError
+from hashbench.execution.cell import Place
+from hashbench.execution.grid import Work
+
+Out = TypeVar("Out")
+
+
+def each(
+    function: Callable[[Work, Place], Out], items: Sequence[Work], place: Place, jobs: int
+) -> Generator[Out]:
+    """What ``function`` gives for each item: in order where ``jobs`` is 1, else as it comes.
+
+    The workers share the cores evenly, and the GPUs in turn, each with its share of a GPU's memory. Closing
+    the iterator, or an error in it, stops them. Raises WorkerDiedError where one is killed from outside.
+    """
+    if jobs == 1 or not items:
+        yield from (function(item, place) for item in items)
+        return
+    gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
+    share = 1 / -(-jobs // gpus) if gpus else 1.0
+    tasks = (
+        joblib.delayed(_in_worker)(
+            function, item, replace(place, device=f"cuda:{i % gpus}") if gpus else place, share, os.getpid()
+        )
+        for i, item in enumerate(items)
+    )
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with joblib.parallel_config("loky", inner_max_num_threads=threads):
+        try:
+            with _children_deaf_to_ctrl_c():
+                results = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
+            yield from results
+        except TerminatedWorkerError as error:
+            raise WorkerDiedError(
+                "a worker process was killed, most likely for want of memory; the same command resumes, "
+                f"with fewer jobs than {jobs} if it happens again"
+            ) from error
+
+
+def _in_worker(
+    function: Callable[[Work, Place], Out], item: Work, place: Place, share: float, parent: int
+) -> Out:
+    _end_with(parent)
+    if share < 1:
+        torch.cuda.set_per_process_memory_fraction(share, torch.device(place.device))
+    return function(item, place)
+
+
+@contextmanager
+def _children_deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started within inherit that SIGINT is blocked: this one hears it, and stops them.
+
+    Else a worker that is still starting answers Ctrl-C with a traceback of its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Let this worker end when the process that started it has; only one that is killed leaves it behind."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
