@@ -23,6 +23,9 @@ class UnknownNameError(HashbenchError, LookupError):
         super().__init__(f"unknown {kind} '{name}'{hint} available: {', '.join(names)}")
         self.kind, self.name, self.available = kind, name, names
 
+    def __reduce__(self) -> tuple[type, tuple[str, str, list[str]]]:
+        return type(self), (self.kind, self.name, self.available)  # workers send errors pickled
+
 
 class InvalidInputError(HashbenchError, ValueError):
     """Data or a parameter that cannot be used as given."""

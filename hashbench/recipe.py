@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from hashbench.errors import InvalidInputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -25,3 +27,21 @@ class Recipe:
     crop: float = 0.125
     flip: bool = False  # set by the data set: a mirrored digit is not a digit
     clip: float | None = None  # largest norm of the gradient; None: no clipping
+
+    def __post_init__(self) -> None:
+        least = {
+            "pretrain_epochs": 0,
+            "epochs": 0,
+            "batch_size": 2,
+            "lr": 0,
+            "trunk_lr": 0,
+            "weight_decay": 0,
+        }
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {value}")
+        for name in ("label_smoothing", "crop"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be in [0, 1)")
+        if self.clip is not None and self.clip <= 0:
+            raise InvalidInputError(f"recipe.clip = {self.clip}: must be positive, or None for no clipping")

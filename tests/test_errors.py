@@ -1,0 +1,9 @@
+import pickle
+
+from hashbench.errors import UnknownNameError
+
+
+def test_unknown_name_suggests_and_survives_the_way_from_a_worker():
+    error = UnknownNameError("method", "dpshh", ["lsh", "dpsh"])
+    assert str(error) == "unknown method 'dpshh'; did you mean 'dpsh'? available: dpsh, lsh"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
