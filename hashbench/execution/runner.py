@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashbench.device import resolve_device
 from hashbench.errors import InvalidInputError
 from hashbench.execution.cell import Place, run_cell
-from hashbench.execution.context import open_context
+from hashbench.execution.context import Context, open_context
 from hashbench.execution.grid import Work
 from hashbench.execution.workers import each
 from hashbench.records import Record
@@ -38,20 +38,21 @@ def make_plan(cells: Iterable[Work], place: Place) -> Plan:
     pending: list[Work] = []
     done: list[Work] = []
     for work in cells:
-        digest = open_context(work.cell.dataset, work.protocol, place.data).images.digest
-        (done if _is_done(work, place, digest) else pending).append(work)
+        context = open_context(work.cell.dataset, work.protocol, place.data)
+        (done if _is_done(work, place, context) else pending).append(work)
     return Plan(pending, done)
 
 
-def _is_done(work: Work, place: Place, dataset_digest: str) -> bool:
-    """Whether the cell's record is there, made of the same images with the same method code."""
+def _is_done(work: Work, place: Place, context: Context) -> bool:
+    """Whether the cell's record is there, made of the same images and split with the same method code."""
     path = place.record(work)
     if not path.exists():
         return False
     record = Record.load(path)
     return (
         record.status == "done"
-        and record.digests.dataset == dataset_digest
+        and record.digests.dataset == context.images.digest
+        and record.digests.split == context.split.digest
         and record.digests.method_source == work.method_source
     )
 

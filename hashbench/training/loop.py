@@ -70,7 +70,8 @@ def train(
 
     network.train()
     cuda = [labels.device.index or 0] if labels.device.type == "cuda" else []
-    with torch.random.fork_rng(cuda), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)  # default: off
+    with torch.random.fork_rng(cuda), cudnn:
         for epoch in range(start, epochs):
             torch.manual_seed(seed_of(seed, epoch))  # dropout draws from the global generator
             generator = torch.Generator().manual_seed(seed_of(seed, epoch, "batches"))

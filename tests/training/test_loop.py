@@ -386,3 +386,30 @@ def test_multi_label_images_are_shuffled():
     order = stratified_order(torch.ones(50, 3), torch.Generator().manual_seed(0))
     assert order.sort().values.tolist() == list(range(50))
     assert not torch.equal(order, torch.arange(50))
+
+
+def test_cudnn_stays_on_and_is_deterministic_while_training():
+    seen = []
+
+    class Watch(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, images):
+            seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
+            return images.float().mean() * self.weight
+
+    network = Watch()
+    pixels = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
+    train(
+        network,
+        DeviceImages(pixels, Recipe()),
+        torch.arange(8) % 2,
+        lambda z, batch: z.sum(),
+        groups=[(network, 0.1)],
+        epochs=1,
+        recipe=Recipe(batch_size=4),
+        seed=0,
+    )
+    assert set(seen) == {(True, True)}
