@@ -82,7 +82,11 @@ class Context:
         return seed_of(self.name, self.protocol.name, "trunk", repetition)
 
     def trunk(self, repetition: int, device: torch.device) -> Trunk:
-        """The pre-trained backbone: from the cache if it was trained before, else trained and kept there."""
+        """The pre-trained backbone: from the cache if it was trained before, else trained and kept there.
+
+        The number of threads moves the weights, but is left out of the digest: a run that is resumed with
+        other --jobs, or a method added later, must stand on the same backbone as the rows beside it.
+        """
         recipe, seed = self.protocol.recipe, self.trunk_seed(repetition)
         digest = digest_of(
             {
@@ -93,7 +97,6 @@ class Context:
                 "code": _training_code(),
                 "torch": torch.__version__,
                 "device": device.type,
-                "threads": torch.get_num_threads() if device.type == "cpu" else None,
                 "bf16": gains_from_bf16(device),
             }
         )
