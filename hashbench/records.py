@@ -105,7 +105,9 @@ class Digests(_Model):
     dataset: str | None = None
     split: str | None = None
     trunk: str | None = None  # the pre-trained backbone, where the cell used one
-    method_source: str | None = None  # the method's file
+    method_source: str | None = None  # the method's file, and the shared code that it stands on
+    training_source: str | None = None  # the training's code, where the cell used a backbone
+    evaluation_source: str | None = None  # the code that computed the metrics
 
 
 class Environment(_Model):

@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,9 @@ def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
     works = [*plan.pending, *plan.done]
     text = f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}"
     console.print(text, markup=False)
+    if set(plan.reasons) - {"new"}:
+        why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
+        console.print(f"  to run: {why}", markup=False)
     for work in {(work.cell.dataset, work.protocol.digest): work for work in works}.values():
         split = open_context(work.cell.dataset, work.protocol, data).split
         console.print(

@@ -26,7 +26,7 @@ from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_co
 from hashbench.execution.context import Context, Trunk, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
-from hashbench.execution.source import method_digest
+from hashbench.execution.source import evaluation_digest, method_digest, training_digest
 from hashbench.method import HashMethod
 from hashbench.records import Card, Failure, Record, write_record
 from hashbench.registry import find, register_file
@@ -109,7 +109,8 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     split = context.split
     facts["card"] = describe_method(cls, len(split.train), learned_features=cell.features == "cnn")
     facts["split"] = _counts(split)
-    digests |= {"dataset": context.images.digest, "split": split.digest, "method_source": method_digest(cls)}
+    digests |= {"dataset": context.images.digest, "split": split.digest}
+    digests |= {"method_source": method_digest(cls), "evaluation_source": evaluation_digest()}
     method, seed = build_method(cls, work, place.device)
     facts["params"] = {
         name: value for name, value in method.get_params(deep=False).items() if name != "recipe"
@@ -122,12 +123,13 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         facts["seeds"]["trunk"] = context.trunk_seed(cell.repetition)
         trunk = context.trunk(cell.repetition, device)
         digests["trunk"] = trunk.digest
+        digests["training_source"] = training_digest(work.protocol.recipe.backbone, cls.deep)
         timer.seconds["pretrain"] = trunk.seconds
     inputs = _inputs(context, cell.features, trunk, device)
     options: dict[str, Any] = {}
     if cls.deep and trunk is not None:
         # Named by what it depends on beyond the cell, so that no training goes on with other code.
-        state = digest_of([digests["method_source"], trunk.digest])[:8]
+        state = digest_of([digests["method_source"], digests["training_source"], trunk.digest])[:8]
         options = {"trunk": trunk.network, "checkpoint": path.with_suffix(f".{state}.checkpoint")}
     labels = None if cls.supervision == "unsupervised" else context.images.labels[split.train]
     train = inputs(split.train)

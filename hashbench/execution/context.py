@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import hashbench.training
 from hashbench.data.protocol import Protocol
 from hashbench.data.split import Split, make_split
 from hashbench.data.store import cache_root, dataset_from, load_images
 from hashbench.dataset import Images
 from hashbench.digest import digest_of, seed_of
-from hashbench.execution.source import code_digest
+from hashbench.execution.source import training_digest
 from hashbench.training.loop import save_atomically
 from hashbench.training.network import Network, build_network, gains_from_bf16
 from hashbench.training.pretrain import train_trunk
@@ -94,7 +93,7 @@ class Context:
                 "split": self.split.digest,
                 "recipe": {k: v for k, v in asdict(recipe).items() if k not in HASH_STAGE_ONLY},
                 "seed": seed,
-                "code": _training_code(),
+                "code": training_digest(recipe.backbone, deep=False),
                 "torch": torch.__version__,
                 "device": device.type,
                 "bf16": gains_from_bf16(device),
@@ -144,8 +143,3 @@ def open_context(spec: str, protocol: Protocol, root: Path) -> Context:
     images = load_images(dataset, root)
     name = dataset.name()
     return Context(name, images, protocol, make_split(images, protocol, name))
-
-
-def _training_code() -> str:
-    """The digest of the training room: other code, other weights."""
-    return code_digest(tuple(sorted(Path(hashbench.training.__path__[0]).rglob("*.py"))))

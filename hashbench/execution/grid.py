@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from hashbench.data.protocol import Protocol, find_protocol
 from hashbench.data.store import dataset_from
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
-from hashbench.execution.source import method_digest
+from hashbench.execution.source import method_digest, training_digest
 from hashbench.method import HashMethod
 from hashbench.recipe import Recipe
 from hashbench.records import Cell
@@ -96,11 +96,13 @@ class Work:
     """A cell with the protocol in force: that of its name, with the grid's recipe and the data set's flip.
 
     method_source: the digest of the method's code; None for a broken one.
+    training_source: the digest of the training's code; None where no backbone is needed.
     """
 
     cell: Cell
     protocol: Protocol
     method_source: str | None
+    training_source: str | None
 
     @cached_property
     def stem(self) -> str:
@@ -129,7 +131,8 @@ def expand(suite: Suite) -> list[Work]:
         protocol = replace(protocol, recipe=recipe)
         for repetition, (name, cls) in product(range(suite.repetitions), methods.items()):
             for features, bits in _axes(cls, suite):
-                trained = features == "cnn" or (cls is not None and cls.deep)
+                deep = cls is not None and cls.deep
+                trained = deep or features == "cnn"
                 cell = Cell(
                     method=name,
                     dataset=spec,
@@ -140,7 +143,8 @@ def expand(suite: Suite) -> list[Work]:
                     repetition=repetition,
                     params=overrides.get(name, {}),
                 )
-                work.append(Work(cell, protocol, sources[name]))
+                training = training_digest(recipe.backbone, deep) if trained else None
+                work.append(Work(cell, protocol, sources[name], training))
     return work
 
 

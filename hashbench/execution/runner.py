@@ -18,10 +18,14 @@ from hashbench.registry import register_file
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``done``: cells whose records exist, of the same data under the same protocol."""
+    """What a run will do. ``done``: cells whose records exist, of the same data, protocol and code.
+
+    reasons: why each of the ``pending`` is: "new", "that failed before", "whose training code changed"...
+    """
 
     pending: list[Work]
     done: list[Work]
+    reasons: list[str]
 
     @property
     def trunks(self) -> list[Work]:
@@ -35,26 +39,43 @@ class Plan:
 
 def make_plan(cells: Iterable[Work], place: Place) -> Plan:
     """Sort cells into done and pending. Raises MissingDataError before anything runs."""
-    pending: list[Work] = []
-    done: list[Work] = []
+    plan = Plan([], [], [])
     for work in cells:
         context = open_context(work.cell.dataset, work.protocol, place.data)
-        (done if _is_done(work, place, context) else pending).append(work)
-    return Plan(pending, done)
+        reason = _why_to_run(work, place, context)
+        if reason is None:
+            plan.done.append(work)
+        else:
+            plan.pending.append(work)
+            plan.reasons.append(reason)
+    return plan
 
 
-def _is_done(work: Work, place: Place, context: Context) -> bool:
-    """Whether the cell's record is there, made of the same images and split with the same method code."""
+def _why_to_run(work: Work, place: Place, context: Context) -> str | None:
+    """None if the cell's record is there, made of the same images and split with the same code."""
     path = place.record(work)
     if not path.exists():
-        return False
+        return "new"
     record = Record.load(path)
-    return (
-        record.status == "done"
-        and record.digests.dataset == context.images.digest
-        and record.digests.split == context.split.digest
-        and record.digests.method_source == work.method_source
-    )
+    if record.status == "failed":
+        return "that failed before"
+    for what, now in {
+        "dataset": context.images.digest,
+        "split": context.split.digest,
+        "method_source": work.method_source,
+        "training_source": work.training_source,
+    }.items():
+        if getattr(record.digests, what) != now:
+            return _CHANGED[what]
+    return None
+
+
+_CHANGED = {
+    "dataset": "whose images changed",
+    "split": "whose split changed",
+    "method_source": "whose method's code changed",
+    "training_source": "whose training code changed",
+}
 
 
 def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:

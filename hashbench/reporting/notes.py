@@ -72,8 +72,9 @@ def caption(
     edited = [row.label for row in rows if len(_sources(row, done)) > 1]
     if edited:
         lines.append(
-            f"The method's file changed between repetitions or code lengths of: {', '.join(edited)}."
+            f"The method's code changed between repetitions or code lengths of: {', '.join(edited)}."
         )
+    lines += _mixtures(done)
     if superseded:
         lines.append(f"{superseded} older or failed records of the same cells are left out.")
     return tuple(filter(None, lines))
@@ -104,6 +105,24 @@ def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}"
 
 
+def _mixtures(done: Sequence[Record]) -> list[str]:
+    """What should be one throughout a table and is not: a repetition's backbone, the code that evaluated."""
+    lines = []
+    trunks: dict[tuple[str | None, int], set[str]] = {}
+    for record in done:
+        if record.digests.trunk:
+            trunks.setdefault((record.cell.backbone, record.cell.repetition), set()).add(record.digests.trunk)
+    mixed = sorted({str(backbone) for (backbone, _), digests in trunks.items() if len(digests) > 1})
+    if mixed:
+        lines.append(
+            f"The rows do not all stand on the same trained {', '.join(mixed)}: device, torch or training "
+            "code changed in between."
+        )
+    if len({record.digests.evaluation_source for record in done}) > 1:
+        lines.append("The records were not all evaluated by the same code; hashbench rescore does that.")
+    return lines
+
+
 def _repetitions(rows: Iterable[Row]) -> str:
     counts = {value.n for row in rows for value in row.values if value.n}
     if not counts or counts == {1}:
@@ -125,7 +144,7 @@ def _environment(records: Sequence[Record]) -> str:
 
 
 def _sources(row: Row, records: Sequence[Record]) -> set[str]:
-    """The digests of the method's file under which a row was obtained."""
+    """The digests of the method's code under which a row was obtained."""
     return {r.digests.method_source for r in records if r.digests.method_source and _is_of(r, row)}
 
 

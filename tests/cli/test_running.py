@@ -65,6 +65,15 @@ def test_a_dry_run_writes_nothing(call, small, tmp_path):
     assert files(tmp_path) == before
 
 
+def test_a_dry_run_says_why_cells_are_run_again(small, tmp_path, monkeypatch):
+    small("lsh", "random", "pcah")
+    monkeypatch.setattr("hashbench.execution.grid.method_digest", lambda cls: "0" * 64)
+    next((tmp_path / "runs").rglob("pcah-*.json")).unlink()
+    called = small("lsh", "random", "pcah", more=["--dry-run"])
+    assert called.out.splitlines()[0].endswith(": 3 cells, 0 of them done in runs")
+    assert called.out.splitlines()[1] == "  to run: 2 whose method's code changed, 1 new"
+
+
 def test_deep_methods_share_a_backbone_that_is_announced(small):
     called = small("dsh", "dpsh", more=SHORT)
     assert called.code == 0

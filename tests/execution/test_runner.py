@@ -90,12 +90,37 @@ def test_other_images_other_code_and_other_settings_are_computed_anew(grid, plac
     rewrite(place.record(cells[0]), digests=Digests(**{**digests, "dataset": "0" * 64}))
     plan = make_plan(cells, place)
     assert (names(plan.pending), names(plan.done)) == ([cells[0].cell.method], names(cells[1:]))
-    changed = replace(cells[1], method_source="0" * 64)
-    assert make_plan([changed], place).pending == [changed]
+    assert plan.reasons == ["whose images changed"]
 
     assert make_plan(grid("ksh", set={"ksh.n_anchors": 50}), place).done == []
     assert make_plan(grid("lsh", set={"recipe.epochs": 2}), place).done == []
     assert make_plan(grid("lsh", repetitions=2), place).pending[0].cell.repetition == 1
+
+
+def test_other_code_is_computed_anew_but_another_evaluation_is_not(grid, place):
+    cells = grid("lsh", "dsh") + grid("lsh", features=["cnn"])
+    run_all(cells, place)
+    for work in cells:
+        digests = Record.load(place.record(work)).digests
+        assert digests.training_source == work.training_source
+        rewrite(place.record(work), digests=digests.model_copy(update={"evaluation_source": "0" * 64}))
+    assert [work.training_source is None for work in cells] == [True, False, False]
+    assert cells[1].training_source != cells[2].training_source  # features do not stand on the hash stage
+    assert make_plan(cells, place).pending == []
+
+    other = [replace(work, training_source=work.training_source and "0" * 64) for work in cells]
+    other[0] = replace(cells[0], method_source="0" * 64)
+    plan = make_plan(other, place)
+    assert plan.pending == other
+    assert plan.reasons == ["whose method's code changed", *["whose training code changed"] * 2]
+
+
+def test_a_record_from_before_its_training_code_was_recorded_is_computed_anew(grid, place):
+    (work,) = grid("dsh")
+    run_all([work], place)
+    digests = Record.load(place.record(work)).digests
+    rewrite(place.record(work), digests=digests.model_copy(update={"training_source": None}))
+    assert make_plan([work], place).reasons == ["whose training code changed"]
 
 
 def test_a_damaged_record_is_named_before_anything_runs(grid, place):

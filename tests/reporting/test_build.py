@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -180,9 +181,36 @@ def test_a_method_edited_in_between_is_told(make: Make) -> None:
         return [make("itq", bits, digests=digest) for bits, digest in zip((12, 24), digests, strict=True)]
 
     [table] = build_tables(records("bb"))
-    assert "The method's file changed between repetitions or code lengths of: itq." in table.caption
+    assert "The method's code changed between repetitions or code lengths of: itq." in table.caption
     [table] = build_tables(records("aa"))
     assert "changed" not in " ".join(table.caption)
+
+
+def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
+    def caption(*trunks: str, **second: Any) -> str:
+        given = [{}, second]
+        records = [
+            make(method, digests={"trunk": trunk}, **more)
+            for method, trunk, more in zip(("dsh", "dpsh"), trunks, given, strict=True)
+        ]
+        return " ".join(build_tables([*records, make("itq")])[0].caption)
+
+    told = "The rows do not all stand on the same trained vgg6"
+    assert told in caption("aa", "bb")
+    assert told not in caption("aa", "aa")
+    assert told not in caption("aa", "bb", repetition=1)
+
+
+def test_records_evaluated_by_different_code_are_told(make: Make) -> None:
+    def caption(second: str) -> str:
+        records = (
+            make("itq", digests={"evaluation_source": "aa"}),
+            make("lsh", digests={"evaluation_source": second}),
+        )
+        return " ".join(build_tables(records)[0].caption)
+
+    assert "not all evaluated by the same code; hashbench rescore" in caption("bb")
+    assert "evaluated by" not in caption("aa")
 
 
 def test_an_unknown_metric_names_those_there(make: Make) -> None:
