@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hashbench.device import resolve_device
-from hashbench.errors import InvalidInputError
+from hashbench.errors import BrokenPluginError, InvalidInputError
 from hashbench.execution.cell import Place, run_cell
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.grid import Work
@@ -91,11 +91,26 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
         raise InvalidInputError(
             f"cannot write to '{place.out}' ({error.strerror}); choose another --out"
         ) from error
+    _forget_broken([*plan.pending, *plan.done], place)
     try:
         yield from each(_train_trunk, plan.trunks, place, jobs)
         yield from each(run_cell, plan.pending, place, jobs)
     finally:
         _remove_leftovers(plan.pending, place)
+
+
+def _forget_broken(works: Iterable[Work], place: Place) -> None:
+    """Remove the failures of methods that could not be loaded once and now can.
+
+    A broken method does not say what it reads, so that its records are of cells it has not got, which no run
+    would compute again.
+    """
+    loaded = {(place.record(work).parent, work.cell.method) for work in works if work.method_source}
+    for folder, method in loaded:
+        for path in folder.glob(f"{method}-*.json"):
+            error = Record.load(path).error
+            if error is not None and error.type == BrokenPluginError.__name__:
+                path.unlink()
 
 
 def _remove_leftovers(works: Iterable[Work], place: Place) -> None:

@@ -102,7 +102,8 @@ def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     error = failures[0].error
     assert error is not None  # records see to it
     message = error.message.strip().partition("\n")[0][:200]
-    return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}"
+    gone = f"; if it is gone, delete {row.method}-*.json" if row.group == "not loaded" else ""
+    return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}{gone}"
 
 
 def _mixtures(done: Sequence[Record]) -> list[str]:

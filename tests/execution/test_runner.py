@@ -11,7 +11,7 @@ from hashbench import registry
 from hashbench.errors import InvalidInputError, WorkerDiedError
 from hashbench.execution.runner import Trained, make_plan, run
 from hashbench.execution.source import code_digest
-from hashbench.records import Digests, Record, write_record
+from hashbench.records import Digests, Record, read_records, write_record
 
 FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"
 PASSES = "def _fit(self, X, y, generator):\n    pass"
@@ -81,6 +81,22 @@ def test_what_failed_is_tried_again_and_the_others_go_on(grid, place, plugin, mo
     code_digest.cache_clear()
     plugin("failing", PASSES)
     assert [record.status for record in run_all(grid("failing", "lsh", "sh"), place)] == ["done"]
+
+
+@pytest.mark.parametrize("body", [PASSES, "output = 'vectors'\n" + PASSES])
+def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plugin, monkeypatch, body):
+    def records(*methods, text, imports=""):
+        monkeypatch.setattr(registry, "_FILES", {})
+        code_digest.cache_clear()
+        plugin("own", text, imports=imports)
+        run_all(grid(*methods), place)
+        return [(record.cell.method, record.status) for record in read_records(place.out)]
+
+    broken = {"text": "", "imports": "import no_such_package"}
+    assert records("own", text=body) == [("own", "done")]
+    assert records("own", "lsh", **broken) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
+    assert records("lsh", text=body) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
+    assert records("own", text=body) == [("lsh", "done"), ("own", "done")]
 
 
 def test_other_images_other_code_and_other_settings_are_computed_anew(grid, place):
