@@ -7,9 +7,7 @@ tries it again. Everything that tables and reports print comes from here.
 from __future__ import annotations
 
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -24,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from hashbench.atomic import atomic_file
 from hashbench.digest import digest_of
 from hashbench.errors import InvalidInputError
 
@@ -200,17 +199,8 @@ class Record(_Model):
 
 def write_record(path: str | Path, record: Record) -> None:
     """Write atomically: at any moment the path holds the old record, the new one, or nothing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(record.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(Path(path)) as file:
+        file.write(record.to_json().encode())
 
 
 def read_records(folder: str | Path) -> list[Record]:

@@ -29,14 +29,14 @@ class Room:
     late: tuple[str, ...] = ()
 
 
-CONTRACTS = ("errors", "codes", "method", "dataset", "recipe", "digest", "device", "registry")
+CONTRACTS = ("errors", "atomic", "codes", "method", "dataset", "recipe", "digest", "device", "registry")
 ROOMS = {
     **{name: Room(CONTRACTS, ("numpy", "sklearn.base"), late=("torch",)) for name in CONTRACTS},
     "numerics": Room(CONTRACTS, ("scipy", "torch")),
     "records": Room(CONTRACTS, ("pydantic",), late=("pandas",)),
     "data": Room(CONTRACTS, ("numpy", "platformdirs")),
     "training": Room((*CONTRACTS, "data"), ("numpy", "torch")),
-    "evaluation": Room(("codes", "errors"), ("numba", "numpy", "scipy", "torch")),
+    "evaluation": Room(("atomic", "codes", "errors"), ("numba", "numpy", "scipy", "torch")),
     "methods": Room((*CONTRACTS, "numerics", "training"), ("numpy", "torch")),
     "datasets": Room(CONTRACTS, ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "execution": Room(

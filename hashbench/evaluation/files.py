@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hashbench.atomic import atomic_file
 from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation.inputs import as_codes
@@ -44,18 +43,9 @@ def load_codes(path: str | Path) -> tuple[Codes, NDArray]:
 
 def save_codes(path: str | Path, codes: Codes, labels: ArrayLike) -> None:
     """Write packed codes and labels to ``path``; a reader sees the whole file or none."""
-    path = Path(path)
     checked = check_labels(labels, len(codes), "the")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            np.savez(file, codes=codes.packed, n_bits=codes.n_bits, labels=checked)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)  # temporary files are private
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with atomic_file(Path(path)) as file:
+        np.savez(file, codes=codes.packed, n_bits=codes.n_bits, labels=checked)
 
 
 def _read(path: Path) -> dict[str, NDArray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hashbench.atomic import atomic_file
 from hashbench.data.protocol import Protocol
 from hashbench.data.split import Split, make_split
 from hashbench.data.store import cache_root, dataset_from, load_images
@@ -67,13 +67,8 @@ class Context:
                     trunk.network.features(torch.from_numpy(self.images.pixels[index]).to(device)).cpu()
                     for index in np.array_split(self.used, -(-len(self.used) // FORWARD_BATCH))
                 ]
-            temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            try:
-                with temporary.open("wb") as file:
-                    np.save(file, torch.cat(parts).numpy())
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with atomic_file(path) as file:
+                np.save(file, torch.cat(parts).numpy())
         return np.load(path, mmap_mode="r")
 
     def trunk_seed(self, repetition: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from time import monotonic
 
 import torch
 
+from hashbench.atomic import atomic_file
 from hashbench.digest import seed_of
 from hashbench.recipe import Recipe
 from hashbench.training.images import DeviceImages
@@ -41,11 +41,13 @@ def train(
     epochs: int,
     recipe: Recipe,
     seed: int,
+    class_balanced: bool = False,
     checkpoint: Path | None = None,
-) -> None:
-    """Train ``network`` in place on all images for some epochs.
+) -> list[float]:
+    """Train ``network`` in place for some epochs; the mean loss of each epoch's batches.
 
-    groups: modules with the peak learning rate of each; they are saved, and ``network`` is among them.
+    groups: modules with the peak learning rate of each (0: not trained); they are saved, and ``network`` is
+    among them. class_balanced: batches as of ``balanced_order``, else of ``stratified_order``.
     checkpoint: a file to resume from and to write at most every 30 seconds at the end of an epoch. Every
     epoch's randomness is a function of (seed, epoch), so that a resumed training equals an unbroken one.
     """
@@ -59,13 +61,15 @@ def train(
     saved = torch.nn.ModuleList([module for module, _ in groups])
     trained = [p for group in optimizer.param_groups for p in group["params"]]
 
-    start = 0
+    make_order = balanced_order if class_balanced else stratified_order
+
+    start, losses = 0, list[float]()
     if checkpoint is not None and checkpoint.exists():
         state = torch.load(checkpoint, map_location=labels.device, weights_only=True)
         saved.load_state_dict(state["modules"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
-        start = state["epoch"]
+        start, losses = state["epoch"], state["losses"]
     last_save = monotonic()
 
     network.train()
@@ -75,7 +79,8 @@ def train(
         for epoch in range(start, epochs):
             torch.manual_seed(seed_of(seed, epoch))  # dropout draws from the global generator
             generator = torch.Generator().manual_seed(seed_of(seed, epoch, "batches"))
-            order = stratified_order(labels, generator)
+            order = make_order(labels, generator)
+            total = torch.zeros((), device=labels.device)  # read once an epoch: reading waits for the device
             for i, index in enumerate(order.tensor_split(n_batches)):
                 on_device = index.to(labels.device, non_blocking=True)
                 batch = Batch(labels[on_device], on_device, (epoch * n_batches + i) / steps)
@@ -86,18 +91,22 @@ def train(
                     torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
                 optimizer.step()
                 schedule.step()
-            if not torch.isfinite(value):
-                raise FloatingPointError(f"the loss is {value.item()} after epoch {epoch + 1} of {epochs}")
+                total += value.detach()
+            losses.append(total.item() / n_batches)
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(f"the loss is {losses[-1]} in epoch {epoch + 1} of {epochs}")
             if checkpoint is not None and monotonic() - last_save > CHECKPOINT_SECONDS:
                 state = {
                     "modules": saved.state_dict(),
                     "optimizer": optimizer.state_dict(),
                     "schedule": schedule.state_dict(),
                     "epoch": epoch + 1,
+                    "losses": losses,
                 }
                 save_atomically(state, checkpoint)
                 last_save = monotonic()
     network.eval()
+    return losses
 
 
 def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -117,12 +126,30 @@ def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.
     return shuffled[by_class[place.argsort()]]
 
 
+def balanced_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """As ``stratified_order``, but with equally many images of each class, n in all.
+
+    Of frequent classes some images are left out, those of rare ones come again. Where classes are balanced,
+    and on multi-label images, it is an order of all images as there.
+    """
+    if labels.ndim == 2:
+        return stratified_order(labels, generator)
+    members = [(labels.cpu() == label).nonzero()[:, 0] for label in labels.cpu().unique()]
+    n, n_classes = len(labels), len(members)
+    first = int(torch.randint(n_classes, (), generator=generator))
+    drawn = []
+    for place, images in enumerate(members):
+        share = n // n_classes + ((place - first) % n_classes < n % n_classes)
+        rounds = [torch.randperm(len(images), generator=generator) for _ in range(-(-share // len(images)))]
+        drawn.append(images[torch.cat(rounds)[:share]])
+    chosen = torch.cat(drawn)
+    return chosen[stratified_order(labels.cpu()[chosen], generator)]
+
+
 def save_atomically(state: object, path: Path) -> None:
-    """``torch.save`` under a temporary name, then rename: the file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    """``torch.save`` to a file that is whole or absent."""
+    with atomic_file(path) as file:
+        torch.save(state, file)
 
 
 def _schedule(

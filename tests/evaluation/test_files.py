@@ -104,7 +104,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InvalidInputError, match="disk full"):
         save_codes(path, Codes.from_real(1 - BITS), LABELS)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["c.npz"]

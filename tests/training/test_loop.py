@@ -318,20 +318,6 @@ def test_checkpoints_are_at_least_30_seconds_apart(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):
-    def dies(state, path):
-        path.write_bytes(b"half")
-        raise OSError("disk full")
-
-    loop.save_atomically({"old": 1}, tmp_path / "c")
-    monkeypatch.setattr(torch, "save", dies)
-    for name in ("c", "new"):
-        with pytest.raises(OSError, match="disk full"):
-            loop.save_atomically({"new": 2}, tmp_path / name)
-    assert torch.load(tmp_path / "c") == {"old": 1}
-    assert not (tmp_path / "new").exists()
-
-
 # -- order -------------------------------------------------------------------------------------------
 
 COUNTS = [100, 60, 30, 7, 3]

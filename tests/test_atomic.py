@@ -1,0 +1,48 @@
+"""A file that is written is whole or absent, and a disk that does not take it is named."""
+
+import contextlib
+import errno
+
+import pytest
+
+from hashbench.atomic import atomic_file
+from hashbench.errors import InvalidInputError
+
+
+def test_a_file_appears_whole_in_a_new_folder(tmp_path):
+    path = tmp_path / "a" / "b" / "file"
+    with atomic_file(path) as file:
+        file.write(b"one, ")
+        assert not path.exists()
+        file.write(b"two")
+    assert path.read_bytes() == b"one, two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_what_is_half_written_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with contextlib.suppress(error), atomic_file(path) as file:
+        file.write(b"ne")
+        raise error
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_an_error_that_says_so(tmp_path):
+    with (
+        pytest.raises(InvalidInputError, match=r"cannot write '.*file' \(No space left on device\); choose"),
+        atomic_file(tmp_path / "file"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_way_of_the_folder(tmp_path):
+    (tmp_path / "a").touch()
+    with (
+        pytest.raises(InvalidInputError, match=r"cannot write '.*a.b' \(.*\); choose"),
+        atomic_file(tmp_path / "a" / "b"),
+    ):
+        pass
