@@ -88,7 +88,7 @@ def run(
         "run()",
     )
     place = Place(
-        out=Path(out),
+        out=Path(out).absolute(),
         data=data_root(None if root is None else Path(root)),
         device=device,
         plugins=files,

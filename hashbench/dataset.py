@@ -88,6 +88,11 @@ class Dataset:
         """The registry name: the stem of the file that defines the class."""
         return cls.__module__.rpartition(".")[2]
 
+    @property
+    def spec(self) -> str:
+        """``NAME`` or ``NAME:ARGUMENT``, the same for every way to write the argument."""
+        return self.name() if self.argument is None else f"{self.name()}:{self.argument}"
+
     def load(self, root: Path) -> Images:
         """Decode the images under ``root``. Raises MissingDataError where they are not there."""
         raise NotImplementedError

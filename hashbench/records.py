@@ -60,7 +60,7 @@ class Cell(_Model):
     """One entry of the grid: everything that the user's command decides about one training."""
 
     method: str
-    dataset: str  # as given: "cifar10", "folder:PATH"
+    dataset: str  # "cifar10", "folder:PATH"
     protocol: str
     features: Literal["pixels", "cnn"] | None = None  # None: the method reads images
     backbone: str | None = None

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import hashbench
 from hashbench import registry
@@ -38,6 +39,24 @@ def test_run_returns_a_row_for_each_cell(tmp_path):
     )
     assert not seen
     assert again["map"].tolist() == frame["map"].tolist()[1:]
+
+
+def test_worker_processes_follow_when_the_folder_changes(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        for i in range(24):
+            path = tmp_path / "photos" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(path)
+    given = {"features": "pixels", "bits": 4, "device": "cpu", "jobs": 2}
+    hashbench.run(["lsh", "random"], **given)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    frame = hashbench.run(["lsh", "random"], "folder:../photos/", **given)
+    assert list(frame.status) == ["done", "done"]
+    assert set(frame.dataset) == {f"folder:{tmp_path / 'photos'}"}
+    assert len(read_records("runs")) == 2
+    assert len(read_records("../runs")) == 2
 
 
 def test_a_failed_cell_is_a_row(tmp_path):

@@ -50,7 +50,9 @@ def run(
     given["set"] = {**base.set, **dict(_setting(text) for text in settings)}
     cells = expand(make_suite(base.model_dump(exclude={"set"}) | given, "command line"))
     files = tuple(path.resolve() for path in plugins)
-    place = Place(out, data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]]))
+    place = Place(
+        out.absolute(), data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]])
+    )
     plan = make_plan(cells, place)
 
     console = make_console()

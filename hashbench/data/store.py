@@ -38,11 +38,9 @@ def cache_root() -> Path:
 
 
 def data_root(given: Path | None = None) -> Path:
-    """The data folder: the one given, $HASHBENCH_DATA, or ``data`` in the cache."""
-    if given is not None:
-        return Path(given).expanduser()
-    named = os.environ.get("HASHBENCH_DATA")
-    return Path(named).expanduser() if named else cache_root() / "data"
+    """The data folder, absolute: the one given, $HASHBENCH_DATA, or ``data`` in the cache."""
+    named = given or os.environ.get("HASHBENCH_DATA") or cache_root() / "data"
+    return Path(named).expanduser().absolute()
 
 
 def dataset_from(spec: str) -> Dataset:

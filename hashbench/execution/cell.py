@@ -36,7 +36,7 @@ CHUNK = 8192  # images whose inputs are in memory at a time while they are encod
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run computes and writes; the same for all its cells."""
+    """Where a run computes and writes; the same for all its cells. Paths are absolute, for other processes."""
 
     out: Path
     data: Path
@@ -77,7 +77,6 @@ def run_cell(work: Work, place: Place) -> Record:
     device = resolve_device(place.device)
     _warm_up()
     path = place.record(work)
-    path.parent.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {
         "status": "done",
         "cell": work.cell,

@@ -125,8 +125,9 @@ def expand(suite: Suite) -> list[Work]:
     recipe_fields = overrides.pop("recipe", {})
     sources = {name: method_digest(cls) if cls else None for name, cls in methods.items()}
     work = []
-    for spec, protocol_name in product(dict.fromkeys(suite.datasets), dict.fromkeys(suite.protocols)):
-        dataset, protocol = dataset_from(spec), find_protocol(protocol_name)
+    datasets = dict.fromkeys(dataset_from(spec) for spec in suite.datasets)
+    for dataset, protocol_name in product(datasets, dict.fromkeys(suite.protocols)):
+        protocol = find_protocol(protocol_name)
         recipe = replace(protocol.recipe, **recipe_fields, flip=type(dataset).mirror)
         protocol = replace(protocol, recipe=recipe)
         for repetition, (name, cls) in product(range(suite.repetitions), methods.items()):
@@ -135,7 +136,7 @@ def expand(suite: Suite) -> list[Work]:
                 trained = deep or features == "cnn"
                 cell = Cell(
                     method=name,
-                    dataset=spec,
+                    dataset=dataset.spec,
                     protocol=protocol_name,
                     features=features,
                     backbone=recipe.backbone if trained else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 
 from hashbench.device import resolve_device
 from hashbench.errors import BrokenPluginError, InvalidInputError
@@ -85,12 +86,14 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
     """
     if jobs < 1:
         raise InvalidInputError(f"--jobs {jobs}: at least one job is needed")
-    try:
-        place.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInputError(
-            f"cannot write to '{place.out}' ({error.strerror}); choose another --out"
-        ) from error
+    for folder in sorted({place.out, *(place.record(work).parent for work in plan.pending)}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise InvalidInputError(
+                f"cannot write to '{folder}' ({error.strerror}); choose another --out"
+            ) from error
     _forget_broken([*plan.pending, *plan.done], place)
     try:
         yield from each(_train_trunk, plan.trunks, place, jobs)

@@ -81,7 +81,7 @@ def test_an_output_folder_that_cannot_be_one(small, tmp_path):
     (tmp_path / "file").touch()
     called = small("lsh", more=["--out", "file"])
     assert called.code == 2
-    assert called.err.startswith("error: cannot write to 'file' (")
+    assert called.err.startswith(f"error: cannot write to '{tmp_path / 'file'}' (")
     assert called.err.count("\n") == 1
 
 

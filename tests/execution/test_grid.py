@@ -50,6 +50,13 @@ def test_a_method_has_the_axes_it_needs_and_no_others():
     assert len(grid) == 2 * len(first)
 
 
+def test_a_folder_is_one_data_set_however_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    specs = ["folder:photos", "folder:photos/", "folder:./photos", f"folder:{tmp_path}/photos"]
+    (cell,) = cells(methods=["random"], datasets=specs, bits=[8])
+    assert cell.dataset == f"folder:{tmp_path}/photos"
+
+
 def test_every_cell_has_a_file_of_its_own():
     works = expand(make_suite({"datasets": ["digits", "mnist"], "protocols": list(PROTOCOLS)}, "test"))
     assert len({work.stem for work in works}) == len(works)

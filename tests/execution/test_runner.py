@@ -192,6 +192,11 @@ def test_a_folder_that_cannot_be_written_is_refused(grid, place, tmp_path):
     wrong = replace(place, out=tmp_path / "file" / "runs")
     with pytest.raises(InvalidInputError, match=r"cannot write to '.*runs'"):
         run_all(grid("lsh"), wrong)
+    place.out.mkdir()
+    (place.out / "digits").touch()
+    with pytest.raises(InvalidInputError, match=r"cannot write to '.*digits.5k' \(.*\); choose another"):
+        run_all(grid("lsh"), place)
+    (place.out / "digits").unlink()
     with pytest.raises(InvalidInputError, match="--jobs 0: at least one"):
         run_all(grid("lsh"), place, jobs=0)
 
