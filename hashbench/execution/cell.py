@@ -36,7 +36,7 @@ CHUNK = 8192  # images whose inputs are in memory at a time while they are encod
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run computes and writes; the same for all its cells. Paths are absolute, for other processes."""
+    """Where a run computes and writes; the same for all its cells. Paths are absolute."""
 
     out: Path
     data: Path

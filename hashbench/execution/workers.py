@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from multiprocessing import current_process
 from typing import TypeVar
 
 import joblib
@@ -28,20 +29,14 @@ def each(
 ) -> Generator[Out]:
     """What ``function`` gives for each item: in order where ``jobs`` is 1, else as it comes.
 
-    The workers share the cores evenly, and the GPUs in turn, each with its share of a GPU's memory. Closing
-    the iterator, or an error in it, stops them. Raises WorkerDiedError where one is killed from outside.
+    The workers share the cores evenly; each keeps to one GPU and its share of that GPU's memory. Closing the
+    iterator, or an error in it, stops them. Raises WorkerDiedError where one is killed from outside.
     """
     if jobs == 1 or not items:
         yield from (function(item, place) for item in items)
         return
     gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
-    share = 1 / -(-jobs // gpus) if gpus else 1.0
-    tasks = (
-        joblib.delayed(_in_worker)(
-            function, item, replace(place, device=f"cuda:{i % gpus}") if gpus else place, share, os.getpid()
-        )
-        for i, item in enumerate(items)
-    )
+    tasks = (joblib.delayed(_in_worker)(function, item, place, jobs, gpus, os.getpid()) for item in items)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with joblib.parallel_config("loky", inner_max_num_threads=threads):
         try:
@@ -56,12 +51,21 @@ def each(
 
 
 def _in_worker(
-    function: Callable[[Work, Place], Out], item: Work, place: Place, share: float, parent: int
+    function: Callable[[Work, Place], Out], item: Work, place: Place, jobs: int, gpus: int, parent: int
 ) -> Out:
     _end_with(parent)
-    if share < 1:
-        torch.cuda.set_per_process_memory_fraction(share, torch.device(place.device))
+    if gpus:
+        place = replace(place, device=_own_gpu(jobs, gpus))
     return function(item, place)
+
+
+@cache
+def _own_gpu(jobs: int, gpus: int) -> str:
+    """The GPU of this worker, whatever it is given to do: a second one would cost it a second context."""
+    number = int(current_process().name.rpartition("-")[2])  # loky counts the processes that it starts
+    if jobs > gpus:
+        torch.cuda.set_per_process_memory_fraction(1 / -(-jobs // gpus), number % gpus)
+    return f"cuda:{number % gpus}"
 
 
 @contextmanager

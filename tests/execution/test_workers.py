@@ -3,8 +3,10 @@
 import os
 import select
 import time
+from dataclasses import replace
 
 import pytest
+import torch
 
 from hashbench.execution import workers
 
@@ -27,3 +29,20 @@ def test_a_worker_ends_when_the_process_that_started_it_is_gone():
     assert select.select([read], [], [], 120)[0]
     assert os.read(read, 1) == b""
     os.close(read)
+
+
+def test_each_worker_keeps_to_one_gpu_of_its_own(place, monkeypatch):
+    def where(item, place):
+        import os
+        import time
+
+        time.sleep(0.05)
+        return os.getpid(), place.device
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    seen = list(workers.each(where, range(40), replace(place, device="auto"), 2))
+    assert len(seen) == 40
+    assert len({pid for pid, _ in seen}) == len(set(seen)) == 2
+    assert {device for _, device in seen} == {"cuda:0", "cuda:1"}
+    given = list(workers.each(where, range(4), replace(place, device="cpu"), 2))
+    assert {device for _, device in given} == {"cpu"}
