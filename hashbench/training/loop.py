@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ CHECKPOINT_SECONDS = 30.0
 class Batch:
     """What a loss may know of a batch besides the network's outputs.
 
-    labels: (b,) int64 class indices, or (b, C) float32 multi-hot.
+    labels: (b,) int64 class indices, or (b, C) float32 multi-hot; of unsupervised methods, with C = 0.
     index: (b,) int64, the images' places in the training set.
     progress: the share of the training that is done, in [0, 1).
     """
@@ -112,18 +113,10 @@ def train(
 def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A random order (n,) of all images, on the CPU, in which every stretch has the classes' proportions.
 
-    Each class is spread evenly over the epoch with a random phase. Multi-label images are just shuffled.
+    Each class is spread evenly over the epoch. Multi-label images are just shuffled.
     """
-    n = len(labels)
-    shuffled = torch.randperm(n, generator=generator)
-    if labels.ndim == 2:
-        return shuffled
-    classes = labels.cpu()[shuffled]
-    by_class = classes.argsort(stable=True)
-    counts = classes.bincount()
-    first = (counts.cumsum(0) - counts)[classes[by_class]]
-    place = (torch.arange(n) - first + torch.rand(n, generator=generator)) / counts[classes[by_class]]
-    return shuffled[by_class[place.argsort()]]
+    shuffled = torch.randperm(len(labels), generator=generator)
+    return shuffled if labels.ndim == 2 else shuffled[_spread(labels.cpu()[shuffled], generator)]
 
 
 def balanced_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -142,8 +135,17 @@ def balanced_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Te
         share = n // n_classes + ((place - first) % n_classes < n % n_classes)
         rounds = [torch.randperm(len(images), generator=generator) for _ in range(-(-share // len(images)))]
         drawn.append(images[torch.cat(rounds)[:share]])
-    chosen = torch.cat(drawn)
-    return chosen[stratified_order(labels.cpu()[chosen], generator)]
+    order = torch.cat(drawn)
+    return order[_spread(labels.cpu()[order], generator)]
+
+
+def _spread(classes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The order of items of these classes that spreads each class evenly, its items in the order given."""
+    by_class = classes.argsort(stable=True)
+    counts = classes.bincount()
+    first = (counts.cumsum(0) - counts)[classes[by_class]]
+    place = torch.arange(len(classes)) - first + torch.rand(len(classes), generator=generator)
+    return by_class[(place / counts[classes[by_class]]).argsort()]
 
 
 def save_atomically(state: object, path: Path) -> None:

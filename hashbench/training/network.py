@@ -26,10 +26,15 @@ def build_backbone(name: str, channels: int, side: int) -> tuple[nn.Module, int]
 
 
 class Network(nn.Module):
-    """Standardises pixels, runs the backbone and the linear head. Outputs float32 (b, n_outputs)."""
+    """Standardises pixels, runs the backbone and the linear head. Outputs float32 (b, n_outputs).
+
+    pretrain_losses: the mean loss of each epoch of the pre-training that the backbone has seen.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
+    pretrain_losses: tuple[float, ...] = ()
+    frozen = False
 
     def __init__(self, backbone: nn.Module, head: nn.Linear, mean: torch.Tensor, std: torch.Tensor) -> None:
         super().__init__()
@@ -63,6 +68,22 @@ class Network(nn.Module):
             network.head.weight *= scale[:, None]
             network.head.bias.copy_((network.head.bias - mean) * scale)
         return network
+
+    def keep_outputs(self, n_outputs: int) -> None:
+        """Drop all but the first outputs of the head."""
+        weight, bias = (nn.Parameter(p.detach()[:n_outputs].clone()) for p in self.head.parameters())
+        self.head.weight, self.head.bias, self.head.out_features = weight, bias, n_outputs
+
+    def freeze_backbone(self) -> None:
+        """Keep the backbone as it is from now on: its weights, and the statistics of its normalisation."""
+        self.frozen = True
+        self.backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Network:  # noqa: D102
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
 
 def build_network(pixels: torch.Tensor, backbone: str, n_outputs: int) -> Network:

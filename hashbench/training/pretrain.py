@@ -24,15 +24,8 @@ def train_trunk(
     class gets a logistic loss of its own. With no pre-training epochs the network is as initialised.
     """
     n_classes = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
-    cuda = [pixels.device.index or 0] if pixels.device.type == "cuda" else []
-    with torch.random.fork_rng(cuda):
-        torch.manual_seed(seed)
-        network = build_network(pixels, recipe.backbone, n_classes)
-        if not recipe.pretrain_epochs:
-            # Else batch normalisation has the statistics of no image, and a fresh hash layer would be scaled
-            # for outputs that evaluation mode gives and training mode does not.
-            torch.optim.swa_utils.update_bn([pixels[:STATISTICS_SAMPLE]], network)
-    train(
+    network = untrained_network(pixels, recipe.backbone, n_classes, seed)
+    losses = train(
         network,
         DeviceImages(pixels, recipe),
         labels,
@@ -43,4 +36,19 @@ def train_trunk(
         seed=seed,
         checkpoint=checkpoint,
     )
+    network.pretrain_losses = tuple(losses)
     return network
+
+
+def untrained_network(pixels: torch.Tensor, backbone: str, n_outputs: int, seed: int) -> Network:
+    """A randomly initialised network for images like ``pixels``, in eval mode.
+
+    Its batch normalisation has the statistics of some of them: with those of none, a fresh hash layer would
+    be scaled for outputs that evaluation mode gives and training mode does not.
+    """
+    cuda = [pixels.device.index or 0] if pixels.device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):
+        torch.manual_seed(seed)
+        network = build_network(pixels, backbone, n_outputs)
+        torch.optim.swa_utils.update_bn([pixels[:STATISTICS_SAMPLE]], network)
+    return network.eval()

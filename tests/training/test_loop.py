@@ -7,7 +7,7 @@ from torch import nn
 from hashbench.recipe import Recipe
 from hashbench.training import loop
 from hashbench.training.images import DeviceImages
-from hashbench.training.loop import stratified_order, train
+from hashbench.training.loop import balanced_order, stratified_order, train
 
 N, N_CLASSES = 23, 3
 RECIPE = Recipe(batch_size=6, flip=True, crop=0.25)
@@ -268,6 +268,31 @@ def test_the_loss_falls_and_the_network_ends_in_eval_mode():
     assert not modules[0].training
 
 
+def test_it_gives_the_mean_loss_of_each_epoch(tmp_path, monkeypatch):
+    values, modules = [], small()
+
+    def loss(z, batch):
+        values.append(loss_of(modules[1])(z, batch))
+        return values[-1]
+
+    def train_it(modules, loss, epochs=3):
+        groups = [(module, 1e-2) for module in modules]
+        options = {"recipe": RECIPE, "seed": 0, "checkpoint": tmp_path / "c"}
+        return train(
+            modules[0], DeviceImages(pixels, RECIPE), labels, loss, groups=groups, epochs=epochs, **options
+        )
+
+    losses = train_it(modules, loss)
+    assert losses == pytest.approx([sum(v.item() for v in values[i : i + 4]) / 4 for i in (0, 4, 8)])
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    modules = small()
+    with pytest.raises(KeyboardInterrupt):
+        train_it(modules, loss_of(modules[1], fail_at=0.5))
+    modules = small()
+    assert train_it(modules, loss_of(modules[1])) == losses, "those before a stop are kept"
+
+
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_is_an_error_that_says_when(spoilt, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
@@ -275,7 +300,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_when(spoilt, tmp_path, 
     def loss(z, batch):
         return z.sum() * (spoilt if batch.progress == 0.25 else 1.0)
 
-    with pytest.raises(FloatingPointError, match=r"the loss is nan after epoch 2 of 4"):
+    with pytest.raises(FloatingPointError, match=r"the loss is nan in epoch 2 of 4"):
         run(loss=loss, checkpoint=tmp_path / "c")
     assert torch.load(tmp_path / "c")["epoch"] == 1, "the last checkpoint is from before"
 
@@ -351,6 +376,35 @@ def test_batches_of_balanced_classes_are_balanced():
     counts = torch.stack([y[index].bincount(minlength=10) for index in order.tensor_split(10)])
     assert counts.min() >= 3
     assert counts.max() <= 7
+
+
+def test_a_balanced_order_has_each_class_equally_often():
+    orders = torch.stack([balanced_order(classes, torch.Generator().manual_seed(s)) for s in range(50)])
+    counts = torch.stack([classes[order].bincount() for order in orders])
+    assert (counts == 40).all()
+    for order in orders:
+        batches = torch.stack([classes[part].bincount(minlength=5) for part in order.tensor_split(8)])
+        assert (batches - 5).abs().max() <= 2
+        drawn = order.bincount(minlength=200)
+        assert drawn[classes == 0].max() == 1, "a frequent class is drawn without replacement"
+        assert (drawn[classes == 4] - 40 / 3).abs().max() < 1
+        rounds = order[classes[order] == 4][:39].view(13, 3).sort().values
+        assert (rounds == torch.tensor([197, 198, 199])).all(), "a rare one round by round"
+    assert len(orders[:, 0].unique()) > 10
+    assert orders.flatten().unique().tolist() == list(range(200)), "over the epochs, all images are seen"
+    assert torch.equal(orders[3], balanced_order(classes, torch.Generator().manual_seed(3)))
+
+
+def test_a_balanced_order_of_balanced_classes_or_of_multi_label_images_is_one_of_all_images():
+    for y in (torch.arange(60) % 4, torch.ones(50, 3)):
+        order = balanced_order(y, torch.Generator().manual_seed(0))
+        assert order.sort().values.tolist() == list(range(len(y)))
+
+
+def test_the_rest_of_a_balanced_order_falls_to_any_class():
+    y = torch.arange(23) % 3
+    counts = [y[balanced_order(y, torch.Generator().manual_seed(s))].bincount().tolist() for s in range(20)]
+    assert {tuple(count) for count in counts} == {(8, 8, 7), (8, 7, 8), (7, 8, 8)}
 
 
 def test_order_is_random_within_and_between_classes():
