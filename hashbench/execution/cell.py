@@ -23,7 +23,7 @@ from hashbench.data.split import Split
 from hashbench.device import resolve_device
 from hashbench.digest import digest_of, seed_of
 from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes
-from hashbench.execution.context import Context, Trunk, open_context
+from hashbench.execution.context import Context, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
 from hashbench.execution.source import evaluation_digest, method_digest, training_digest
@@ -110,6 +110,8 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     facts["split"] = _counts(split)
     digests |= {"dataset": context.images.digest, "split": split.digest}
     digests |= {"method_source": method_digest(cls), "evaluation_source": evaluation_digest()}
+    if cell.backbone is not None:
+        digests["training_source"] = training_digest(cell.backbone, cls.deep)
     method, seed = build_method(cls, work, place.device)
     facts["params"] = {
         name: value for name, value in method.get_params(deep=False).items() if name != "recipe"
@@ -122,9 +124,12 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         facts["seeds"]["trunk"] = context.trunk_seed(cell.repetition)
         trunk = context.trunk(cell.repetition, device)
         digests["trunk"] = trunk.digest
-        digests["training_source"] = training_digest(work.protocol.recipe.backbone, cls.deep)
         timer.seconds["pretrain"] = trunk.seconds
-    inputs = _inputs(context, cell.features, trunk, device)
+    features = None
+    if cell.features == "cnn":
+        assert trunk is not None
+        features, timer.seconds["features"] = context.cnn_features(trunk, device)
+    inputs = _inputs(context, cell.features, features)
     options: dict[str, Any] = {}
     if cls.deep and trunk is not None:
         # Named by what it depends on beyond the cell, so that no training goes on with other code.
@@ -180,15 +185,14 @@ def describe_method(cls: type[HashMethod], n_train: int, learned_features: bool)
 Inputs = Callable[[NDArray[np.int64]], NDArray]
 
 
-def _inputs(context: Context, features: str | None, trunk: Trunk | None, device: torch.device) -> Inputs:
+def _inputs(context: Context, features: str | None, rows: NDArray[np.float32] | None) -> Inputs:
     """What the method reads of the images at some indices: uint8 images, or float32 feature rows."""
     images = context.images.pixels
     if features is None:
         return lambda index: images[index]
     if features == "pixels":
         return lambda index: pixels(images[index])
-    assert trunk is not None
-    rows = context.cnn_features(trunk, device)
+    assert rows is not None
     return lambda index: rows[np.searchsorted(context.used, index)]
 
 

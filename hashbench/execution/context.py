@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -58,18 +59,26 @@ class Context:
         """All images that the split touches, sorted."""
         return np.union1d(np.union1d(self.split.train, self.split.query), self.split.database)
 
-    def cnn_features(self, trunk: Trunk, device: torch.device) -> NDArray[np.float32]:
-        """Activations (len(used), d) of the backbone, computed once, then memory-mapped from the cache."""
+    def cnn_features(self, trunk: Trunk, device: torch.device) -> tuple[NDArray[np.float32], float]:
+        """Activations (len(used), d) of the backbone, and the seconds they took.
+
+        They are computed once, then memory-mapped from the cache.
+        """
         path = _trunk_path(trunk.digest).with_suffix(".features.npy")
+        timing = path.with_suffix(".json")
         if not path.exists():
+            start = perf_counter()
             with torch.inference_mode():
                 parts = [
                     trunk.network.features(torch.from_numpy(self.images.pixels[index]).to(device)).cpu()
                     for index in np.array_split(self.used, -(-len(self.used) // FORWARD_BATCH))
                 ]
+            rows = torch.cat(parts).numpy()
+            with atomic_file(timing) as file:
+                file.write(json.dumps({"seconds": perf_counter() - start}).encode())
             with atomic_file(path) as file:
-                np.save(file, torch.cat(parts).numpy())
-        return np.load(path, mmap_mode="r")
+                np.save(file, rows)
+        return np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]
 
     def trunk_seed(self, repetition: int) -> int:
         """The seed of stage 1, which all methods and bit lengths share."""

@@ -81,6 +81,8 @@ def test_learned_features_count_as_labels_seen(run):
     assert (plain.card.n_labelled, learned.card.n_labelled) == (0, 720)
     assert (plain.digests.trunk, plain.seeds.keys()) == (None, {"method"})
     assert learned.digests.trunk
+    assert set(learned.timings) == {"pretrain", "features", "fit", "encode", "evaluate"}
+    assert learned.timings["features"] > 0
     assert learned.metrics["map"] != plain.metrics["map"]
 
 
