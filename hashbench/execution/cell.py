@@ -30,6 +30,7 @@ from hashbench.execution.source import evaluation_digest, method_digest, trainin
 from hashbench.method import HashMethod
 from hashbench.records import Card, Failure, Record, write_record
 from hashbench.registry import find, register_file
+from hashbench.training.loop import seconds_before
 
 CHUNK = 8192  # images whose inputs are in memory at a time while they are encoded
 
@@ -135,6 +136,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         # Named by what it depends on beyond the cell, so that no training goes on with other code.
         state = digest_of([digests["method_source"], digests["training_source"], trunk.digest])[:8]
         options = {"trunk": trunk.network, "checkpoint": path.with_suffix(f".{state}.checkpoint")}
+        timer.seconds["fit"] = seconds_before(options["checkpoint"])
     labels = None if cls.supervision == "unsupervised" else context.images.labels[split.train]
     train = inputs(split.train)
     with timer("fit"):

@@ -20,7 +20,7 @@ from hashbench.data.store import cache_root, dataset_from, load_images
 from hashbench.dataset import Images
 from hashbench.digest import digest_of, seed_of
 from hashbench.execution.source import training_digest
-from hashbench.training.loop import save_atomically
+from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
 from hashbench.training.pretrain import train_trunk
 
@@ -112,8 +112,8 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
     images = torch.from_numpy(context.images.pixels[context.split.train]).to(device)
     labels = torch.from_numpy(context._train_labels).to(device)
     if not path.exists():
-        start = perf_counter()
         checkpoint = path.with_suffix(".checkpoint")
+        start = perf_counter() - seconds_before(checkpoint)
         network = train_trunk(images, labels, context.protocol.recipe, seed, checkpoint)
         if device.type == "cuda":
             torch.cuda.synchronize(device)

@@ -64,13 +64,13 @@ def train(
 
     make_order = balanced_order if class_balanced else stratified_order
 
-    start, losses = 0, list[float]()
+    start, losses, began = 0, list[float](), monotonic()
     if checkpoint is not None and checkpoint.exists():
         state = torch.load(checkpoint, map_location=labels.device, weights_only=True)
         saved.load_state_dict(state["modules"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
-        start, losses = state["epoch"], state["losses"]
+        start, losses, began = state["epoch"], state["losses"], began - state["seconds"]
     last_save = monotonic()
 
     network.train()
@@ -103,6 +103,7 @@ def train(
                     "schedule": schedule.state_dict(),
                     "epoch": epoch + 1,
                     "losses": losses,
+                    "seconds": monotonic() - began,
                 }
                 save_atomically(state, checkpoint)
                 last_save = monotonic()
@@ -146,6 +147,13 @@ def _spread(classes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     first = (counts.cumsum(0) - counts)[classes[by_class]]
     place = torch.arange(len(classes)) - first + torch.rand(len(classes), generator=generator)
     return by_class[(place / counts[classes[by_class]]).argsort()]
+
+
+def seconds_before(checkpoint: Path) -> float:
+    """The seconds of training that a checkpoint saves; 0 where there is none."""
+    if not checkpoint.exists():
+        return 0.0
+    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["seconds"]
 
 
 def save_atomically(state: object, path: Path) -> None:

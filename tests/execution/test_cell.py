@@ -11,6 +11,7 @@ from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
 from hashbench.records import Record, read_records
 from hashbench.registry import find
+from hashbench.training import loop
 
 
 @pytest.fixture
@@ -74,6 +75,27 @@ def test_a_deep_cell_says_where_it_comes_from(run, place):
     assert set(record.seeds) == {"method", "trunk"}
     assert record.protocol["recipe"]["epochs"] == 1
     assert not [path for path in place.out.rglob("*") if path.suffix in {".checkpoint", ".tmp"}]
+
+
+def test_a_stopped_training_goes_on_and_its_record_has_all_its_seconds(run, grid, place, monkeypatch):
+    settings = {"set": {"recipe.epochs": 3}}
+    unbroken = run("dsh", **settings)
+    save = loop.save_atomically
+
+    def save_then_stop(state, path):
+        save({**state, "seconds": state["seconds"] + 100}, path)
+        raise KeyboardInterrupt
+
+    (work,) = grid("dsh", **settings)
+    place.record(work).unlink()
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_atomically", save_then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_cell(work, place)
+    resumed = run_cell(work, place)
+    assert resumed.metrics == unbroken.metrics
+    assert 100 < resumed.timings["fit"] < 200
 
 
 def test_learned_features_count_as_labels_seen(run):
