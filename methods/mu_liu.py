@@ -3,64 +3,207 @@
 Mu & Liu, "Deep Hashing: A Joint Approach for Image Signature Learning", AAAI 2017.
 
 Only the abstract is at hand. It fixes: an exponentiated loss on pairs, a bilinear smooth approximation of it,
-back-propagation, and a network pre-trained for classification. Derived here: the loss of a pair on bits,
-exp(-(a s / K) <b_i, b_j>) with s = +-1 for (dis)similar pairs, equals
-prod_k (cosh(a/K) - s sinh(a/K) b_ik b_jk), and no other bilinear form does. Put the expected bits
-h = tanh(z / 2) for b: the value is the exact expected loss of independent stochastic bits. It is affine in
-each h_ik, so its minimum over the cube is attained at binary codes; no quantisation penalty is needed.
+back-propagation through one network, pre-training taken over from image classification, and an experiment on
+the effect of pre-training (here: ``hashbench run --suite mu-liu-ablation``).
 
-Departures from the paper: unknown beyond the abstract; scale, pair weights and network are ours.
+Derived here. With s = +-1 for (dis)similar pairs, the loss of two codes in {-1, 1}^K is
+exp(-(a s / K) <b_i, b_j>) = prod_k (c - s d b_ik b_jk), c = cosh(a/K), d = sinh(a/K), and no other bilinear
+factor gives it. Put the expected bits h = tanh(z / 2) for b. Then P_ij = prod_k (c - s d h_ik h_jk) is
+- the exact loss at bits, and between them its exact expectation over independent bits with means h;
+- affine in each h_ik, so that the minimum over the cube is attained at codes, without a quantisation penalty;
+- in [exp(-a), exp(a)], and between 1 and exp(a^2 / 2K) times exp(-(a s / K) <h_i, h_j>);
+- at weights 1/2 of similar and of dissimilar pairs, on average at least (exp(-a) + exp(-a / (C - 1))) / 2
+  for C balanced classes;
+- stationary at z = 0, which is why the fresh hash layer starts with outputs of deviation 1.
+With F_k = c - s d h_ik h_jk, the gradient is dP_ij / dh_ik = -s d h_jk P_ij / F_k: bit k attends to the
+pairs that the other bits get wrong.
+
+Departures from the paper: unknown beyond the abstract. Ours are the form of the pair loss, its scale, the
+weights of pairs, and what the suite gives all methods: network, recipe and softmax pre-training.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch.autograd.function import once_differentiable
 
+from hashbench.errors import InvalidInputError
 from hashbench.training import Batch, DeepHashMethod, all_pairs, same_label
+
+if TYPE_CHECKING:
+    from hashbench.training.network import Network
+
+MAX_ORDER = 16  # terms of the series; with more, the other computations are as fast on a CPU
+MAX_TENSOR = 2**24  # elements of a (b, b, K) tensor
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MuLiu(DeepHashMethod):
     """Mu & Liu's joint deep hashing.
 
-    scale: a, the exponent of a pair whose codes agree (or differ) in every bit.
-    similar_weight: the share of the loss that falls to similar pairs, whatever their number in the batch.
+    relaxation: "bilinear", as above; "naive", exp(-(a s / K) <h_i, h_j>); "taylor", prod_k (1 - (a s / K)
+    h_ik h_jk), which is not exact on bits. They agree as K grows.
+    scale: a, the exponent of a pair whose codes agree (or differ) in every bit. dissimilar_scale: that of
+    dissimilar pairs, if another: their codes cannot all be opposite.
+    pair_weights: "balanced", similar pairs weigh ``similar_weight`` in every batch and dissimilar ones the
+    rest; "prior", they do on average over the training set; "none", all pairs weigh the same.
     """
 
+    relaxation: Literal["bilinear", "naive", "taylor"] = "bilinear"
     scale: float = 1.0
+    dissimilar_scale: float | None = None
+    pair_weights: Literal["balanced", "prior", "none"] = "balanced"
     similar_weight: float = 0.5
+    class_balanced: bool = True
+
+    def _fit(
+        self,
+        X: torch.Tensor,
+        y: torch.Tensor | None,
+        generator: torch.Generator,
+        trunk: Network | None = None,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self._check_numbers()
+        assert y is not None
+        self.similar_fraction_ = similar_fraction(y, self.class_balanced)
+        super()._fit(X, y, generator, trunk, checkpoint)
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Weighted mean over ordered pairs of two images; in [exp(-a), exp(a)]."""
-        similar = same_label(batch.labels)
-        pairs = all_pairs(len(z), z.device)
-        values = bilinear_loss(torch.tanh(z / 2), similar, self.scale)
-        weights = balanced_weights(similar & pairs, ~similar & pairs, self.similar_weight)
-        return (weights * values).sum()
+        """Weighted mean of the losses of all ordered pairs of two images."""
+        similar, pairs = same_label(batch.labels), all_pairs(len(z), z.device)
+        values = pair_losses(torch.tanh(z / 2), similar, self._scales, self.relaxation)
+        n_pairs = max(1, len(z) * (len(z) - 1))
+        if self.pair_weights == "none":
+            return (values * pairs).sum() / n_pairs
+        if self.pair_weights == "prior":
+            fraction = z.new_full((), self.similar_fraction_)
+        else:
+            fraction = (similar & pairs).sum().to(z.dtype) / n_pairs
+        weights = kind_weights(similar, fraction, self.similar_weight)
+        return (weights * values * pairs).sum() / n_pairs
+
+    @property
+    def _scales(self) -> tuple[float, float]:
+        return self.scale, self.scale if self.dissimilar_scale is None else self.dissimilar_scale
+
+    def _check_numbers(self) -> None:
+        largest = min(80, self.n_bits if self.relaxation == "taylor" else 8 * self.n_bits)
+        if not all(0 < scale < largest for scale in self._scales):
+            raise InvalidInputError(
+                f"{self.name()}: scales {self._scales} must lie between 0 and {largest} at {self.n_bits} "
+                f"bits and relaxation='{self.relaxation}': beyond, factors leave float32 or turn negative"
+            )
+        if not 0 <= self.similar_weight <= 1:
+            raise InvalidInputError(f"{self.name()}: similar_weight={self.similar_weight} must be in [0, 1]")
 
 
-def bilinear_loss(h: torch.Tensor, similar: torch.Tensor, scale: float) -> torch.Tensor:
-    """(b, b): prod_k (cosh(a/K) - s_ij sinh(a/K) h_ik h_jk) of expected bits h (b, K) in [-1, 1].
+def pair_losses(
+    h: torch.Tensor, similar: torch.Tensor, scales: tuple[float, float], relaxation: str = "bilinear"
+) -> torch.Tensor:
+    """(b, b): the relaxed exponentiated loss of each pair of expected bits h (b, K) in [-1, 1].
 
-    In the log domain: log P_ij lies in [-a, a], so nothing can overflow.
+    scales: a of similar and of dissimilar pairs. log P_ij lies in [-a, a], so that nothing can overflow.
     """
-    x = scale / h.shape[1]
-    sign = similar.to(h.dtype) * 2 - 1
-    terms = torch.log1p(-math.tanh(x) * sign[:, :, None] * h[:, None, :] * h[None, :, :])
-    log_cosh = x + math.log1p(math.exp(-2 * x)) - math.log(2)
-    return (h.shape[1] * log_cosh + terms.sum(dim=2)).exp()
+    n_bits = h.shape[1]
+    steps = [scale / n_bits for scale in scales]
+
+    def by_kind(of_similar: float, of_dissimilar: float) -> torch.Tensor:
+        return torch.where(similar, h.new_full((), of_similar), h.new_full((), of_dissimilar))
+
+    if relaxation == "naive":
+        return torch.exp(-by_kind(steps[0], -steps[1]) * (h @ h.T))
+    if relaxation == "taylor":
+        return log_products(h, by_kind(steps[0], -steps[1]), max(steps)).exp()
+    log_cosh = [n_bits * (x + math.log1p(math.exp(-2 * x)) - math.log(2)) for x in steps]
+    t = [math.tanh(x) for x in steps]
+    return (by_kind(*log_cosh) + log_products(h, by_kind(t[0], -t[1]), max(t))).exp()
 
 
-def balanced_weights(similar: torch.Tensor, dissimilar: torch.Tensor, share: float) -> torch.Tensor:
-    """(b, b) weights of sum 1: ``share`` spread over the similar pairs, the rest over the dissimilar ones.
+def log_products(h: torch.Tensor, t: torch.Tensor, largest: float) -> torch.Tensor:
+    """(b, b): sum_k log(1 - t_ij h_ik h_jk), by the fastest of three computations that are equal to rounding.
 
-    Where a batch lacks one kind, the other gets all the weight.
+    h: (b, K) in [-1, 1]. t: (b, b), symmetric, with |t| <= ``largest`` < 1.
     """
-    n_similar, n_dissimilar = similar.sum(), dissimilar.sum()
-    share_similar = torch.where(n_dissimilar == 0, 1.0, torch.where(n_similar == 0, 0.0, share))
-    return similar * (share_similar / n_similar.clamp_min(1)) + dissimilar * (
-        (1 - share_similar) / n_dissimilar.clamp_min(1)
-    )
+    b, n_bits = h.shape
+    rounding = 8 * torch.finfo(h.dtype).eps
+    for order in range(1, MAX_ORDER + 1):
+        if series_bound(n_bits, largest, order) < rounding:
+            return log_products_by_series(h, t, order)
+    return log_products_at_once(h, t) if b * b * n_bits <= MAX_TENSOR else log_products_bit_by_bit(h, t)
+
+
+def log_products_at_once(h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """As defined, with a (b, b, K) tensor; the reference."""
+    return torch.log1p(-t[:, :, None] * h[:, None, :] * h[None, :, :]).sum(dim=2)
+
+
+def log_products_by_series(h: torch.Tensor, t: torch.Tensor, order: int) -> torch.Tensor:
+    """log(1 - x) = -sum_m x^m / m up to m = ``order``: one matrix product a term; off by ``series_bound``."""
+    total, h_m, t_m = -t * (h @ h.T), h, t
+    for m in range(2, order + 1):
+        h_m, t_m = h_m * h, t_m * t
+        total = total - t_m / m * (h_m @ h_m.T)
+    return total
+
+
+def series_bound(n_bits: int, t: float, order: int) -> float:
+    """What the terms of the series beyond ``order`` add up to at most, over all bits."""
+    return n_bits * t ** (order + 1) / ((order + 1) * (1 - t))
+
+
+def log_products_bit_by_bit(h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """As defined, in O(b^2) memory: the backward pass computes the factors again."""
+    return _BitByBit.apply(h, t)
+
+
+class _BitByBit(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(h, t)
+        total = torch.zeros_like(t)
+        for h_k in h.T:
+            total += torch.log1p(-t * torch.outer(h_k, h_k))
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        h, t = ctx.saved_tensors
+        by_factor = -(gradient + gradient.T) * t
+        columns = [(by_factor / (1 - t * torch.outer(h_k, h_k))) @ h_k for h_k in h.T]
+        return torch.stack(columns, dim=1), None
+
+
+def kind_weights(similar: torch.Tensor, fraction: torch.Tensor, share: float) -> torch.Tensor:
+    """(b, b) weights by which similar pairs, a ``fraction`` of all, get the ``share`` of all pairs' weight.
+
+    Dissimilar ones get the rest. All pairs together weigh as many as they are; where there is one kind only,
+    it gets all the weight.
+    """
+    one_kind = (fraction == 0) | (fraction == 1)
+    of_each = torch.where(similar, share / fraction, (1 - share) / (1 - fraction))
+    return torch.where(one_kind, 1, of_each)
+
+
+def similar_fraction(labels: torch.Tensor, class_balanced: bool) -> float:
+    """The fraction of the pairs of two training images that is similar.
+
+    class_balanced: were all classes as frequent. Multi-label images are taken as they are.
+    """
+    n = len(labels)
+    if labels.ndim == 1:
+        counts = labels.bincount().double()
+        counts = counts[counts > 0]
+        if class_balanced:
+            counts = torch.full_like(counts, n / len(counts))
+        n_similar = (counts * (counts - 1)).sum().item()
+    else:
+        rows = labels.split(1024)
+        n_similar = sum(int((some @ labels.T > 0).sum()) for some in rows) - int(labels.any(dim=1).sum())
+    return n_similar / max(1, n * (n - 1))

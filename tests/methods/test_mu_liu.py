@@ -5,10 +5,22 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.methods.mu_liu import MuLiu, balanced_weights, bilinear_loss
+from hashbench.errors import InvalidInputError
+from hashbench.methods import mu_liu
+from hashbench.methods.mu_liu import (
+    MuLiu,
+    kind_weights,
+    log_products,
+    log_products_at_once,
+    log_products_bit_by_bit,
+    log_products_by_series,
+    pair_losses,
+    series_bound,
+    similar_fraction,
+)
 from hashbench.recipe import Recipe
 from hashbench.testing.toy import new, toy
-from hashbench.training import Batch, gradient_norms
+from hashbench.training import Batch, gradient_norms, same_label
 
 SIZES = [(3, 1.0), (12, 1.0), (12, 5.0), (48, 1.0), (48, 5.0)]
 
@@ -31,9 +43,15 @@ def batch(labels):
 
 
 def pair_weights(n, n_classes=3):
+    """Half for similar pairs, half for dissimilar ones, sum 1."""
     pairs = ~torch.eye(n, dtype=torch.bool)
     similar = similar_of(n, n_classes)
-    return balanced_weights(similar & pairs, ~similar & pairs, 0.5).double()
+    n_similar, n_pairs = (similar & pairs).sum().double(), n * (n - 1)
+    return pairs * kind_weights(similar, n_similar / n_pairs, 0.5) / n_pairs
+
+
+def bilinear_loss(h, similar, scale):
+    return pair_losses(h, similar, (scale, scale))
 
 
 @pytest.mark.parametrize(("n_bits", "scale"), SIZES)
@@ -56,19 +74,44 @@ def test_between_bits_it_is_the_expected_loss_of_random_bits(scale):
         assert value == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("labels", [torch.arange(9) % 3, (random(9, 4, seed=3) > 0.3).float()])
-def test_the_loss_of_a_batch_is_a_loop_over_pairs(labels):
-    z, scale, share = random(9, 6), 2.0, 0.3
+MULTI_HOT = (random(9, 4, seed=3) > 0.3).float()
+
+
+@pytest.mark.parametrize("weights", ["balanced", "prior", "none"])
+@pytest.mark.parametrize("relaxation", ["bilinear", "naive", "taylor"])
+@pytest.mark.parametrize("labels", [torch.arange(9) % 3, MULTI_HOT], ids=["classes", "multi-hot"])
+def test_the_loss_of_a_batch_is_a_loop_over_pairs(labels, relaxation, weights):
+    z, scales, share, prior = random(9, 6), {True: 2.0, False: 3.5}, 0.3, 0.2
     h = np.tanh(z.numpy() / 2)
     values = {True: [], False: []}
     for i, j in itertools.permutations(range(9), 2):
         s = bool(labels[i] == labels[j] if labels.ndim == 1 else labels[i] @ labels[j] > 0)
-        x = scale / 6
-        factors = [math.cosh(x) - (2 * s - 1) * math.sinh(x) * h[i, k] * h[j, k] for k in range(6)]
-        values[s].append(math.prod(factors))
-    expected = share * np.mean(values[True]) + (1 - share) * np.mean(values[False])
-    method = MuLiu(n_bits=6, scale=scale, similar_weight=share)
-    assert method.loss(z, batch(labels)).item() == pytest.approx(expected, rel=1e-6)
+        x = [(2 * s - 1) * scales[s] / 6 * h[i, k] * h[j, k] for k in range(6)]
+        values[s].append(
+            {
+                "bilinear": math.prod(
+                    math.cosh(scales[s] / 6) - (2 * s - 1) * math.sinh(scales[s] / 6) * h[i, k] * h[j, k]
+                    for k in range(6)
+                ),
+                "naive": math.exp(-sum(x)),
+                "taylor": math.prod(1 - x_k for x_k in x),
+            }[relaxation]
+        )
+    expected = {
+        "balanced": share * np.mean(values[True]) + (1 - share) * np.mean(values[False]),
+        "prior": (share / prior * sum(values[True]) + (1 - share) / (1 - prior) * sum(values[False])) / 72,
+        "none": np.mean(values[True] + values[False]),
+    }[weights]
+    method = MuLiu(
+        n_bits=6,
+        scale=2.0,
+        dissimilar_scale=3.5,
+        similar_weight=share,
+        relaxation=relaxation,
+        pair_weights=weights,
+    )
+    method.similar_fraction_ = prior
+    assert method.loss(z, batch(labels)).item() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("n_bits", "scale"), SIZES)
@@ -82,7 +125,7 @@ def test_gradient_is_the_analytic_one(n_bits, scale):
     F = [c - d * S * torch.outer(h[:, k], h[:, k]) for k in range(n_bits)]
     A = weights * torch.stack(F).prod(0) * S
     by_h = torch.stack([-2 * d * (A / F[k]) @ h[:, k] for k in range(n_bits)], dim=1)
-    np.testing.assert_allclose(z.grad, by_h * (1 - h.square()) / 2, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(z.grad, by_h * (1 - h.square()) / 2, rtol=1e-12, atol=1e-17)
 
 
 def test_it_is_affine_in_each_expected_bit():
@@ -161,31 +204,222 @@ def test_permuted_images_permute_the_values():
     np.testing.assert_allclose(permuted, bilinear_loss(h, similar, 2.0)[order][:, order], rtol=1e-14)
 
 
-@pytest.mark.parametrize("scale", [1.0, 5.0])
-def test_single_precision_is_finite_at_saturated_outputs(scale):
-    z = (50 * bits(30, 48)).float().requires_grad_()
-    loss = MuLiu(n_bits=48, scale=scale).loss(z, batch(torch.arange(30) % 3))
+@pytest.mark.parametrize("relaxation", ["bilinear", "naive", "taylor"])
+@pytest.mark.parametrize(("n_bits", "scale"), [(48, 1.0), (48, 5.0), (4, 30.0), (48, 79.0)])
+def test_single_precision_is_finite_at_saturated_outputs(n_bits, scale, relaxation):
+    if relaxation == "taylor" and scale >= n_bits:
+        pytest.skip("refused")
+    z = (50 * bits(30, n_bits)).float().requires_grad_()
+    method = MuLiu(n_bits=n_bits, scale=scale, relaxation=relaxation)
+    loss = method.loss(z, batch(torch.arange(30) % 3))
     loss.backward()
-    assert math.exp(-scale) <= loss.item() <= math.exp(scale)
+    assert 0.99 * math.exp(-scale) <= loss.item() <= 1.01 * math.exp(scale) or relaxation == "taylor"
+    assert torch.isfinite(loss)
     assert torch.isfinite(z.grad).all()
 
 
+@pytest.mark.parametrize(("scale", "relaxation"), [(2.0, "bilinear"), (2.0, "naive"), (2.0, "taylor")])
+def test_an_image_is_no_pair_with_itself(scale, relaxation):
+    """Two images, dissimilar: the value is that of one pair, and nothing is left of the diagonal."""
+    z = random(2, 6)
+    value = MuLiu(n_bits=6, scale=scale, relaxation=relaxation).loss(z, batch(torch.arange(2)))
+    h = torch.tanh(z / 2)
+    of_pairs = pair_losses(h, torch.eye(2, dtype=torch.bool), (scale, scale), relaxation)
+    assert value.item() == pytest.approx(of_pairs[0, 1].item(), rel=1e-12)
+    assert MuLiu(n_bits=6).loss(z[:1], batch(torch.arange(1))).item() == 0
+
+
+@pytest.mark.parametrize("relaxation", ["bilinear", "naive", "taylor"])
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_values_stay_within_those_of_codes(scale, relaxation):
+    h = torch.cat([torch.tanh(3 * random(30, 12)), bits(10, 12)])
+    log_values = pair_losses(h, similar_of(40), (scale, scale), relaxation).log()
+    assert log_values.max() <= scale + 1e-12
+    if relaxation != "taylor":  # which falls below: (1 - a/K)^K < exp(-a)
+        assert log_values.min() >= -scale - 1e-12
+
+
+def test_relaxations_agree_as_codes_grow():
+    distances = []
+    for n_bits in (6, 60, 600):
+        b, similar = torch.tanh(2 * random(12, n_bits)), similar_of(12)
+        values = [pair_losses(b, similar, (1.0, 1.0), name) for name in ("bilinear", "naive", "taylor")]
+        distances.append(max((value / values[1] - 1).abs().max().item() for value in values))
+    assert distances[0] > 0.02
+    assert distances[2] < 0.1 * distances[0]
+
+
+# -- three computations ------------------------------------------------------------------------------
+
+
+def value_and_gradient(compute, h, t, weights):
+    h = h.clone().requires_grad_()
+    value = compute(h, t)
+    (weights * value.exp()).sum().backward()
+    return value.detach(), h.grad
+
+
+def signed(n, largest):
+    return torch.where(similar_of(n), largest, -0.7 * largest).double()  # a scale of its own for each kind
+
+
+@pytest.mark.parametrize(("n_bits", "scale"), SIZES)
+def test_bit_by_bit_is_the_reference(n_bits, scale):
+    h, t, weights = (
+        torch.tanh(random(20, n_bits)),
+        signed(20, math.tanh(scale / n_bits)),
+        random(20, 20, seed=1),
+    )
+    for one, other in zip(
+        value_and_gradient(log_products_bit_by_bit, h, t, weights),
+        value_and_gradient(log_products_at_once, h, t, weights),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+
+
+def test_bit_by_bit_has_the_gradient_of_differences():
+    h, t = torch.tanh(random(5, 4)).requires_grad_(), signed(5, 0.6)
+    assert torch.autograd.gradcheck(lambda h: log_products_bit_by_bit(h, t), h)
+
+
+def test_bit_by_bit_keeps_no_tensor_of_all_bits():
+    saved = []
+    h, t = torch.tanh(random(20, 12)).requires_grad_(), signed(20, 0.1)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x.numel()) or x, lambda x: x):
+        log_products_bit_by_bit(h, t)
+    assert sorted(saved) == [20 * 12, 20 * 20]
+
+
+@pytest.mark.parametrize("order", range(1, 9))
+@pytest.mark.parametrize(("n_bits", "scale"), SIZES)
+def test_the_series_is_off_by_no_more_than_its_bound(n_bits, scale, order):
+    largest = math.tanh(scale / n_bits)
+    bound = series_bound(n_bits, largest, order)
+    # the bound is met nowhere better than at equal codes of dissimilar sign
+    h, t = torch.cat([torch.tanh(random(20, n_bits)), torch.ones(1, n_bits)]).double(), signed(21, largest)
+    error = (log_products_by_series(h, t, order) - log_products_at_once(h, t)).abs().max().item()
+    assert error <= bound + 1e-14
+    assert error >= 0.3 * bound - 1e-14, "and the bound is not far above"
+
+
+@pytest.mark.parametrize("order", [3, 5])
+def test_the_gradient_of_the_series_converges(order):
+    h, t, weights = torch.tanh(random(20, 12)), signed(20, math.tanh(1 / 12)), random(20, 20, seed=1)
+    _, exact = value_and_gradient(log_products_at_once, h, t, weights)
+    _, close = value_and_gradient(lambda h, t: log_products_by_series(h, t, order), h, t, weights)
+    assert (close - exact).norm() / exact.norm() < {3: 5e-4, 5: 1e-6}[order]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n_bits", "largest", "limit", "chosen"),
+    [
+        (torch.float32, 12, math.tanh(1 / 12), None, "series of 5"),
+        (torch.float32, 48, math.tanh(1 / 48), None, "series of 4"),
+        (torch.float32, 12, math.tanh(5 / 12), None, "series of 15"),
+        (torch.float32, 12, 0.9, None, "at once"),
+        (torch.float32, 12, 0.9, 20 * 20 * 12 - 1, "bit by bit"),
+        (torch.float64, 12, math.tanh(1 / 12), None, "series of 13"),
+        (torch.float64, 12, math.tanh(5 / 12), None, "at once"),
+    ],
+)
+def test_the_size_picks_the_computation(dtype, n_bits, largest, limit, chosen, monkeypatch):
+    seen = []
+    for name, given in (("by_series", "series of {}"), ("at_once", "at once"), ("bit_by_bit", "bit by bit")):
+        monkeypatch.setattr(
+            mu_liu,
+            f"log_products_{name}",
+            lambda h, t, *order, given=given: seen.append(given.format(*order)),
+        )
+    if limit:
+        monkeypatch.setattr(mu_liu, "MAX_TENSOR", limit)
+    log_products(torch.zeros(20, n_bits, dtype=dtype), torch.zeros(20, 20, dtype=dtype), largest)
+    assert seen == [chosen]
+
+
+@pytest.mark.parametrize(("n_bits", "scale"), SIZES)
+def test_what_is_picked_is_the_reference_to_rounding(n_bits, scale):
+    for dtype, tolerance in ((torch.float32, 3e-6), (torch.float64, 1e-13)):
+        h, t, weights = (
+            x.to(dtype)
+            for x in (torch.tanh(random(20, n_bits)), signed(20, math.tanh(scale / n_bits)), pair_weights(20))
+        )
+        picked = value_and_gradient(lambda h, t: log_products(h, t, math.tanh(scale / n_bits)), h, t, weights)
+        reference = value_and_gradient(
+            log_products_at_once, *(x.double() for x in (h, t, weights))
+        )  # of what was rounded, exactly
+        for one, other in zip(picked, reference, strict=True):
+            assert (one - other).abs().max() <= tolerance * max(1e-3, other.abs().max())
+
+
+# -- weights, parameters -----------------------------------------------------------------------------
+
+
 def test_weights_of_pairs():
-    pairs = ~torch.eye(6, dtype=torch.bool)
-    similar = similar_of(6) & pairs
-    weights = balanced_weights(similar, ~similar & pairs, 0.7)
+    weights, similar = pair_weights(6), similar_of(6)
     assert weights.sum() == pytest.approx(1)
-    assert weights[similar].sum() == pytest.approx(0.7)
-    assert (weights.diagonal() == 0).all()
-    assert len(weights[similar].unique()) == len(weights[~similar & pairs].unique()) == 1
+    pairs = ~torch.eye(6, dtype=torch.bool)
+    given = pairs * kind_weights(similar, (similar & pairs).sum().double() / 30, 0.7) / 30
+    assert given.sum() == pytest.approx(1)
+    assert given[similar].sum() == pytest.approx(0.7)
+    assert len(given[similar & pairs].unique()) == len(given[~similar].unique()) == 1
 
 
-def test_a_batch_of_one_kind_of_pairs_gives_it_all_the_weight():
-    pairs = ~torch.eye(4, dtype=torch.bool)
-    none = torch.zeros_like(pairs)
-    for kinds in ((pairs, none), (none, pairs)):
-        np.testing.assert_allclose(balanced_weights(*kinds, 0.5), pairs / 12)
-    assert not balanced_weights(none, none, 0.5).any()
+@pytest.mark.parametrize("kind", [True, False])
+def test_a_batch_of_one_kind_of_pairs_gives_it_all_the_weight(kind):
+    similar = torch.full((4, 4), kind)
+    assert (kind_weights(similar, torch.tensor(float(kind)), 0.5) == 1).all()
+
+
+def test_the_prior_is_the_fraction_of_similar_training_pairs():
+    y = torch.tensor([0, 0, 0, 0, 2, 2, 5])
+    pairs = ~torch.eye(7, dtype=torch.bool)
+    assert similar_fraction(y, False) == pytest.approx((same_label(y) & pairs).sum().item() / 42)
+    balanced = torch.arange(9) % 3
+    assert similar_fraction(balanced, False) == similar_fraction(balanced, True) == pytest.approx(18 / 72)
+    assert similar_fraction(torch.tensor([0, 0, 0, 0, 0, 1]), True) == pytest.approx(2 * 3 * 2 / 30)
+    rows = torch.cat([MULTI_HOT, torch.zeros(2, 4)])
+    off_diagonal = same_label(rows) & ~torch.eye(11, dtype=torch.bool)
+    assert similar_fraction(rows, True) == pytest.approx(off_diagonal.sum().item() / 110)
+
+
+def test_prior_weights_are_balanced_on_average_over_random_batches():
+    y = (torch.arange(60) ** 2) % 4  # unequal classes
+    z, draw = random(60, 5), torch.Generator().manual_seed(0)
+    whole = MuLiu(n_bits=5).loss(z, batch(y)).item()
+    method = MuLiu(n_bits=5, pair_weights="prior")
+    method.similar_fraction_ = similar_fraction(y, False)
+    losses = []
+    for _ in range(4000):
+        index = torch.randperm(60, generator=draw)[:4]
+        losses.append(method.loss(z[index], batch(y[index])).item())
+    error = np.std(losses) / len(losses) ** 0.5
+    assert np.mean(losses) == pytest.approx(whole, abs=4 * error)
+    assert error < 0.02
+
+
+def test_it_is_fitted_with_what_it_needs():
+    X, y = toy("images")
+    for given in ({"pair_weights": "prior"}, {"relaxation": "naive"}, {"relaxation": "taylor", "scale": 2.0}):
+        method = new(MuLiu, **given).fit(X, y)
+        assert np.isfinite(method.history_["loss"]).all()
+        assert method.similar_fraction_ == pytest.approx(4 * 24 * 23 / (96 * 95))
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"scale": 0.0}, "scales .* must lie between 0 and 64 at 8 bits"),
+        ({"dissimilar_scale": -1.0}, "must lie between 0 and 64"),
+        ({"scale": 8.0, "relaxation": "taylor"}, "between 0 and 8 at 8 bits and relaxation='taylor'"),
+        ({"scale": math.nan}, "must lie between"),
+        ({"similar_weight": 1.5}, r"similar_weight=1.5 must be in \[0, 1\]"),
+        ({"relaxation": "quadratic"}, "relaxation must be one of 'bilinear', 'naive', 'taylor', not 'quad"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(given, fault):
+    with pytest.raises(InvalidInputError, match=f"mu_liu: .*{fault}"):
+        new(MuLiu, **given).fit(*toy("images"))
 
 
 def test_zero_outputs_are_stationary_and_training_starts_elsewhere():
