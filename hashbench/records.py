@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -128,6 +129,11 @@ class Failure(_Model):
     type: str
     message: str
     traceback: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """What is kept of an exception."""
+        return cls(type=type(error).__name__, message=str(error), traceback="".join(format_exception(error)))
 
 
 class Record(_Model):

@@ -16,7 +16,7 @@ from rich.progress import (
 
 from hashbench.execution.cell import Place
 from hashbench.execution.runner import Plan, Trained, run
-from hashbench.records import Cell, Record
+from hashbench.records import Cell, Failure, Record
 
 
 def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record]:
@@ -51,8 +51,11 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
 def failure(record: Record) -> str:
     """The cell and why it failed, in one line; the record holds the traceback."""
     assert record.error is not None
-    message = " ".join(record.error.message.split())
-    return f"failed: {_name(record.cell)}: {message or record.error.type}"
+    return f"failed: {_name(record.cell)}: {_reason(record.error)}"
+
+
+def _reason(failure: Failure) -> str:
+    return " ".join(failure.message.split()) or failure.type
 
 
 def _name(cell: Cell) -> str:
@@ -63,7 +66,8 @@ def _name(cell: Cell) -> str:
 def _line(event: Trained | Record) -> str:
     if isinstance(event, Trained):
         cell = event.work.cell
-        return f"{cell.dataset} {cell.protocol} backbone {cell.backbone} r{cell.repetition} ready"
+        name = f"{cell.dataset} {cell.protocol} backbone {cell.backbone} r{cell.repetition}"
+        return f"{name} ready" if event.failure is None else f"failed: {name}: {_reason(event.failure)}"
     if event.error is not None:
         return failure(event)
     seconds = sum(event.timings.get(stage, 0.0) for stage in ("fit", "encode", "evaluate"))

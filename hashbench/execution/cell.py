@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -44,6 +43,7 @@ class Place:
     device: str = "auto"
     plugins: tuple[Path, ...] = ()
     command: str = ""
+    untrained: Mapping[tuple[str, str, int], Failure] = field(default_factory=dict)  # by Work.trunk_key
 
     def record(self, work: Work) -> Path:
         """The file of a cell's record."""
@@ -88,16 +88,22 @@ def run_cell(work: Work, place: Place) -> Record:
     }
     try:
         _measure(work, place, device, facts)
+    except _UntrainedError as error:
+        facts |= {"status": "failed", "error": error.failure}
     except Exception as error:
-        facts["status"] = "failed"
-        facts["error"] = Failure(
-            type=type(error).__name__, message=str(error), traceback=traceback.format_exc()
-        )
+        facts |= {"status": "failed", "error": Failure.of(error)}
     record = Record(**facts, created=datetime.now(UTC))
     write_record(path, record)
     for checkpoint in path.parent.glob(f"{path.stem}.*.checkpoint"):
         checkpoint.unlink()
     return record
+
+
+class _UntrainedError(Exception):
+    """The run could not train the cell's backbone, and does not try again for each cell."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
 
 
 def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, Any]) -> None:
@@ -123,6 +129,8 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     trunk = None
     if work.needs_trunk:
         facts["seeds"]["trunk"] = context.trunk_seed(cell.repetition)
+        if work.trunk_key in place.untrained:
+            raise _UntrainedError(place.untrained[work.trunk_key])
         trunk = context.trunk(cell.repetition, device)
         digests["trunk"] = trunk.digest
         timer.seconds["pretrain"] = trunk.seconds

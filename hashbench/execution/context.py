@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter, time
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +27,7 @@ from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
 from hashbench.training.pretrain import train_trunk
 
+T = TypeVar("T")
 FORWARD_BATCH = 500  # images through the backbone at a time
 HASH_STAGE_ONLY = ("epochs", "trunk_lr")  # recipe fields that stage 1 does not read
 
@@ -66,7 +70,8 @@ class Context:
         """
         path = _trunk_path(trunk.digest).with_suffix(".features.npy")
         timing = path.with_suffix(".json")
-        if not path.exists():
+
+        def compute() -> None:
             start = perf_counter()
             with torch.inference_mode():
                 parts = [
@@ -78,7 +83,10 @@ class Context:
                 file.write(json.dumps({"seconds": perf_counter() - start}).encode())
             with atomic_file(path) as file:
                 np.save(file, rows)
-        return np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]
+
+        return _cached(
+            path, lambda: (np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]), compute
+        )
 
     def trunk_seed(self, repetition: int) -> int:
         """The seed of stage 1, which all methods and bit lengths share."""
@@ -111,7 +119,8 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
     path = _trunk_path(digest)
     images = torch.from_numpy(context.images.pixels[context.split.train]).to(device)
     labels = torch.from_numpy(context._train_labels).to(device)
-    if not path.exists():
+
+    def compute() -> None:
         checkpoint = path.with_suffix(".checkpoint")
         start = perf_counter() - seconds_before(checkpoint)
         network = train_trunk(images, labels, context.protocol.recipe, seed, checkpoint)
@@ -121,11 +130,25 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
         save_atomically(state, path)
         checkpoint.unlink(missing_ok=True)
         _remove_abandoned(path.parent)
-    state = torch.load(path, map_location=device, weights_only=True)
+
+    state = _cached(path, lambda: torch.load(path, map_location=device, weights_only=True), compute)
     n_outputs = len(state["network"]["head.bias"])
     network = build_network(images, context.protocol.recipe.backbone, n_outputs)
     network.load_state_dict(state["network"])
     return Trunk(network.eval(), digest, state["seconds"])
+
+
+def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
+    """What the file holds; it is computed where it is not there or, with a warning, where it is damaged."""
+    try:
+        return read()
+    except FileNotFoundError:
+        pass
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        warnings.warn(f"'{path}' is damaged and is computed again ({reason})", stacklevel=2)
+    compute()
+    return read()
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -114,6 +114,11 @@ class Work:
         """Whether the cell starts from the pre-trained backbone."""
         return self.cell.backbone is not None
 
+    @property
+    def trunk_key(self) -> tuple[str, str, int]:
+        """Cells of one key share a backbone."""
+        return self.cell.dataset, self.protocol.digest, self.cell.repetition
+
 
 def expand(suite: Suite) -> list[Work]:
     """All cells of a suite, data set by data set. Every name is checked before anything runs.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 
 from hashbench.device import resolve_device
@@ -13,7 +12,7 @@ from hashbench.execution.cell import Place, run_cell
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.grid import Work
 from hashbench.execution.workers import each
-from hashbench.records import Record
+from hashbench.records import Failure, Record
 from hashbench.registry import register_file
 
 
@@ -34,7 +33,7 @@ class Plan:
         needed: dict[tuple[str, str, int], Work] = {}
         for work in sorted(self.pending, key=lambda work: work.cell.features == "cnn"):
             if work.needs_trunk:
-                needed[work.cell.dataset, work.protocol.digest, work.cell.repetition] = work
+                needed[work.trunk_key] = work
         return list(needed.values())
 
 
@@ -96,8 +95,12 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
             ) from error
     _forget_broken([*plan.pending, *plan.done], place)
     try:
-        yield from each(_train_trunk, plan.trunks, place, jobs)
-        yield from each(run_cell, plan.pending, place, jobs)
+        untrained = {}
+        for trained in each(_train_trunk, plan.trunks, place, jobs):
+            if trained.failure is not None:
+                untrained[trained.work.trunk_key] = trained.failure
+            yield trained
+        yield from each(run_cell, plan.pending, replace(place, untrained=untrained), jobs)
     finally:
         _remove_leftovers(plan.pending, place)
 
@@ -129,19 +132,21 @@ def _remove_leftovers(works: Iterable[Work], place: Place) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """A backbone is ready for the cells that need it."""
+    """A backbone is ready for the cells that need it, unless its training failed."""
 
     work: Work
+    failure: Failure | None = None
 
 
 def _train_trunk(work: Work, place: Place) -> Trained:
     for path in place.plugins:
         register_file(path)
     context = open_context(work.cell.dataset, work.protocol, place.data)
-    # The cells that need this backbone meet the same error, and record it.
-    with suppress(Exception):
+    try:
         device = resolve_device(place.device)
         trunk = context.trunk(work.cell.repetition, device)
         if work.cell.features == "cnn":
             context.cnn_features(trunk, device)
+    except Exception as error:
+        return Trained(work, Failure.of(error))
     return Trained(work)

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -85,6 +86,25 @@ def test_its_features_are_computed_once_and_mapped(own_cache, open_, monkeypatch
     again, same_seconds = context.cnn_features(trunk, CPU)
     np.testing.assert_array_equal(again, rows)
     assert same_seconds == seconds
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half of a file"])
+def test_a_damaged_file_is_computed_again_and_told(own_cache, trainings, open_, new_process, content):
+    context = open_()
+    trunk = context.trunk(0, CPU)
+    kept, rows = weights(trunk), np.array(context.cnn_features(trunk, CPU)[0])
+    for suffix in (".pt", ".features.npy", ".features.json"):
+        (own_cache / "trunks" / f"{trunk.digest[:16]}{suffix}").write_bytes(content)
+        new_process()
+        with warnings.catch_warnings(record=True) as caught:
+            again = open_().trunk(0, CPU)
+            again_rows, _ = context.cnn_features(again, CPU)
+        (told,) = caught
+        assert f"{trunk.digest[:16]}." in str(told.message)
+        assert "' is damaged and is computed again (" in str(told.message)
+        assert same(weights(again), kept)
+        np.testing.assert_array_equal(again_rows, rows)
+    assert len(trainings) == 2
 
 
 def test_ctrl_c_in_the_features_leaves_no_file(own_cache, open_, monkeypatch):

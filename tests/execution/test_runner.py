@@ -151,13 +151,26 @@ def test_a_damaged_record_is_named_before_anything_runs(grid, place):
 
 
 def test_a_backbone_that_cannot_be_trained_fails_its_cells_only(own_cache, grid, place, monkeypatch):
+    calls = []
+
     def fails(*arguments):
+        calls.append(arguments)
         raise FloatingPointError("the loss is nan")
 
     monkeypatch.setattr(context_module, "train_trunk", fails)
-    events = run_all(grid("lsh", "dsh"), place)
-    assert [(event.cell.method, event.status) for event in events[1:]] == [("lsh", "done"), ("dsh", "failed")]
-    assert events[2].error.message == "the loss is nan"
+    for n_runs in (1, 2):
+        events = run_all(grid("pcah", "dpsh", "dsh", bits=[8 + n_runs]), place)
+        assert len(calls) == n_runs, "once a run, and not for each cell"
+        assert events[0].failure.message == "the loss is nan"
+        assert [(event.cell.method, event.status) for event in events[1:]] == [
+            ("pcah", "done"),
+            ("dpsh", "failed"),
+            ("dsh", "failed"),
+        ]
+        for record in events[2:]:
+            assert (record.error.type, record.error.message) == ("FloatingPointError", "the loss is nan")
+            assert "in fails" in record.error.traceback
+            assert record.card.family == "deep"
 
 
 @pytest.mark.parametrize("stop", [GeneratorExit, KeyboardInterrupt])
