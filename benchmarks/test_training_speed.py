@@ -47,7 +47,7 @@ class Epoch:
         pixels = torch.randint(256, (N, 3, SIDE, SIDE), generator=generator, dtype=torch.uint8).to(device)
         self.labels = (torch.randperm(N, generator=generator) % N_CLASSES).to(device)
         self.images = DeviceImages(pixels, RECIPE)
-        self.start = build_network(pixels, RECIPE.backbone, N_CLASSES)
+        self.start = build_network(pixels, RECIPE, N_CLASSES)
         order = stratified_order(self.labels, generator)
         self.batches = [
             (self.images.augmented(index, generator), self.labels[index.to(device)], index.to(device))

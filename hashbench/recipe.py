@@ -12,7 +12,9 @@ class Recipe:
 
     Stage 1 (``pretrain_epochs``) trains the backbone as a softmax classifier on the labelled training
     images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows each
-    training image once. ``crop`` is the largest shift of the random crop as a fraction of the side.
+    training image once. ``crop`` is the largest shift of the random crop as a fraction of the side;
+    ``training.augmentation`` says what ``warp``, ``jitter`` and ``erase`` do, each off at 0.
+    ``flip_at_test``: outputs of the fitted network are the mean over an image and its mirror image.
     """
 
     backbone: str = "vgg7"
@@ -25,7 +27,11 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1  # stage 1
     crop: float = 0.125
+    warp: float = 0.0
+    jitter: float = 0.0
+    erase: float = 0.0
     flip: bool = False  # set by the data set: a mirrored digit is not a digit
+    flip_at_test: bool = True  # only where flip is true
     clip: float | None = None  # largest norm of the gradient; None: no clipping
 
     def __post_init__(self) -> None:
@@ -40,7 +46,7 @@ class Recipe:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {value}")
-        for name in ("label_smoothing", "crop"):
+        for name in ("label_smoothing", "crop", "warp", "jitter", "erase"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be in [0, 1)")
         if self.clip is not None and self.clip <= 0:

@@ -15,6 +15,9 @@ from hashbench.recipe import Recipe
         ("weight_decay", -1),
         ("label_smoothing", 1.0),
         ("crop", -0.1),
+        ("warp", -0.1),
+        ("jitter", 1.0),
+        ("erase", 1.5),
         ("clip", 0.0),
     ],
 )

@@ -133,7 +133,7 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
 
     state = _cached(path, lambda: torch.load(path, map_location=device, weights_only=True), compute)
     n_outputs = len(state["network"]["head.bias"])
-    network = build_network(images, context.protocol.recipe.backbone, n_outputs)
+    network = build_network(images, context.protocol.recipe, n_outputs)
     network.load_state_dict(state["network"])
     return Trunk(network.eval(), digest, state["seconds"])
 

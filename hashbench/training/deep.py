@@ -123,7 +123,7 @@ class DeepHashMethod(HashMethod):
                     f"{self.name()}: pretraining='{self.pretraining}' starts from a fresh backbone; leave "
                     "the trunk out, or choose 'softmax' or 'frozen'"
                 )
-            return untrained_network(X, self.recipe.backbone, 1, seed)
+            return untrained_network(X, self.recipe, 1, seed)
         if trunk is not None:
             return trunk
         if y is None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from hashbench.errors import UnknownNameError
+from hashbench.recipe import Recipe
 from hashbench.training import backbones
 
 
@@ -29,12 +30,15 @@ class Network(nn.Module):
     """Standardises pixels, runs the backbone and the linear head. Outputs float32 (b, n_outputs).
 
     pretrain_losses: the mean loss of each epoch of the pre-training that the backbone has seen.
+    mirrored: whether features, in evaluation mode, are the mean over each image and its mirror image. So are
+    the outputs then, the head being linear.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
     pretrain_losses: tuple[float, ...] = ()
     frozen = False
+    mirrored = False
 
     def __init__(self, backbone: nn.Module, head: nn.Linear, mean: torch.Tensor, std: torch.Tensor) -> None:
         super().__init__()
@@ -48,7 +52,10 @@ class Network(nn.Module):
         x = images.to(memory_format=torch.channels_last).float()
         x = (x - self.mean) / self.std
         with torch.autocast(x.device.type, torch.bfloat16, enabled=gains_from_bf16(x.device)):
-            return self.backbone(x).float()
+            features = self.backbone(x).float()
+            if self.mirrored and not self.training:
+                features = (features + self.backbone(x.flip(3)).float()) / 2
+        return features
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return self.head(self.features(images))
@@ -86,13 +93,14 @@ class Network(nn.Module):
         return self
 
 
-def build_network(pixels: torch.Tensor, backbone: str, n_outputs: int) -> Network:
+def build_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int) -> Network:
     """A randomly initialised network for images like ``pixels`` (n, c, h, w) uint8, on their device."""
     channels, side = pixels.shape[1], min(pixels.shape[2:])
     sample = pixels[:10_000].float()
     std, mean = torch.std_mean(sample, dim=(0, 2, 3))
-    layers, n_features = build_backbone(backbone, channels, side)
+    layers, n_features = build_backbone(recipe.backbone, channels, side)
     network = Network(layers, nn.Linear(n_features, n_outputs), mean, std.clamp_min(1.0))
+    network.mirrored = recipe.flip and recipe.flip_at_test
     return network.to(pixels.device).to(memory_format=torch.channels_last)
 
 

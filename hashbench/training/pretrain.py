@@ -24,7 +24,7 @@ def train_trunk(
     class gets a logistic loss of its own. With no pre-training epochs the network is as initialised.
     """
     n_classes = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
-    network = untrained_network(pixels, recipe.backbone, n_classes, seed)
+    network = untrained_network(pixels, recipe, n_classes, seed)
     losses = train(
         network,
         DeviceImages(pixels, recipe),
@@ -40,7 +40,7 @@ def train_trunk(
     return network
 
 
-def untrained_network(pixels: torch.Tensor, backbone: str, n_outputs: int, seed: int) -> Network:
+def untrained_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int, seed: int) -> Network:
     """A randomly initialised network for images like ``pixels``, in eval mode.
 
     Its batch normalisation has the statistics of some of them: with those of none, a fresh hash layer would
@@ -49,6 +49,6 @@ def untrained_network(pixels: torch.Tensor, backbone: str, n_outputs: int, seed:
     cuda = [pixels.device.index or 0] if pixels.device.type == "cuda" else []
     with torch.random.fork_rng(cuda):
         torch.manual_seed(seed)
-        network = build_network(pixels, backbone, n_outputs)
+        network = build_network(pixels, recipe, n_outputs)
         torch.optim.swa_utils.update_bn([pixels[:STATISTICS_SAMPLE]], network)
     return network.eval()

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from hashbench.errors import UnknownNameError
+from hashbench.recipe import Recipe
 from hashbench.training.backbones import vgg7
 from hashbench.training.network import backbone_names, build_backbone, build_network
+from hashbench.training.pretrain import untrained_network
 
 
 def pixels(n=20, channels=3, side=8, seed=0):
@@ -15,7 +17,7 @@ def pixels(n=20, channels=3, side=8, seed=0):
 def network(images, n_outputs=5, backbone="vgg7"):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_network(images, backbone, n_outputs).eval()
+        return build_network(images, Recipe(backbone=backbone), n_outputs).eval()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -89,3 +91,20 @@ def test_a_new_head_gives_outputs_of_mean_0_and_deviation_1():
         assert torch.equal(value, before[f"backbone.{name}"])
     shared = {p.data_ptr() for p in fresh.parameters()} & {p.data_ptr() for p in trunk.parameters()}
     assert not shared, "a copy: training it must not touch the trunk"
+
+
+def test_outputs_are_the_mean_over_the_mirror_image_where_images_may_be_mirrored():
+    images = pixels()
+    plain, mirrored, digits = (
+        untrained_network(images, Recipe(**recipe), 5, seed=0)
+        for recipe in ({"flip": True, "flip_at_test": False}, {"flip": True}, {"flip": False})
+    )
+    assert torch.equal(digits(images), plain(images))
+    with torch.no_grad():
+        expected = (plain(images) + plain(images.flip(3))) / 2
+        np.testing.assert_allclose(mirrored(images), expected, atol=1e-5)
+        assert (mirrored(images) - plain(images)).abs().max() > 1e-3
+        fresh = mirrored.with_new_head(12, images)
+        np.testing.assert_allclose(fresh(images), fresh(images.flip(3)), atol=1e-5)
+        trained = plain.train()(images), mirrored.train()(images)
+    assert torch.equal(*trained), "training sees one view of an image"

@@ -33,7 +33,7 @@ def test_without_epochs_the_network_is_as_initialised():
     trunk = train_trunk(X, y, Recipe(pretrain_epochs=0), seed=3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        expected = dict(build_network(X, "vgg7", N_CLASSES).named_parameters())
+        expected = dict(build_network(X, Recipe(), N_CLASSES).named_parameters())
     for name, value in trunk.named_parameters():
         assert torch.equal(value, expected[name])
     assert not trunk.training
