@@ -67,9 +67,10 @@ def run(
     """
     from hashbench.data.store import data_root
     from hashbench.execution.cell import Place
-    from hashbench.execution.grid import expand, make_suite
+    from hashbench.execution.grid import expand
     from hashbench.execution.runner import make_plan
     from hashbench.execution.runner import run as run_plan
+    from hashbench.execution.suite import make_suite
     from hashbench.records import Record, to_frame
 
     files = tuple(Path(path).resolve() for path in plugins)

@@ -5,6 +5,8 @@ from typing import Literal
 
 from hashbench.errors import InvalidInputError
 
+Pretraining = Literal["softmax", "none", "frozen", "joint"]  # what DeepHashMethod can start from
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

@@ -69,6 +69,17 @@ class Cell(_Model):
     repetition: Annotated[int, Field(ge=0)] = 0
     params: PlainDict = {}  # the overridden hyper-parameters only
 
+    @property
+    def row(self) -> str:
+        """Equal for the cells of one row of a table: they differ in bits and repetition."""
+        return json.dumps([self.method, self.features, self.backbone, self.params], sort_keys=True)
+
+    @property
+    def label(self) -> str:
+        """The method's name, and what was overridden: ``ksh (n_anchors=500)``."""
+        overrides = ", ".join(f"{name}={value}" for name, value in sorted(self.params.items()))
+        return f"{self.method} ({overrides})" if overrides else self.method
+
     def stem(self, protocol_digest: str) -> str:
         """Where the cell's files stand below the output folder, without extension.
 

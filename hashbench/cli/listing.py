@@ -140,7 +140,7 @@ def _metrics() -> list[Row]:
 
 
 def _suites() -> list[Row]:
-    from hashbench.execution.grid import make_suite, read_suite, suite_names
+    from hashbench.execution.suite import make_suite, read_suite, suite_names
 
     suites = {name: make_suite(read_suite(name), f"suite '{name}'") for name in suite_names()}
     return [

@@ -38,8 +38,9 @@ def run(
     from hashbench.data.store import data_root
     from hashbench.device import resolve_device
     from hashbench.execution.cell import Place
-    from hashbench.execution.grid import expand, make_suite, read_suite
+    from hashbench.execution.grid import expand
     from hashbench.execution.runner import make_plan
+    from hashbench.execution.suite import make_suite, read_suite
     from hashbench.registry import register_file
 
     for file in plugins:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from hashbench.digest import seed_of
 from hashbench.errors import InvalidInputError
 from hashbench.method import HashMethod
-from hashbench.recipe import Recipe
+from hashbench.recipe import Pretraining, Recipe
 from hashbench.training.loop import Batch
 from hashbench.training.losses import classification_loss
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from hashbench.training.network import Network
 
-Pretraining = Literal["softmax", "none", "frozen", "joint"]
 HEAD_SAMPLE = 512  # images that set the scale of the fresh hash layer
 
 

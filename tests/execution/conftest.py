@@ -5,7 +5,8 @@ import pytest
 from hashbench import registry
 from hashbench.execution.cell import Place
 from hashbench.execution.context import _trunk, open_context
-from hashbench.execution.grid import expand, make_suite
+from hashbench.execution.grid import expand
+from hashbench.execution.suite import make_suite
 
 SHORT = {"recipe.pretrain_epochs": 1, "recipe.epochs": 1, "recipe.batch_size": 360}
 

@@ -1,0 +1,103 @@
+"""Suites: named grids of method x data set x protocol x features x bits x repetition, as TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.recipe import Pretraining
+
+GROUPS = ("all", "control", "shallow", "deep")
+
+
+def _dotted(value: Any) -> Any:
+    """{"ksh": {"n_anchors": 500}}, as TOML reads ``ksh.n_anchors = 500``, as {"ksh.n_anchors": 500}."""
+    if not isinstance(value, Mapping):
+        return value  # pydantic says what is wrong with it
+    flat: dict[str, Any] = {}
+    for key, content in value.items():
+        inner = content.items() if isinstance(content, Mapping) else None
+        flat |= {key: content} if inner is None else {f"{key}.{name}": x for name, x in inner}
+    return flat
+
+
+class Variant(BaseModel):
+    """A method with parameters of its own, under a label: one row of a suite's tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: Annotated[str, Field(min_length=1)]
+    method: str
+    params: Mapping[str, Any] = {}
+
+
+class Suite(BaseModel):
+    """A named grid, as a TOML file says it. ``set`` holds "METHOD.PARAMETER" or "recipe.FIELD" = value.
+
+    methods: by default all; none where there are ``variants``, which are run besides.
+    pretraining: how deep methods start; empty: each as it does by default. A method or variant whose own
+    parameters say it keeps to them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    methods: tuple[str, ...] = ("all",)
+    variants: tuple[Variant, ...] = ()
+    pretraining: tuple[Pretraining, ...] = ()
+    datasets: Annotated[tuple[str, ...], Field(min_length=1)] = ("digits",)
+    protocols: Annotated[tuple[str, ...], Field(min_length=1)] = ("5k",)
+    features: Annotated[tuple[Literal["pixels", "cnn"], ...], Field(min_length=1)] = ("pixels", "cnn")
+    bits: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = (12, 24, 32, 48)
+    repetitions: Annotated[int, Field(ge=1)] = 1
+    set: Annotated[Mapping[str, Any], BeforeValidator(_dotted)] = {}
+
+
+def make_suite(content: Mapping[str, Any], origin: str) -> Suite:
+    """A validated suite. Raises InvalidInputError that names ``origin``, the key and the fault."""
+    unknown = sorted(set(content) - set(Suite.model_fields))
+    if unknown:
+        raise UnknownNameError(f"key in {origin}:", unknown[0], Suite.model_fields)
+    if content.get("variants"):
+        content = {"methods": (), **content}
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InvalidInputError(f"{origin}: {key} = {first['input']!r}: {first['msg']}") from error
+    if not suite.methods and not suite.variants:
+        raise InvalidInputError(f"{origin}: methods = []: name at least one, or all, control, shallow, deep")
+    return suite
+
+
+def suite_names() -> list[str]:
+    """The suites shipped with the package."""
+    folder = resources.files("hashbench.suites")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def read_suite(name: str) -> dict[str, Any]:
+    """The content of a shipped suite, or of the user's own ``FILE.toml``."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise InvalidInputError(
+                f"suite file '{name}' does not exist; give a path, or one of the names "
+                f"{', '.join(suite_names())}"
+            )
+        text = path.read_text(encoding="utf-8")
+    elif name in suite_names():
+        text = (resources.files("hashbench.suites") / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise UnknownNameError("suite", name, suite_names())
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInputError(f"suite '{name}' is not valid TOML: {error}") from error
