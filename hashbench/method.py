@@ -42,7 +42,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
     output: ClassVar[Literal["codes", "vectors"]] = "codes"
     # A control shows what a number is worth; it is not in competition.
     control: ClassVar[bool] = False
-    # Whether the method takes a trained backbone (DeepHashMethod does).
+    # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
     # How many items project() puts on the device at a time.
     project_batch: ClassVar[int] = 8192

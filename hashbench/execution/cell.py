@@ -113,7 +113,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     cls: type[HashMethod] = find("method", cell.method)
     context = open_context(cell.dataset, work.protocol, place.data)
     split = context.split
-    facts["card"] = describe_method(cls, len(split.train), learned_features=cell.features == "cnn")
+    facts["card"] = describe_method(cls, len(split.train), labelled_trunk=work.needs_trunk)
     facts["split"] = _counts(split)
     digests |= {"dataset": context.images.digest, "split": split.digest}
     digests |= {"method_source": method_digest(cls), "evaluation_source": evaluation_digest()}
@@ -140,10 +140,10 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         features, timer.seconds["features"] = context.cnn_features(trunk, device)
     inputs = _inputs(context, cell.features, features)
     options: dict[str, Any] = {}
-    if cls.deep and trunk is not None:
+    if cls.deep:
         # Named by what it depends on beyond the cell, so that no training goes on with other code.
-        state = digest_of([digests["method_source"], digests["training_source"], trunk.digest])[:8]
-        options = {"trunk": trunk.network, "checkpoint": path.with_suffix(f".{state}.checkpoint")}
+        state = digest_of(digests)[:8]
+        options = {"trunk": trunk and trunk.network, "checkpoint": path.with_suffix(f".{state}.checkpoint")}
         timer.seconds["fit"] = seconds_before(options["checkpoint"])
     labels = None if cls.supervision == "unsupervised" else context.images.labels[split.train]
     train = inputs(split.train)
@@ -156,7 +156,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     else:
         result = _evaluate_vectors(method, context, inputs, timer)
     facts["metrics"] = result.values
-    facts["curves"] = asdict(result.pr_curve) if result.pr_curve else {}
+    facts["curves"] = getattr(method, "history_", {}) | (asdict(result.pr_curve) if result.pr_curve else {})
 
 
 @cache
@@ -180,15 +180,15 @@ def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMe
     return cls(random_state=seed, device=device, **params), seed
 
 
-def describe_method(cls: type[HashMethod], n_train: int, learned_features: bool) -> Card:
-    """The card of a method; ``n_train`` training images are labelled, for it or for its features."""
+def describe_method(cls: type[HashMethod], n_train: int, labelled_trunk: bool) -> Card:
+    """The card of a method; ``n_train`` training images are labelled, for it or for the backbone it has."""
     return Card(
         title=(sys.modules[cls.__module__].__doc__ or "").strip().partition("\n")[0].rstrip("."),
         family=cls.family(),
         supervision=cls.supervision,
         inputs=cls.inputs,
         output=cls.output,
-        n_labelled=n_train if learned_features or cls.supervision == "supervised" else 0,
+        n_labelled=n_train if labelled_trunk or cls.supervision == "supervised" else 0,
     )
 
 

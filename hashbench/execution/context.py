@@ -126,7 +126,11 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
         network = train_trunk(images, labels, context.protocol.recipe, seed, checkpoint)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        state = {"network": network.state_dict(), "seconds": perf_counter() - start}
+        state = {
+            "network": network.state_dict(),
+            "losses": network.pretrain_losses,
+            "seconds": perf_counter() - start,
+        }
         save_atomically(state, path)
         checkpoint.unlink(missing_ok=True)
         _remove_abandoned(path.parent)
@@ -135,6 +139,7 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
     n_outputs = len(state["network"]["head.bias"])
     network = build_network(images, context.protocol.recipe, n_outputs)
     network.load_state_dict(state["network"])
+    network.pretrain_losses = state["losses"]
     return Trunk(network.eval(), digest, state["seconds"])
 
 
