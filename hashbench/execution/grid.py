@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
@@ -40,6 +40,11 @@ class Work:
     method_source: str | None
     training_source: str | None
 
+    @property
+    def title(self) -> str:
+        """The row's label, the method, and what was overridden: ``R0 random init: mu_liu (...)``."""
+        return f"{self.label}: {self.cell.label}" if self.label else self.cell.label
+
     @cached_property
     def stem(self) -> str:
         """Where the cell's files stand below the output folder."""
@@ -58,8 +63,9 @@ def expand(suite: Suite) -> list[Work]:
     """
     rows, recipe_fields = _rows(suite)
     work = []
-    for spec, protocol_name in product(dict.fromkeys(suite.datasets), dict.fromkeys(suite.protocols)):
-        dataset, protocol = dataset_from(spec), find_protocol(protocol_name)
+    datasets = dict.fromkeys(dataset_from(spec) for spec in suite.datasets)
+    for dataset, protocol_name in product(datasets, dict.fromkeys(suite.protocols)):
+        protocol = find_protocol(protocol_name)
         recipe = replace(protocol.recipe, **recipe_fields, flip=type(dataset).mirror)
         protocol = replace(protocol, recipe=recipe)
         for repetition, row in product(range(suite.repetitions), rows):
@@ -68,7 +74,7 @@ def expand(suite: Suite) -> list[Work]:
                 trained = deep or features == "cnn"
                 cell = Cell(
                     method=row.method,
-                    dataset=spec,
+                    dataset=dataset.spec,
                     protocol=protocol_name,
                     features=features,
                     backbone=recipe.backbone if trained else None,
@@ -87,6 +93,11 @@ def expand(suite: Suite) -> list[Work]:
                     )
                 )
     return work
+
+
+def labels_of(works: Iterable[Work]) -> dict[str, str]:
+    """The labels of the rows that have one, in the suite's order: {Cell.row: label}."""
+    return {work.cell.row: work.label for work in works if work.label}
 
 
 @dataclass(frozen=True)

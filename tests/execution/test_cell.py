@@ -10,7 +10,7 @@ from hashbench.evaluation import evaluate, evaluate_vectors, load_codes
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
 from hashbench.records import Record, read_records
-from hashbench.registry import find
+from hashbench.registry import find, register_file
 from hashbench.training import loop
 
 
@@ -106,6 +106,40 @@ def test_learned_features_count_as_labels_seen(run):
     assert set(learned.timings) == {"pretrain", "features", "fit", "encode", "evaluate"}
     assert learned.timings["features"] > 0
     assert learned.metrics["map"] != plain.metrics["map"]
+
+
+def test_a_cell_has_a_trained_backbone_where_its_pretraining_wants_one(run):
+    tuned = run("dsh", set={"recipe.pretrain_epochs": 2, "recipe.epochs": 3})
+    assert {name: len(tuned.curves[name]) for name in ("loss", "pretrain_loss")} == {
+        "loss": 3,
+        "pretrain_loss": 2,
+    }
+    assert tuned.curves["precision"]
+    fresh = run("dsh", set={"dsh.pretraining": "none"})
+    assert fresh.status == "done"
+    assert fresh.digests.trunk is None
+    assert fresh.digests.training_source
+    assert set(fresh.timings) == {"fit", "encode", "evaluate"}
+    assert fresh.card.n_labelled == 720
+
+
+UNSUPERVISED = """
+from typing import ClassVar
+from hashbench.training import DeepHashMethod
+class Own(DeepHashMethod):
+    supervision: ClassVar = "unsupervised"
+    def loss(self, z, batch):
+        return (z - z.sign()).square().mean()
+"""
+
+
+def test_an_unsupervised_method_on_a_backbone_that_saw_labels_has_seen_them(run, tmp_path):
+    path = tmp_path / "unsupervised.py"
+    path.write_text(f'"""A method (test)."""\n{UNSUPERVISED}')
+    register_file(path)
+    on_labels = run("unsupervised").card
+    assert (on_labels.supervision, on_labels.n_labelled) == ("unsupervised", 720)
+    assert run("unsupervised", set={"unsupervised.pretraining": "none"}).card.n_labelled == 0
 
 
 def test_a_number_does_not_depend_on_what_else_is_run(run, place, grid):
