@@ -87,6 +87,12 @@ def _add_run(commands: Any) -> None:
     grid.add_argument(
         "--features", nargs="+", metavar="NAME", help="what shallow methods read: pixels, cnn (default: both)"
     )
+    grid.add_argument(
+        "--pretraining",
+        nargs="+",
+        metavar="NAME",
+        help="how deep methods start: softmax (their default), none, frozen, joint",
+    )
     grid.add_argument("--bits", "-b", nargs="+", type=int, metavar="N", help="code lengths")
     grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
     grid.add_argument(
@@ -123,6 +129,9 @@ def _add_table(commands: Any) -> None:
     table.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
     table.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
     table.add_argument("--format", "-f", default="rich", choices=("rich", "md", "csv", "latex"))
+    table.add_argument(
+        "--suite", metavar="NAME|FILE.toml", help="only the suite's rows, in its order and under its labels"
+    )
     table.add_argument(
         "--no-published", dest="published", action="store_false", help="leave out the published numbers"
     )

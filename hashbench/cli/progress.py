@@ -59,7 +59,7 @@ def _reason(failure: Failure) -> str:
 
 
 def _name(cell: Cell) -> str:
-    parts = [cell.dataset, cell.protocol, cell.method, cell.features, cell.bits and f"{cell.bits} bits"]
+    parts = [cell.dataset, cell.protocol, cell.label, cell.features, cell.bits and f"{cell.bits} bits"]
     return " ".join(str(part) for part in parts if part) + f" r{cell.repetition}"
 
 

@@ -6,14 +6,31 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hashbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from hashbench.records import Record
 
 
-def table(*, results: Path, metric: Sequence[str], format: str, published: bool, digest: str | None) -> int:
+def table(
+    *,
+    results: Path,
+    metric: Sequence[str],
+    format: str,
+    published: bool,
+    digest: str | None,
+    suite: str | None,
+) -> int:
     """Print tables by bit length from records: one per data set, protocol and metric."""
     from hashbench.records import read_records
     from hashbench.reporting import build_tables, render
 
-    tables = build_tables(read_records(results), metric, published, digest)
+    records, labels = read_records(results), dict[str, str]()
+    if suite is not None:
+        records, labels = _of_suite(records, suite)
+    tables = build_tables(records, metric, published, digest, labels)
     if format == "rich":
         from hashbench.cli.console import make_console
 
@@ -21,6 +38,21 @@ def table(*, results: Path, metric: Sequence[str], format: str, published: bool,
     else:
         sys.stdout.write(render(tables, format))
     return 0
+
+
+def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[str, str]]:
+    """The records that stand in a suite's rows, and the labels of these."""
+    from hashbench.execution.grid import expand, labels_of
+    from hashbench.execution.suite import make_suite, read_suite
+
+    works = expand(make_suite(read_suite(name), f"suite '{name}'"))
+    rows = {(work.cell.dataset, work.cell.protocol, work.cell.row) for work in works}
+    kept = [r for r in records if (r.cell.dataset, r.cell.protocol, r.cell.row) in rows]
+    if not kept:
+        raise InvalidInputError(
+            f"none of {len(records)} records is of suite '{name}'; run it first: hashbench run --suite {name}"
+        )
+    return kept, labels_of(works)
 
 
 def eval_(*, query: Path, database: Path, metric: Sequence[str] | None, as_json: bool) -> int:

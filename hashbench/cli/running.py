@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from hashbench.execution.cell import Place
+    from hashbench.execution.grid import Work
     from hashbench.execution.runner import Plan
 
 
@@ -68,7 +70,7 @@ def run(
         saved = sum(_is_saved(place.record(work)) for work in cells)
         console.print(f"stopped, {saved}/{len(cells)} cells saved; the same command resumes")
         return 130
-    _show_results(console, (place.record(work) for work in cells))
+    _show_results(console, cells, place)
     took = time.monotonic() - started
     console.print(
         f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "
@@ -117,15 +119,17 @@ def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
 def _show_plan(console: Console, plan: Plan) -> None:
     for state, works in (("done", plan.done), ("to run", plan.pending)):
         for work in works:
-            console.print(f"  {state:8}{work.stem}", markup=False, soft_wrap=True)
+            title = "" if work.title == work.cell.method else f"  {work.title}"
+            console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
     console.print(
         f"to run: {len(plan.pending)} cells and the pre-training of at most {len(plan.trunks)} backbones"
     )
 
 
-def _show_results(console: Console, paths: Iterable[Path]) -> None:
+def _show_results(console: Console, cells: Iterable[Work], place: Place) -> None:
+    from hashbench.execution.grid import labels_of
     from hashbench.records import Record
     from hashbench.reporting import build_tables, render
 
-    records = [Record.load(path) for path in paths]
-    console.print(render(build_tables(records)))
+    records = [Record.load(place.record(work)) for work in cells]
+    console.print(render(build_tables(records, labels=labels_of(cells))))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from statistics import fmean, stdev
@@ -27,11 +27,13 @@ def build_tables(
     metrics: Sequence[str] = ("map",),
     published: bool = True,
     digest: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> list[Table]:
     """One table per data set, protocol and metric, in this order.
 
     ``published`` adds the published numbers. ``digest`` keeps the records one of whose data set, protocol
-    and split digests starts so. Raises MixedProtocolsError where a data set and protocol of one name have
+    and split digests starts so. ``labels``, {Cell.row: label}, are put before the names of these rows, which
+    come last and in this order. Raises MixedProtocolsError where a data set and protocol of one name have
     several digests, UnknownNameError for a metric that no record has.
     """
     records = list(records)
@@ -49,25 +51,26 @@ def build_tables(
         _refuse_mixture(dataset, protocol, members)
         latest = _latest(members)
         for metric in metrics:
-            tables.append(_table(dataset, protocol, metric, latest, len(members) - len(latest), published))
+            tables.append(
+                _table(dataset, protocol, metric, latest, len(members) - len(latest), published, labels or {})
+            )
     return tables
 
 
 def _table(
-    dataset: str, protocol: str, metric: str, records: list[Record], superseded: int, published: bool
+    dataset: str,
+    protocol: str,
+    metric: str,
+    records: list[Record],
+    superseded: int,
+    published: bool,
+    labels: Mapping[str, str],
 ) -> Table:
     bits: tuple[int | None, ...] = tuple(sorted({r.cell.bits for r in records if r.cell.bits})) or (None,)
-    groups = _grouped(
-        records,
-        lambda r: (
-            r.cell.method,
-            r.cell.features,
-            r.cell.backbone,
-            json.dumps(r.cell.params, sort_keys=True),
-        ),
-    )
-    rows = [_row(metric, bits, members) for members in groups.values()]
-    rows = _with_best(sorted(rows, key=_order), len(bits))
+    groups = _grouped(records, lambda record: record.cell.row)
+    named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
+    others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
+    rows = _with_best([*sorted(others, key=_order), *named], len(bits))
     rows, below = notes.mark_failures(rows, records)
     if published:
         citations = Citations(dataset, protocol, metric, bits)
@@ -87,7 +90,7 @@ def _table(
     )
 
 
-def _row(metric: str, bits: tuple[int | None, ...], records: list[Record]) -> Row:
+def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name: str = "") -> Row:
     """The row of records that differ in bits and repetition only."""
     cell = records[0].cell
     card = next((record.card for record in records if record.card), None)
@@ -108,6 +111,7 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record]) -> Ro
         group=_GROUP_OF[card.family] if card else "not loaded",
         method=cell.method,
         params=cell.params,
+        label=f"{name}: {cell.label}" if name else cell.label,
         title=card.title if card else "",
         supervision=card.supervision if card else "",
         n_labelled=card.n_labelled if card else None,

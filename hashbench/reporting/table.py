@@ -52,6 +52,7 @@ class Row:
     group: Group
     method: str
     params: dict[str, Any]
+    label: str  # as printed: the method's name, and what was overridden
     title: str
     supervision: str
     n_labelled: int | None
@@ -72,12 +73,6 @@ class Row:
         if self.supervision == "supervised":
             return f"{self.n_labelled:,} labels"
         return "in features" if self.n_labelled else "none"
-
-    @property
-    def label(self) -> str:
-        """The method's name, and what was overridden: ``ksh (n_anchors=500)``."""
-        overrides = ", ".join(f"{name}={value}" for name, value in sorted(self.params.items()))
-        return f"{self.method} ({overrides})" if overrides else self.method
 
 
 @dataclass(frozen=True)
