@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.codes import Codes
-from hashbench.errors import InvalidInputError
 from hashbench.evaluation.relevance import Labels
+
+if TYPE_CHECKING:
+    import torch
 
 CELLS = 1 << 22  # counts held at a time in each of the two histograms: 32 MiB
 REPEATS = 0.4  # database codes are counted by multiplicity where at most this part of them is distinct
@@ -34,41 +36,36 @@ class Histograms:
     relevant: NDArray[np.int64]
     multiplicity: NDArray[np.int64]
 
-    def __add__(self, other: Self) -> Self:
-        """The histograms of the same queries against both databases together."""
-        if self.items.shape != other.items.shape:
-            raise InvalidInputError(
-                f"histograms of shapes {self.items.shape} and {other.items.shape} are not of the same queries"
-            )
-        return type(self)(self.items + other.items, self.relevant + other.relevant, self.multiplicity)
-
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Database items as the kernel reads them: words (W, n), weights (n,) or None, masks (L, n) or None."""
+    """Database items as a kernel reads them.
+
+    words: (W, n). weights: (n,), how often an item counts; None: once. labels: (L, n) label sets, or (n,)
+    classes for a device; None: grouped by class.
+    """
 
     words: NDArray[np.uint64]
     weights: NDArray[np.int64] | None = None
-    masks: NDArray[np.uint64] | None = None
+    labels: NDArray | None = None
 
 
 class HammingIndex:
     """A database laid out for counting: grouped by class, repeated codes merged where that pays.
 
-    deduplicate: None decides by the number of distinct codes; True and False force it. The histograms do not
-    depend on it.
+    device: the torch device that counts; None: the CPU's cores, by numba. The counts are the same.
     """
 
     def __init__(
-        self, query: Codes, database: Codes, labels: Labels, *, deduplicate: bool | None = None
+        self, query: Codes, database: Codes, labels: Labels, device: torch.device | None = None
     ) -> None:
         self.query, self.labels, self.n_bits = query.words(), labels, query.n_bits
-        self.deduplicate = deduplicate
+        self.device = device
         words = database.words()
-        if labels.multi_label:
-            self._all = self._multi_label(words)
+        if labels.multi_label or device is not None:
+            self._all = self._merge_items(words)
             return
-        merged = self._distinct([*words.T], REPEATS)
+        merged = _distinct([*words.T], REPEATS)
         if merged is None:
             order = np.argsort(labels.database.astype(_narrow(labels.n_classes)), kind="stable")
             self._all = self._by_class = _Part(np.ascontiguousarray(words[order].T))
@@ -93,20 +90,22 @@ class HammingIndex:
 
     def _histograms(self, block: slice) -> tuple[Histograms, NDArray[np.int64]]:
         words, labels = self.query[block], self.labels.query[block]
-        merged = self._distinct([*words.T, *np.atleast_2d(labels.T).view(np.uint64)], 0.9)
+        merged = _distinct([*words.T, *_columns(labels)], 0.9)
         if merged is None:
             rows, multiplicity = np.arange(len(words)), np.ones(len(words), np.int64)
         else:
             first, rows, multiplicity = merged
             words, labels = words[first], labels[first]
-        if self.labels.multi_label:
+        if self.device is not None:
+            items, relevant = self._count_on_device(words, labels, self.device)
+        elif self.labels.multi_label:
             items, relevant = self._count_shared(words, labels)
         else:
             items, relevant = self._count_items(words), self._count_class(words, labels)
         return Histograms(items, relevant, multiplicity), rows
 
     def _count_items(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
-        merged = self._distinct([*words.T], 0.9)  # equal codes under different labels rank alike
+        merged = _distinct([*words.T], 0.9)  # equal codes under different labels rank alike
         queries = words if merged is None else words[merged[0]]
         ranges = np.tile(np.array([0, self._all.words.shape[1]]), (len(queries), 1))
         counts = self._count(queries, self._all, ranges)
@@ -137,39 +136,52 @@ class HammingIndex:
         from hashbench.evaluation.kernel import count_distances  # numba takes a moment to import
 
         queries = np.ascontiguousarray(queries)
-        return count_distances(queries, part.words, ranges, self.n_bits, part.weights, masks, part.masks)
+        return count_distances(queries, part.words, ranges, self.n_bits, part.weights, masks, part.labels)
 
-    def _multi_label(self, words: NDArray[np.uint64]) -> _Part:
-        masks, counts = self.labels.database, None
-        merged = self._distinct([*words.T, *masks.T], REPEATS)
+    def _count_on_device(
+        self, words: NDArray[np.uint64], labels: NDArray, device: torch.device
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        from hashbench.evaluation.torch_kernel import count_distances  # and torch a second
+
+        part = self._all
+        assert part.labels is not None
+        return count_distances(words, part.words, labels, part.labels, self.n_bits, part.weights, device)
+
+    def _merge_items(self, words: NDArray[np.uint64]) -> _Part:
+        """Items of equal code and label as one with a multiplicity."""
+        labels, counts = self.labels.database, None
+        merged = _distinct([*words.T, *_columns(labels)], REPEATS)
         if merged is not None:
             first, _, counts = merged
-            words, masks = words[first], masks[first]
-        return _Part(np.ascontiguousarray(words.T), counts, np.ascontiguousarray(masks.T))
+            words, labels = words[first], labels[first]
+        return _Part(np.ascontiguousarray(words.T), counts, np.ascontiguousarray(labels.T))
 
-    def _distinct(
-        self, columns: list[NDArray[np.uint64]], part: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
-        """Distinct rows: an index of each, the distinct row of each row, and how often each occurs.
 
-        None where more than ``part`` of the rows is distinct, so that merging them would not pay.
-        """
-        n = len(columns[0])
-        if self.deduplicate is False:
-            return None
-        if self.deduplicate is None:
-            sample = slice(None, None, -(-n // SAMPLE))
-            few = _number_rows([column[sample] for column in columns])
-            # Among 4,096 of n rows hardly any is repeated unless a good part of the n rows is.
-            if len(few) > 64 and few.max() + 1 > 0.999 * len(few):
-                return None
-        numbers = _number_rows(columns)
-        n_distinct = int(numbers.max()) + 1
-        if self.deduplicate is None and n_distinct > part * n:
-            return None
-        first = np.empty(n_distinct, np.int64)
-        first[numbers] = np.arange(n)
-        return first, numbers, np.bincount(numbers, minlength=n_distinct)
+def _columns(labels: NDArray) -> NDArray[np.uint64]:
+    """Classes or label sets as columns to compare, (1, n) or (L, n)."""
+    return np.atleast_2d(labels.T).view(np.uint64)
+
+
+def _distinct(
+    columns: list[NDArray[np.uint64]], part: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+    """Distinct rows: an index of each, the distinct row of each row, and how often each occurs.
+
+    None where more than ``part`` of the rows is distinct, so that merging them would not pay.
+    """
+    n = len(columns[0])
+    sample = slice(None, None, -(-n // SAMPLE))
+    few = _number_rows([column[sample] for column in columns])
+    # Among 4,096 of n rows hardly any is repeated unless a good part of the n rows is.
+    if len(few) > 64 and few.max() + 1 > 0.999 * len(few):
+        return None
+    numbers = _number_rows(columns)
+    n_distinct = int(numbers.max()) + 1
+    if n_distinct > part * n:
+        return None
+    first = np.empty(n_distinct, np.int64)
+    first[numbers] = np.arange(n)
+    return first, numbers, np.bincount(numbers, minlength=n_distinct)
 
 
 def _number_rows(columns: list[NDArray[np.uint64]]) -> NDArray[np.int64]:

@@ -2,12 +2,22 @@
 
 import numpy as np
 import pytest
+import torch
 
 from hashbench.codes import Codes
-from hashbench.errors import InvalidInputError
-from hashbench.evaluation import histogram
+from hashbench.evaluation import histogram, torch_kernel
 from hashbench.evaluation.histogram import HammingIndex, Histograms
+from hashbench.evaluation.kernel import count_distances
 from hashbench.evaluation.relevance import check_labels, match_labels
+
+CUDA = pytest.param(
+    "cuda",
+    marks=[
+        pytest.mark.gpu,
+        pytest.mark.skipif(not torch.cuda.is_available(), reason="torch.cuda.is_available() is false"),
+    ],
+)
+DEVICES = [None, "cpu", CUDA]
 
 
 def reference(
@@ -24,10 +34,13 @@ def reference(
     return np.array(items), np.array(relevant)
 
 
-def count(query: Codes, database: Codes, ql: np.ndarray, dl: np.ndarray, **options) -> Histograms:  # type: ignore[no-untyped-def]
-    """All histograms, one row for each query."""
+def count(
+    query: Codes, database: Codes, ql: np.ndarray, dl: np.ndarray, device: str | None = None
+) -> Histograms:
+    """All histograms, one row for each query; by torch on a device, else by numba."""
     labels = match_labels(check_labels(ql, len(query), "query"), check_labels(dl, len(database), "database"))
-    blocks = list(HammingIndex(query, database, labels, **options).blocks())
+    index = HammingIndex(query, database, labels, None if device is None else torch.device(device))
+    blocks = list(index.blocks())
     items = np.concatenate([h.items[rows] for h, rows in blocks])
     relevant = np.concatenate([h.relevant[rows] for h, rows in blocks])
     assert sum(h.multiplicity.sum() for h, _ in blocks) == len(query)
@@ -45,25 +58,51 @@ def make(n_bits: int, n_query: int, n_database: int, labels: str, distinct: int,
     return query, database, rng.random((n_query, n_classes)) < 0.1, rng.random((n_database, n_classes)) < 0.1
 
 
-@pytest.mark.parametrize("deduplicate", [None, True, False])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("distinct", [90, 100_000], ids=["repeats", "hardly any repeats"])
 @pytest.mark.parametrize("labels", ["single", "multi", "multi wide"])
-@pytest.mark.parametrize("n_bits", [1, 8, 12, 48, 64, 65, 127, 128, 255, 256, 300])
-def test_counts_are_those_of_numpy(n_bits: int, labels: str, deduplicate: bool | None) -> None:
-    query, database, ql, dl = make(n_bits, 35, 601, labels, distinct=90)
+@pytest.mark.parametrize("n_bits", [1, 12, 48, 64, 65, 127, 128, 255, 300])
+def test_counts_are_those_of_numpy(n_bits: int, labels: str, distinct: int, device: str | None) -> None:
+    query, database, ql, dl = make(n_bits, 35, 601, labels, distinct)
     items, relevant = reference(query, database, ql, dl)
-    counted = count(query, database, ql, dl, deduplicate=deduplicate)
+    counted = count(query, database, ql, dl, device)
     assert np.array_equal(counted.items, items)
     assert np.array_equal(counted.relevant, relevant)
 
 
 @pytest.mark.parametrize("n_database", [4095, 4097, 65_536, 140_001])
-def test_counts_across_chunks_and_tiles(n_database: int) -> None:
-    for distinct in (1, 200_000):  # one code for all: the largest count a cell can hold
+@pytest.mark.parametrize("device", DEVICES)
+def test_counts_across_chunks_and_tiles(
+    device: str | None, n_database: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_kernel, "PAIRS", 2 * torch_kernel.ITEMS)  # two of the three queries at a time
+    for distinct in (1, 200_000):
         query, database, ql, dl = make(20, 3, n_database, "single", distinct)
         items, relevant = reference(query, database, ql, dl)
-        counted = count(query, database, ql, dl, deduplicate=False)
+        counted = count(query, database, ql, dl, device)
         assert np.array_equal(counted.items, items)
         assert np.array_equal(counted.relevant, relevant)
+
+
+def test_as_many_items_at_one_distance_as_a_tile_holds() -> None:
+    """Counts of pairs are 16-bit: here all pairs of a tile fall into one cell, unmerged."""
+    words = np.zeros((1, 140_001), np.uint64)
+    for n_bits in (20, 300):
+        counts = count_distances(words[:, :3].T, words, np.tile([0, 140_001], (3, 1)), n_bits)
+        assert counts[:, 0].tolist() == [140_001] * 3
+        assert not counts[:, 1:].any()
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+@pytest.mark.parametrize("n_bits", [2048, 2049, 4096])
+def test_long_codes_on_a_device(n_bits: int, device: str) -> None:
+    """All distances there are, from equal to complement: half precision must hold each."""
+    reach = np.arange(n_bits)[None, :] < np.arange(n_bits + 1)[:, None]
+    query, database = Codes.from_real(np.zeros((1, n_bits))), Codes.from_real(reach)
+    labels = np.arange(n_bits + 1) % 2
+    counted = count(query, database, np.array([1]), labels, device)
+    assert (counted.items == 1).all()
+    assert np.array_equal(counted.relevant[0], labels)
 
 
 def test_large_sets_decide_by_sample() -> None:
@@ -115,13 +154,11 @@ def test_what_does_not_change_the_counts(labels: str) -> None:
 def test_halves_of_the_database_add_up() -> None:
     query, database, ql, dl = make(30, 25, 501, "single", distinct=100)
     whole = count(query, database, ql, dl)
-    merged = count(query, database[:250], ql, dl[:250]) + count(query, database[250:], ql, dl[250:])
-    assert np.array_equal(whole.items, merged.items)
-    assert np.array_equal(whole.relevant, merged.relevant)
+    halves = [count(query, database[half], ql, dl[half]) for half in (slice(250), slice(250, None))]
+    assert np.array_equal(whole.items, halves[0].items + halves[1].items)
+    assert np.array_equal(whole.relevant, halves[0].relevant + halves[1].relevant)
     twice = count(query, database[np.repeat(np.arange(501), 2)], ql, np.repeat(dl, 2))
     assert np.array_equal(2 * whole.items, twice.items)
-    with pytest.raises(InvalidInputError, match="not of the same queries"):
-        _ = whole + count(query[:5], database, ql[:5], dl)
 
 
 def test_class_without_database_items() -> None:
