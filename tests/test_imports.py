@@ -36,7 +36,7 @@ ROOMS = {
     "records": Room(CONTRACTS, ("pydantic",), late=("pandas",)),
     "data": Room(CONTRACTS, ("numpy", "platformdirs")),
     "training": Room((*CONTRACTS, "data"), ("numpy", "torch")),
-    "evaluation": Room(("atomic", "codes", "errors"), ("numba", "numpy", "scipy", "torch")),
+    "evaluation": Room(("atomic", "codes", "device", "errors"), ("numba", "numpy", "scipy", "torch")),
     "methods": Room((*CONTRACTS, "numerics", "training"), ("numpy", "torch")),
     "datasets": Room(CONTRACTS, ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "execution": Room(

@@ -209,6 +209,9 @@ def _add_eval(commands: Any) -> None:
             help="arrays codes (n, K) and labels, (n,) classes or (n, C) multi-hot",
         )
     eval_.add_argument("--metric", nargs="+", metavar="NAME", help="see 'hashbench list metrics'")
+    eval_.add_argument(
+        "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
+    )
     eval_.add_argument("--json", action="store_true", dest="as_json", help="one object {metric: value}")
 
 

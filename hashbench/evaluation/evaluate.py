@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
 from hashbench.evaluation.metrics import precision_recall_by_radius
 from hashbench.evaluation.relevance import check_labels, match_labels
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_BITS = 4096
 ROWS = 1024  # queries scored at a time: their temporary arrays stay in the cache
@@ -60,13 +64,15 @@ def evaluate(
     query_labels: ArrayLike,
     database_labels: ArrayLike,
     metrics: Iterable[str] = DEFAULT_METRICS,
+    device: str = "cpu",
 ) -> Evaluation:
     """Rank the database by Hamming distance for each query and score the rankings, exactly.
 
     Codes: ``Codes``, or (n, n_bits) arrays of bool, 0/1, -1/+1 or real values (bit = value > 0).
     Labels: (n,) classes (relevant: the same class) or (n, C) multi-hot (relevant: a label shared).
     metrics: names as ``describe_metrics`` lists them; by default DEFAULT_METRICS without ranks beyond the
-    database.
+    database. device: "cuda", "cuda:1" count on the GPU, by torch; all others ("cpu", "mps") on the CPU's
+    cores; "auto" on a GPU where there is one. Every value is the same, bit for bit.
     Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within
     a small multiple of the codes. Raises InvalidInputError, UnknownNameError.
     """
@@ -85,7 +91,7 @@ def evaluate(
         check_labels(database_labels, len(database), "database"),
     )
     chosen = choose_metrics(metrics, len(database))
-    index = HammingIndex(query, database, labels)
+    index = HammingIndex(query, database, labels, _find_gpu(device))
     per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
     curve = np.zeros((2, query.n_bits + 1))
     for histograms, rows in index.blocks():
@@ -105,6 +111,16 @@ def evaluate(
         len(database),
         PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall),
     )
+
+
+def _find_gpu(device: str) -> torch.device | None:
+    """The GPU of a name; None where the CPU counts, which the name "cpu" tells without loading torch."""
+    if device == "cpu":
+        return None
+    from hashbench.device import resolve_device
+
+    found = resolve_device(device)
+    return found if found.type == "cuda" else None
 
 
 def summarise(

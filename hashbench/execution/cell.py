@@ -76,7 +76,7 @@ def run_cell(work: Work, place: Place) -> Record:
     for file in place.plugins:
         register_file(file)
     device = resolve_device(place.device)
-    _warm_up()
+    _warm_up(str(device))
     path = place.record(work)
     facts: dict[str, Any] = {
         "status": "done",
@@ -160,10 +160,10 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
 
 
 @cache
-def _warm_up() -> None:
-    """Compile the evaluation kernels, so that no cell's time holds it."""
+def _warm_up(device: str) -> None:
+    """Compile the evaluation kernels and load what the device needs, so that no cell's time holds it."""
     codes, labels = Codes.from_real([[1.0, -1.0], [-1.0, 1.0]]), [0, 1]
-    evaluate(codes, codes, labels, labels, metrics=["map"])
+    evaluate(codes, codes, labels, labels, ["map"], device)
 
 
 def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMethod, int]:
@@ -221,7 +221,8 @@ def _evaluate_codes(
         codes[part] = Codes(np.concatenate(packed), method.n_bits)
         save_codes(path.with_suffix(f".{part}.npz"), codes[part], labels[index])
     with timer("evaluate"):
-        return evaluate(codes["query"], codes["database"], labels[split.query], labels[split.database])
+        parts = codes["query"], codes["database"], labels[split.query], labels[split.database]
+        return evaluate(*parts, device=str(timer.device))
 
 
 def _evaluate_vectors(method: HashMethod, context: Context, inputs: Inputs, timer: Timer) -> Evaluation:

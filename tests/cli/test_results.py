@@ -49,6 +49,32 @@ def test_formats(call, records, format, parts):
         assert part in called.out
 
 
+SUITE = """
+features = ["pixels"]
+bits = [8]
+[[variants]]
+label = "second first"
+method = "random"
+[[variants]]
+label = "tuned"
+method = "lsh"
+"""
+
+
+def test_a_suites_rows_stand_in_its_order_and_under_its_labels(call, records, tmp_path):
+    (tmp_path / "mine.toml").write_text(SUITE)
+    said = call("table", "--suite", "mine.toml", "-f", "md", "--no-published").out
+    rows = [line.split(" | ")[0] for line in said.splitlines() if line.startswith("| ") and " | " in line]
+    assert rows[2:] == ["| *controls*", "| second first: random", "| *shallow*", "| tuned: lsh"]
+    again = call("run", "--suite", "mine.toml", "--device", "cpu").out
+    assert "2 cells, 2 of them done" in again
+    assert "second first: random" in again
+    plan = call("run", "--suite", "mine.toml", "--dry-run", "--device", "cpu").out
+    assert "  tuned: lsh\n" in plan
+    wrong = call("table", "--suite", "mu-liu-ablation").refused(2)
+    assert wrong.startswith("none of 3 records is of suite 'mu-liu-ablation'; run it first: hashbench run")
+
+
 def test_records_of_one_digest_can_be_chosen(call, records, small):
     small("lsh", more=["--set", "recipe.epochs=2"])
     said = call("table").refused(2)
@@ -76,6 +102,8 @@ def test_eval_is_evaluate(call, tmp_path, packed):
     assert lines[0] == "30 queries, 200 items, 20 bits"
     assert [line.split() for line in lines[1:]] == [[name, f"{expected[name]:.4f}"] for name in metrics]
     assert list(expected) == metrics
+    assert json.loads(call(*arguments, "--device", "auto", "--json").out) == expected
+    assert "device 'gpu' cannot be used" in call(*arguments, "--device", "gpu").refused(2)
 
 
 def test_eval_reads_the_codes_of_a_run(call, records, tmp_path):

@@ -93,18 +93,6 @@ def test_as_many_items_at_one_distance_as_a_tile_holds() -> None:
         assert not counts[:, 1:].any()
 
 
-@pytest.mark.parametrize("device", DEVICES[1:])
-@pytest.mark.parametrize("n_bits", [2048, 2049, 4096])
-def test_long_codes_on_a_device(n_bits: int, device: str) -> None:
-    """All distances there are, from equal to complement: half precision must hold each."""
-    reach = np.arange(n_bits)[None, :] < np.arange(n_bits + 1)[:, None]
-    query, database = Codes.from_real(np.zeros((1, n_bits))), Codes.from_real(reach)
-    labels = np.arange(n_bits + 1) % 2
-    counted = count(query, database, np.array([1]), labels, device)
-    assert (counted.items == 1).all()
-    assert np.array_equal(counted.relevant[0], labels)
-
-
 def test_large_sets_decide_by_sample() -> None:
     """Beyond 4,096 codes a sample comes first; with and without repeats the counts are right."""
     for distinct in (50, 100_000):
