@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from hashbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import torch
+
+
+def fork_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Within the block the generators of the CPU and the device are seeded and drawn from; then put back."""
+    import torch
+
+    return torch.random.fork_rng([device.index or 0] if device.type == "cuda" else [])
 
 
 def resolve_device(name: str) -> torch.device:

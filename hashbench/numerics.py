@@ -96,7 +96,12 @@ def procrustes(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def sample_rows(X: torch.Tensor, k: int, generator: torch.Generator) -> torch.Tensor:
-    """k rows of X drawn without replacement; all of X, shuffled, where it has no more than k."""
+    """k rows of X drawn without replacement; all of X, shuffled, where it has no more than k.
+
+    Raises InvalidInputError where k, the number of anchors, is none.
+    """
+    if k < 1:
+        raise InvalidInputError(f"n_anchors={k}: at least one anchor is needed")
     return X[torch.randperm(len(X), generator=generator)[:k].to(X.device)]
 
 

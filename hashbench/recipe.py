@@ -41,13 +41,14 @@ class Recipe:
             "pretrain_epochs": 0,
             "epochs": 0,
             "batch_size": 2,
-            "lr": 0,
             "trunk_lr": 0,
             "weight_decay": 0,
         }
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {value}")
+        if self.lr <= 0:
+            raise InvalidInputError(f"recipe.lr = {self.lr}: must be positive")
         for name in ("label_smoothing", "crop", "warp", "jitter", "erase"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be in [0, 1)")

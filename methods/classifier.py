@@ -26,7 +26,8 @@ class Classifier(DeepHashMethod):
     control: ClassVar = True
 
     def n_outputs(self, n_classes: int) -> int:
-        """One logit a class."""
+        """One logit a class. Raises InvalidInputError where there are fewer codewords than classes."""
+        codewords(n_classes, self.n_bits)  # told before the training, not after it
         return n_classes
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hashbench.training import Batch, DeepHashMethod, all_pairs, pair_nll, same_label
+from hashbench.training import Batch, DeepHashMethod, mean_of_pairs, pair_nll, same_label
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -24,6 +24,6 @@ class DPSH(DeepHashMethod):
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Eq. (4): -log p(s_ij | Theta_ij = <z_i, z_j> / 2), plus eta ||z_i - sign(z_i)||^2."""
-        likelihood = pair_nll(z @ z.T / 2, same_label(batch.labels))[all_pairs(len(z), z.device)].mean()
+        likelihood = mean_of_pairs(pair_nll(z @ z.T / 2, same_label(batch.labels)))
         quantization = (z - z.sign()).square().sum(dim=1).mean()
         return likelihood + self.eta * quantization

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hashbench.training import Batch, DeepHashMethod, all_pairs, same_label
+from hashbench.training import Batch, DeepHashMethod, mean_of_pairs, same_label
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -27,4 +27,4 @@ class DSH(DeepHashMethod):
         margin = 2 * self.n_bits
         contrastive = torch.where(same_label(batch.labels), distance, (margin - distance).clamp_min(0)) / 2
         to_bits = (z.abs() - 1).abs().sum(dim=1).mean()
-        return contrastive[all_pairs(len(z), z.device)].mean() + self.alpha * 2 * to_bits
+        return mean_of_pairs(contrastive) + self.alpha * 2 * to_bits

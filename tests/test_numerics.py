@@ -15,6 +15,7 @@ from hashbench.numerics import (
     procrustes,
     random_rotation,
     rbf,
+    sample_rows,
     sign,
     top_eigenvectors,
 )
@@ -140,3 +141,8 @@ def test_too_many_classes_for_the_bits():
         InvalidInputError, match=r"n_bits=3 has 8 codewords, too few for 9 classes; raise n_bits"
     ):
         codewords(9, 3)
+
+
+def test_a_sample_of_no_rows_is_refused():
+    with pytest.raises(InvalidInputError, match="n_anchors=0: at least one anchor is needed"):
+        sample_rows(torch.zeros(5, 2), 0, torch.Generator())

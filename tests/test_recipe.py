@@ -11,6 +11,7 @@ from hashbench.recipe import Recipe
         ("epochs", -1),
         ("batch_size", 1),  # batch normalisation needs two images
         ("lr", -0.1),
+        ("lr", 0.0),
         ("trunk_lr", -0.1),
         ("weight_decay", -1),
         ("label_smoothing", 1.0),

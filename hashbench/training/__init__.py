@@ -2,7 +2,7 @@
 
 from hashbench.training.deep import DeepHashMethod, gradient_norms
 from hashbench.training.loop import Batch
-from hashbench.training.losses import all_pairs, classification_loss, pair_nll, same_label
+from hashbench.training.losses import all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
 
 __all__ = [
     "Batch",
@@ -10,6 +10,7 @@ __all__ = [
     "all_pairs",
     "classification_loss",
     "gradient_norms",
+    "mean_of_pairs",
     "pair_nll",
     "same_label",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args, get_origin, get_t
 import torch
 from numpy.typing import ArrayLike
 
+from hashbench.device import fork_rng
 from hashbench.digest import seed_of
 from hashbench.errors import InvalidInputError
 from hashbench.method import HashMethod
@@ -138,8 +139,7 @@ class DeepHashMethod(HashMethod):
         self.n_classes_ = n_classes
         n_outputs = self.n_outputs(n_classes) + (n_classes if self.pretraining == "joint" else 0)
         sample = X[torch.randperm(len(X), generator=generator)[:HEAD_SAMPLE].to(X.device)]
-        cuda = [X.device.index or 0] if X.device.type == "cuda" else []
-        with torch.random.fork_rng(cuda):
+        with fork_rng(X.device):
             torch.manual_seed(self.random_state)
             self.network_ = start.with_new_head(n_outputs, sample)
             state = self.make_state(len(X), n_classes)

@@ -10,6 +10,11 @@ from hashbench.training.augmentation import erased, jittered, warped
 MEAN_SAMPLE = 10_000  # images that give the colour of what is erased
 
 
+def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
+    """At most n of the images, evenly spread: the first n may all be of one class."""
+    return pixels[:: -(-len(pixels) // n)]
+
+
 class DeviceImages:
     """Training images, kept on ``pixels.device`` in (n, h, w, c) order with reflected borders.
 
@@ -23,7 +28,7 @@ class DeviceImages:
         self.height, self.width = pixels.shape[2:]
         self.margin = round(recipe.crop * min(self.height, self.width))
         self.recipe = recipe
-        self.mean = pixels[:MEAN_SAMPLE].float().mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
+        self.mean = spread(pixels, MEAN_SAMPLE).float().mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
         self.padded = _reflect(pixels.permute(0, 2, 3, 1), self.margin).contiguous()
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from time import monotonic
 import torch
 
 from hashbench.atomic import atomic_file
+from hashbench.device import fork_rng
 from hashbench.digest import seed_of
 from hashbench.recipe import Recipe
 from hashbench.training.images import DeviceImages
@@ -74,9 +75,8 @@ def train(
     last_save = monotonic()
 
     network.train()
-    cuda = [labels.device.index or 0] if labels.device.type == "cuda" else []
     cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)  # default: off
-    with torch.random.fork_rng(cuda), cudnn:
+    with fork_rng(labels.device), cudnn:
         for epoch in range(start, epochs):
             torch.manual_seed(seed_of(seed, epoch))  # dropout draws from the global generator
             generator = torch.Generator().manual_seed(seed_of(seed, epoch, "batches"))

@@ -19,6 +19,12 @@ def all_pairs(b: int, device: torch.device) -> torch.Tensor:
     return ~torch.eye(b, dtype=torch.bool, device=device)
 
 
+def mean_of_pairs(values: torch.Tensor) -> torch.Tensor:
+    """The mean of values (b, b) over the pairs of two different images, without waiting for the device."""
+    b = len(values)
+    return (values * all_pairs(b, values.device)).sum() / (b * (b - 1))
+
+
 def pair_nll(theta: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihood of pairs, -log p(similar | theta) with p = sigmoid(theta); same shape as theta.
 

@@ -12,6 +12,7 @@ from torch import nn
 from hashbench.errors import UnknownNameError
 from hashbench.recipe import Recipe
 from hashbench.training import backbones
+from hashbench.training.images import spread
 
 
 def backbone_names() -> list[str]:
@@ -96,8 +97,7 @@ class Network(nn.Module):
 def build_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int) -> Network:
     """A randomly initialised network for images like ``pixels`` (n, c, h, w) uint8, on their device."""
     channels, side = pixels.shape[1], min(pixels.shape[2:])
-    sample = pixels[:10_000].float()
-    std, mean = torch.std_mean(sample, dim=(0, 2, 3))
+    std, mean = torch.std_mean(spread(pixels, 10_000).float(), dim=(0, 2, 3))
     layers, n_features = build_backbone(recipe.backbone, channels, side)
     network = Network(layers, nn.Linear(n_features, n_outputs), mean, std.clamp_min(1.0))
     network.mirrored = recipe.flip and recipe.flip_at_test
@@ -107,7 +107,7 @@ def build_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int) -> Netwo
 def gains_from_bf16(device: torch.device) -> bool:
     """Whether convolutions run faster in bfloat16 here: CUDA from Ampere on, CPUs with AVX-512 BF16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         return torch.cpu._is_avx512_bf16_supported()  # no public call tells (torch 2.11)
     return False

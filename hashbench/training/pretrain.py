@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
+from hashbench.device import fork_rng
 from hashbench.recipe import Recipe
-from hashbench.training.images import DeviceImages
+from hashbench.training.images import DeviceImages, spread
 from hashbench.training.loop import train
 from hashbench.training.losses import classification_loss
 from hashbench.training.network import Network, build_network
@@ -46,9 +47,8 @@ def untrained_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int, seed
     Its batch normalisation has the statistics of some of them: with those of none, a fresh hash layer would
     be scaled for outputs that evaluation mode gives and training mode does not.
     """
-    cuda = [pixels.device.index or 0] if pixels.device.type == "cuda" else []
-    with torch.random.fork_rng(cuda):
+    with fork_rng(pixels.device):
         torch.manual_seed(seed)
         network = build_network(pixels, recipe, n_outputs)
-        torch.optim.swa_utils.update_bn([pixels[:STATISTICS_SAMPLE]], network)
+        torch.optim.swa_utils.update_bn([spread(pixels, STATISTICS_SAMPLE)], network)
     return network.eval()

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.errors import InvalidInputError
 from hashbench.methods.classifier import Classifier
 from hashbench.numerics import codewords
 from hashbench.recipe import Recipe
@@ -21,6 +22,13 @@ def test_codes_are_the_codewords_of_the_predicted_classes(fitted):
         predicted = fitted.network_(torch.tensor(X)).argmax(1)
     assert np.array_equal(fitted.project(X), codewords(N_CLASSES, 12)[predicted])
     assert (predicted.numpy() == y).mean() > 0.9
+
+
+def test_too_few_bits_for_the_classes_are_told_before_the_training(monkeypatch):
+    monkeypatch.setattr("hashbench.training.loop.train", None)
+    method = new(Classifier, recipe=LONGER, n_bits=1, pretraining="none")
+    with pytest.raises(InvalidInputError, match="n_bits=1 has 2 codewords, too few for 4 classes"):
+        method.fit(X, y)
 
 
 @pytest.mark.parametrize("n_bits", [12, 16, 24, 32, 48, 64])

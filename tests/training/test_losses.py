@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from hashbench.training import Batch, all_pairs, classification_loss, pair_nll, same_label
+from hashbench.training import Batch, all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
 
 CPU = torch.device("cpu")
 
@@ -20,6 +20,12 @@ def test_same_label_of_classes_and_of_multi_hot():
 def test_one_hot_and_class_indices_agree():
     y = torch.tensor([0, 3, 1, 3, 0])
     assert torch.equal(same_label(y), same_label(torch.nn.functional.one_hot(y).float()))
+
+
+def test_the_mean_of_pairs_is_that_of_all_pairs():
+    values = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+    assert mean_of_pairs(values).item() == pytest.approx(values[all_pairs(6, CPU)].mean().item(), rel=1e-6)
+    assert mean_of_pairs(values + 100 * torch.eye(6)).item() == pytest.approx(mean_of_pairs(values).item())
 
 
 def test_all_pairs_leaves_out_the_diagonal():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.errors import UnknownNameError
+from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.recipe import Recipe
 from hashbench.training.backbones import vgg7
 from hashbench.training.network import backbone_names, build_backbone, build_network
@@ -108,3 +108,14 @@ def test_outputs_are_the_mean_over_the_mirror_image_where_images_may_be_mirrored
         np.testing.assert_allclose(fresh(images), fresh(images.flip(3)), atol=1e-5)
         trained = plain.train()(images), mirrored.train()(images)
     assert torch.equal(*trained), "training sees one view of an image"
+
+
+def test_vgg7_refuses_images_that_it_would_shrink_to_nothing():
+    with pytest.raises(InvalidInputError, match=r"vgg7 needs images of at least 8 pixels a side, .* 6"):
+        build_backbone("vgg7", 1, 6)
+    build_backbone("nin", 1, 6)
+
+
+def test_statistics_are_of_all_images_where_a_class_comes_after_the_other():
+    pixels = torch.cat([torch.zeros(10_000, 1, 8, 8), torch.full((30_000, 1, 8, 8), 100)]).to(torch.uint8)
+    assert build_network(pixels, Recipe(), 2).mean.item() == pytest.approx(75)

@@ -7,11 +7,18 @@ The plan follows the small networks of K. Jordan, "94% on CIFAR-10 in 3.29 secon
 
 from torch import nn
 
+from hashbench.errors import InvalidInputError
+
 STEM, WIDTHS = 32, (64, 128, 256)
 
 
 def build(channels: int, side: int) -> tuple[nn.Module, int]:
     """The backbone for images of ``channels`` channels and at least 8 pixels a side; its feature count."""
+    if side < 8:
+        raise InvalidInputError(
+            f"backbone vgg7 needs images of at least 8 pixels a side, these have {side}; choose another: "
+            "--set recipe.backbone=nin"
+        )
     layers = _conv(channels, STEM)
     for before, width in zip((STEM, *WIDTHS), WIDTHS, strict=False):
         layers += [*_conv(before, width, pool=True), *_conv(width, width)]
