@@ -82,7 +82,8 @@ def make_split(images: Images, protocol: Protocol, dataset_name: str) -> Split:
     if protocol.seen_classes is not None:
         learned, searched = draw.seen_and_unseen(protocol)
 
-    n_query, n_train = draw.share(protocol.queries or 0, searched), draw.share(protocol.train or 0, learned)
+    n_query = draw.share(protocol, "queries", protocol.queries, searched, LEAST_QUERIES)
+    n_train = draw.share(protocol, "training images", protocol.train, learned, LEAST_TRAIN)
     if protocol.queries is None:
         test = draw.test_part(protocol.test_fraction) if images.test is None else np.asarray(images.test)
         query, rest = test & searched, ~test
@@ -142,9 +143,19 @@ class _Draw:
         order = _permutation(len(self.group), seed_of("test part", self.dataset_name))
         return self.first(np.maximum(np.rint(sizes * fraction), 1), np.ones(len(self.group), bool), order)
 
-    def share(self, total: int, where: NDArray[np.bool_]) -> int:
-        """The count of each group out of a total over the marked groups."""
-        return total // max(1, len(np.unique(self.group[where])))
+    def share(
+        self, protocol: Protocol, part: str, total: int | None, where: NDArray[np.bool_], least: int
+    ) -> int:
+        """The count of each group out of a total over the marked groups; 0 where there is no total."""
+        if total is None:
+            return 0
+        n_groups = max(1, len(np.unique(self.group[where])))
+        if total // n_groups < least:
+            raise InvalidInputError(
+                f"'{self.dataset_name}' has {n_groups:,} classes, too many for the {total:,} {part} of protocol "
+                f"'{protocol.name}' (at least {least} a class); choose another protocol"
+            )
+        return total // n_groups
 
     def scaled(self, where: NDArray[np.bool_], *shares: int) -> tuple[int, ...]:
         """The shares, made smaller by one factor if they would take more than half of the smallest group."""

@@ -140,7 +140,7 @@ def test_multi_label_is_drawn_without_classes():
     labels = (np.random.default_rng(0).random((7000, 5)) < 0.3).astype(np.uint8)
     images = Images(np.zeros((7000, 1, 1, 1), np.uint8), labels, tuple("abcde"))
     split = make_split(images, find_protocol("5k"), "any")
-    assert len(split.query), len(split.train) == (583, 2916)  # 1,000 and 5,000 times 3,500 / 6,000
+    assert (len(split.query), len(split.train)) == (583, 2916)  # 1,000 and 5,000 times 3,500 / 6,000
     with pytest.raises(InvalidInputError, match=r"'unseen'.*multi-label"):
         make_split(images, find_protocol("unseen"), "any")
 
@@ -152,6 +152,7 @@ def test_multi_label_is_drawn_without_classes():
         ([100, 2], "full", "class 'class 1' has 2 images, which gives 1 training images"),
         ([3, 100], "5k-disjoint", "class 'class 0' has 3 images, which gives 0 queries"),
         ([50] * 3, "unseen", "'small' has 3 classes"),
+        ([10] * 1001, "5k", "'small' has 1,001 classes, too many for the 1,000 queries of protocol '5k'"),
     ],
 )
 def test_too_small_data_is_told(sizes, protocol, message):
