@@ -27,10 +27,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from hashbench.errors import InvalidInputError
 from hashbench.training import Batch, DeepHashMethod, all_pairs, same_label
@@ -158,26 +157,16 @@ def series_bound(n_bits: int, t: float, order: int) -> float:
 
 
 def log_products_bit_by_bit(h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """As defined, in O(b^2) memory: the backward pass computes the factors again."""
-    return _BitByBit.apply(h, t)
+    """As defined, in O(b^2) memory: the backward pass computes the factors of each bit again."""
+    from torch.utils.checkpoint import checkpoint
 
+    def of_bit(h_k: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(-t * torch.outer(h_k, h_k))
 
-class _BitByBit(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(h, t)
-        total = torch.zeros_like(t)
-        for h_k in h.T:
-            total += torch.log1p(-t * torch.outer(h_k, h_k))
-        return total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        h, t = ctx.saved_tensors
-        by_factor = -(gradient + gradient.T) * t
-        columns = [(by_factor / (1 - t * torch.outer(h_k, h_k))) @ h_k for h_k in h.T]
-        return torch.stack(columns, dim=1), None
+    total = torch.zeros_like(t)
+    for h_k in h.unbind(dim=1):
+        total = total + checkpoint(of_bit, h_k, use_reentrant=False, preserve_rng_state=False)
+    return total
 
 
 def kind_weights(similar: torch.Tensor, fraction: torch.Tensor, share: float) -> torch.Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
+    from hashbench.execution.suite import Suite
     from hashbench.registry import Kind
 
 Row = dict[str, Any]
@@ -51,9 +54,15 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
     print(f"{name} ({kind})\n")
     print((sys.modules[cls.__module__].__doc__ or "").strip())
     print(f"\nparameters of {cls.__name__}:")
+    hints = get_type_hints(cls)
     for field in fields(cls):
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        print(f"  {field.name}: {field.type} = {default!r}")
+        hint = hints[field.name]
+        shown = hint.__name__ if isinstance(hint, type) else inspect.formatannotation(hint)
+        print(f"  {field.name}: {shown} = {default!r}")
+    for owner in cls.__mro__:
+        if "__dataclass_fields__" in vars(owner):
+            print("\n" + textwrap.indent(inspect.getdoc(owner) or "", "  "))
     if kind == "method":
         _print_published(name)
     else:
@@ -144,9 +153,20 @@ def _suites() -> list[Row]:
 
     suites = {name: make_suite(read_suite(name), f"suite '{name}'") for name in suite_names()}
     return [
-        {"name": name, "description": suite.description, "data sets": ", ".join(suite.datasets)}
+        {
+            "name": name,
+            "description": suite.description,
+            "runs": _what_runs(suite),
+            "data sets": ", ".join(suite.datasets),
+        }
         for name, suite in suites.items()
     ]
+
+
+def _what_runs(suite: Suite) -> str:
+    methods = ", ".join(dict.fromkeys(variant.method for variant in suite.variants))
+    variants = [f"{len(suite.variants)} variants of {methods}"] if methods else []
+    return ", ".join([*suite.methods, *variants])
 
 
 def _backbones() -> list[Row]:

@@ -144,10 +144,11 @@ def _rows(suite: Suite) -> tuple[list[_Row], dict[str, Any]]:
         }
         params = _changed(cls, {**overrides.get(variant.method, {}), **checked})
         row = _Row(variant.method, cls, params, variant.label)
-        if _key(row) in rows and rows[_key(row)].label:
+        same = rows.pop(_key(row), None)  # of a method that is run besides: the variant names it
+        if same is not None and same.label:
             raise InvalidInputError(
-                f"variants '{rows[_key(row)].label}' and '{row.label}' are the same: {row.method} with the "
-                "same parameters, defaults counted"
+                f"variants '{same.label}' and '{row.label}' are the same: {row.method} with the same "
+                "parameters, defaults counted"
             )
         rows[_key(row)] = row
     return list(rows.values()), recipe_fields

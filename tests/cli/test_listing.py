@@ -15,7 +15,7 @@ NAMES = {
     "methods": lambda: list(plugins("method")),
     "datasets": lambda: list(plugins("dataset")),
     "protocols": lambda: list(PROTOCOLS),
-    "suites": lambda: ["paper", "quick"],
+    "suites": lambda: ["mu-liu-ablation", "paper", "quick"],
     "backbones": lambda: ["nin", "vgg7"],
 }
 
@@ -44,6 +44,20 @@ def test_methods_say_what_they_see(call):
         "title": "Deep supervised hashing (DSH)",
     }
     assert {rows[name]["family"] for name in ("random", "classifier", "real_valued")} == {"control"}
+
+
+def test_suites_say_what_they_run(call):
+    rows = {row["name"]: row for row in json.loads(call("list", "suites", "--json").out)}
+    assert rows["paper"]["runs"] == "all"
+    assert rows["mu-liu-ablation"]["runs"] == "14 variants of mu_liu, itq, classifier"
+
+
+def test_info_explains_the_parameters(call):
+    shown = call("info", "mu_liu").out
+    assert "  relaxation: Literal['bilinear', 'naive', 'taylor'] = 'bilinear'\n" in shown
+    assert "  pretraining: Literal['softmax', 'none', 'frozen', 'joint'] = 'softmax'\n" in shown
+    assert "dissimilar_scale: that of" in shown
+    assert 'budget: of "none", the epochs' in shown
 
 
 def test_info_of_a_method_shows_source_parameters_and_published_numbers(call):

@@ -137,3 +137,17 @@ def test_any_folder_name_is_printed_as_it_is(small, out):
     assert called.code == 0
     assert f"1 cells, 0 of them done in {out}\n" in called.out
     assert f"records in {out}\n" in called.out
+
+
+def test_deep_methods_are_run_from_each_start(call, tmp_path):
+    grid = ("run", "-m", "mu_liu", "-b", 8, "--device", "cpu", *SHORT)
+    called = call(*grid, "--pretraining", "none", "softmax", "frozen")
+    assert (called.code, called.err) == (0, "")
+    assert "] digits 5k mu_liu (pretraining=none) 8 bits r0 map " in called.out
+    rows = [line.split("  ")[1] for line in called.out.splitlines() if line.startswith("  mu_liu")]
+    assert rows == ["mu_liu", "mu_liu (pretraining=frozen)", "mu_liu (pretraining=none)"]
+    trunks = {r.cell.label: r.digests.trunk for r in read_records(tmp_path / "runs")}
+    assert trunks["mu_liu"] == trunks["mu_liu (pretraining=frozen)"] is not None
+    assert trunks["mu_liu (pretraining=none)"] is None
+    assert "1 cells, 1 of them done" in call(*grid, "--dry-run").out, "softmax is the default's cell"
+    assert "did you mean" not in call(*grid, "--pretraining", "imagenet").refused(2)

@@ -1,11 +1,14 @@
 """A grid becomes cells: groups spelt out, axes that a method does not have left out, every name checked."""
 
+import itertools
+
 import pytest
 
 from hashbench import registry
 from hashbench.data.protocol import PROTOCOLS
 from hashbench.errors import HashbenchError, InvalidInputError, UnknownNameError
-from hashbench.execution.grid import expand, make_suite, read_suite, suite_names
+from hashbench.execution.grid import expand
+from hashbench.execution.suite import make_suite, read_suite, suite_names
 
 
 def cells(**content):
@@ -94,9 +97,107 @@ def test_the_recipe_is_part_of_the_protocol():
     assert PROTOCOLS["5k"].recipe.backbone == "vgg7"
 
 
+# -- how deep methods start, and variants ------------------------------------------------------------
+
+
+def rows(**content):
+    works = expand(make_suite({"bits": [8], "features": ["cnn"], **content}, "test"))
+    return [(work.title, work.needs_trunk) for work in works]
+
+
+def test_deep_methods_are_run_from_each_start_and_others_once():
+    assert rows(methods=["lsh", "dsh"], pretraining=["none", "softmax", "frozen", "none"]) == [
+        ("lsh", True),
+        ("dsh (pretraining=none)", False),
+        ("dsh", True),
+        ("dsh (pretraining=frozen)", True),
+    ]
+    assert rows(methods=["dsh"], pretraining=["joint"]) == [("dsh (pretraining=joint)", False)]
+
+
+def test_a_method_that_is_told_its_start_keeps_to_it():
+    given = {"methods": ["dsh", "dpsh"], "set": {"dsh.pretraining": "frozen"}}
+    assert rows(**given, pretraining=["none"]) == [
+        ("dpsh (pretraining=none)", False),
+        ("dsh (pretraining=frozen)", True),
+    ]
+
+
+def test_a_parameter_at_its_default_is_no_other_cell():
+    plain, same = (
+        expand(make_suite({"methods": ["ksh"], "set": given}, "t")) for given in ({}, {"ksh.n_anchors": 300})
+    )
+    assert [work.stem for work in same] == [work.stem for work in plain]
+
+
+def test_variants_are_rows_with_parameters_of_their_own():
+    content = {
+        "variants": [
+            {"label": "tuned", "method": "mu_liu", "params": {"scale": 2}},
+            {"label": "as it is", "method": "mu_liu", "params": {"scale": 1.0}},
+            {"label": "coded", "method": "itq"},
+        ],
+        "set": {"itq.n_iter": 5, "mu_liu.similar_weight": 0.4},
+    }
+    assert rows(**content) == [
+        ("tuned: mu_liu (scale=2.0, similar_weight=0.4)", True),
+        ("as it is: mu_liu (similar_weight=0.4)", True),
+        ("coded: itq (n_iter=5)", True),
+    ]
+    assert rows(**content, methods=["lsh", "itq"]) == [("lsh", True), *rows(**content)]
+
+
+def test_one_protocol_for_all_starts():
+    content = {"methods": ["dsh"], "pretraining": ["none", "softmax", "frozen", "joint"], "bits": [8]}
+    works = expand(make_suite(content, "t"))
+    assert len({work.protocol.digest for work in works}) == 1
+    assert len({work.stem for work in works}) == 4
+
+
+def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
+    works = expand(make_suite(read_suite("mu-liu-ablation"), "t"))
+    found = {work.label.split()[0] + f": {work.cell.label}" for work in works}
+    assert {
+        "R0: mu_liu (pretraining=none)",
+        "R1: mu_liu (budget=total, pretraining=none)",
+        "R2: mu_liu (pretraining=frozen)",
+        "R3: mu_liu",
+        "R4: mu_liu (pretraining=joint)",
+        "R5: itq",
+        "R6: classifier",
+    } <= found
+    assert {work.cell.features for work in works if work.cell.method == "itq"} == {"cnn"}
+    assert {(work.cell.dataset, work.cell.bits, work.cell.repetition) for work in works} == set(
+        itertools.product(("mnist", "cifar10"), (12, 24, 32, 48), range(3))
+    )
+    assert len({work.protocol.digest for work in works}) == 2, "one a data set: a table holds them together"
+
+
+VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ({"methods": []}, r"test: methods = \[\]: name at least one"),
+        ({"pretraining": ["imagenet"]}, "test: pretraining.0 = 'imagenet': Input should be 'softmax'"),
+        ({"variants": [{"method": "ksh"}]}, "test: variants.0.label = .*: Field required"),
+        ({"variants": [{**VARIANT, "label": ""}]}, "test: variants.0.label = '': "),
+        ({"variants": [{**VARIANT, "prams": 1}]}, "test: variants.0.prams = 1: Extra inputs"),
+        ({"variants": [{**VARIANT, "method": "kssh"}]}, "unknown method 'kssh'; did you mean 'ksh'"),
+        (
+            {"variants": [{**VARIANT, "params": {"n_anchor": 3}}]},
+            "unknown parameter of ksh 'n_anchor'; did you mean 'n_anchors'",
+        ),
+        (
+            {"variants": [{**VARIANT, "params": {"n_anchors": "many"}}]},
+            "variant 'A': ksh.n_anchors='many': Input should be a valid integer",
+        ),
+        ({"variants": [VARIANT, {**VARIANT, "method": "lsh"}]}, "two are labelled 'A'"),
+        (
+            {"variants": [VARIANT, {**VARIANT, "label": "B"}]},
+            "variants 'A' and 'B' are the same: ksh with the same parameters",
+        ),
         ({"methods": ["dshh"]}, "unknown method 'dshh'; did you mean 'dsh'"),
         ({"methods": ["deeep"]}, "unknown method 'deeep'"),
         ({"datasets": ["cifar"]}, "unknown dataset 'cifar'; did you mean 'cifar10'"),
@@ -144,7 +245,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["paper", "quick"]
+    assert suite_names() == ["mu-liu-ablation", "paper", "quick"]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
@@ -162,7 +263,8 @@ def test_a_suite_of_ones_own(tmp_path):
 def test_a_suite_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     with pytest.raises(
-        InvalidInputError, match=r"mine\.toml' does not exist; give a path, or one of the names paper"
+        InvalidInputError,
+        match=r"mine\.toml' does not exist; give a path, or one of the names mu-liu-ablation, paper",
     ):
         read_suite(str(path))
     path.write_text("methods = [lsh]\n")
