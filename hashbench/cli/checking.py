@@ -21,9 +21,12 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
     if file.is_file():
         register_file(file)
         name = file.stem
-    kind, cls = find_any(name)
+    stem, _, argument = name.partition(":")
+    kind, plugin = find_any(stem)
+    if kind == "dataset":
+        plugin = plugin.from_argument(argument or None)
     failures = 0
-    for label, error in iter_checks(kind, cls):
+    for label, error in iter_checks(kind, plugin):
         print(f"{'ok   ' if error is None else 'FAIL '} {label}" + (f": {error}" if error else ""))
         failures += error is not None
     print(f"{name}: {'all checks passed' if not failures else f'{failures} checks failed'}")

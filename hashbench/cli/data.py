@@ -6,44 +6,49 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def get(*, names: Sequence[str], data_dir: Path | None) -> int:
+def get(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Download data sets, checksums verified. Nothing half-written is left where that fails."""
     from hashbench.data.store import data_root, dataset_from, download
 
+    _register(plugins)
     root = data_root(data_dir)
     for name in names:
         written = download(dataset_from(name), root)
-        print(f"{name}: {len(written)} files written to {root}" if written else f"{name}: already in {root}")
+        did = f"{len(written)} files written to {root}" if written else "is there already"
+        print(f"{name}: {did}")
     return 0
 
 
-def import_(*, name: str, folder: Path, data_dir: Path | None) -> int:
+def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Copy a data set's files from a folder of yours, checksums verified."""
     from hashbench.data.store import data_root, dataset_from, import_folder
 
+    _register(plugins)
     root = data_root(data_dir)
     print(f"{name}: {len(import_folder(dataset_from(name), root, folder))} files written to {root}")
     return 0
 
 
-def verify(*, names: Sequence[str], data_dir: Path | None) -> int:
+def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Check that the files are there and undamaged."""
     from hashbench.data.store import data_root, dataset_from
     from hashbench.data.store import verify as verify_files
 
+    _register(plugins)
     root = data_root(data_dir)
     for name in names:
         print(f"{name}: {verify_files(dataset_from(name), root)} files are as they should be")
     return 0
 
 
-def info(*, names: Sequence[str], data_dir: Path | None) -> int:
+def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Describe data sets: images, classes, licence, digest, and their split under each protocol."""
     from hashbench.data.protocol import PROTOCOLS
     from hashbench.data.split import make_split
     from hashbench.data.store import data_root, dataset_from, load_images
     from hashbench.errors import InvalidInputError
 
+    _register(plugins)
     root = data_root(data_dir)
     for name in names:
         dataset = dataset_from(name)
@@ -61,3 +66,10 @@ def info(*, names: Sequence[str], data_dir: Path | None) -> int:
                 split = f"cannot be used: {error}"
             print(f"  {protocol.name + ':':13}{split}")
     return 0
+
+
+def _register(plugins: Sequence[Path]) -> None:
+    from hashbench.registry import register_file
+
+    for file in plugins:
+        register_file(file)

@@ -169,12 +169,14 @@ def _add_data(commands: Any) -> None:
         action = _command(actions, name, f"data.{name}", text)
         action.add_argument("names", nargs="+", metavar="NAME")
         _add_data_dir(action)
+        _add_plugin(action)
     import_ = _command(
         actions, "import", "data.import_", "Copy a data set's files from a folder, checksums verified."
     )
     import_.add_argument("name", metavar="NAME")
     import_.add_argument("folder", type=Path, help="torchvision's layout, the files, or their archive")
     _add_data_dir(import_)
+    _add_plugin(import_)
 
 
 def _add_new(commands: Any) -> None:
@@ -189,7 +191,7 @@ def _add_new(commands: Any) -> None:
 
 def _add_check(commands: Any) -> None:
     check = _command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
-    check.add_argument("name", metavar="NAME", help="a method or data set, or a FILE.py with one")
+    check.add_argument("name", metavar="NAME", help="a method, a data set, or a FILE.py with one")
     _add_plugin(check)
 
 

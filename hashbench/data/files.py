@@ -39,13 +39,13 @@ def verify(dataset: Dataset, root: Path) -> int:
 
 
 def download(dataset: Dataset, root: Path) -> list[Path]:
-    """Fetch a data set into the data folder, unless it is there; returns its files.
+    """Fetch a data set into the data folder; returns the files that were written, none if all were there.
 
     Raises MissingDataError, with what to do instead, where that fails.
     """
     try:
         verify(dataset, root)
-        return dataset.sources(root)
+        return []
     except MissingDataError:
         pass
     with staging(root) as temporary:

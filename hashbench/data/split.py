@@ -152,8 +152,8 @@ class _Draw:
         n_groups = max(1, len(np.unique(self.group[where])))
         if total // n_groups < least:
             raise InvalidInputError(
-                f"'{self.dataset_name}' has {n_groups:,} classes, too many for the {total:,} {part} of protocol "
-                f"'{protocol.name}' (at least {least} a class); choose another protocol"
+                f"'{self.dataset_name}' has {n_groups:,} classes, too many for the {total:,} {part} of "
+                f"protocol '{protocol.name}' (at least {least} a class); choose another protocol"
             )
         return total // n_groups
 

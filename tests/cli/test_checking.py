@@ -1,6 +1,8 @@
 """``hashbench new`` and ``hashbench check``: a plugin from nothing to a row of the table."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from hashbench import registry
 
@@ -48,3 +50,23 @@ def test_a_method_of_the_package_by_name_or_by_file(call, monkeypatch, name):
     called = call("check", name.format(folder))
     assert (called.code, called.err) == (0, "")
     assert called.out.splitlines()[-1] == "random: all checks passed"
+
+
+def test_a_data_set_with_an_argument(call, tmp_path):
+    assert "folder:PATH" in call("check", "folder").refused(2)
+    for i in range(8):
+        path = tmp_path / "photos" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 20 * i, np.uint8)).save(path)
+    called = call("check", "folder:photos")
+    assert (called.code, called.err) == (0, "")
+    assert called.out.splitlines()[-1] == "folder:photos: all checks passed"
+    assert call("data", "get", "folder:photos").out == "folder:photos: is there already\n"
+
+
+def test_a_data_set_of_ones_own_for_the_data_commands(call, tmp_path):
+    call("new", "dataset", "own_one")
+    for command in ("info", "verify", "get"):
+        called = call("data", command, "own_one", "--plugin", "own_one.py")
+        assert (called.code, called.err) == (0, "")
+        assert called.out.startswith("own_one: ")

@@ -120,7 +120,7 @@ def test_download_moves_what_was_fetched(tiny, content, put_files, tmp_path, mon
     assert download(tiny(), root) == [root / file for file in content]
     assert contents(root) == content
     assert entries(root) == ["tiny"]
-    download(tiny(), root)  # is there: nothing fetched
+    assert download(tiny(), root) == []  # is there: nothing fetched
     assert len(fetched) == 1
     (root / "tiny/raw/labels-ubyte").write_bytes(b"damaged")
     download(tiny(), root)
