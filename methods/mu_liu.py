@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from hashbench.errors import InvalidInputError
-from hashbench.training import Batch, DeepHashMethod, all_pairs, same_label
+from hashbench.training import Batch, DeepHashMethod, mean_of_pairs, same_label
 
 if TYPE_CHECKING:
     from hashbench.training.network import Network
@@ -75,17 +75,15 @@ class MuLiu(DeepHashMethod):
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weighted mean of the losses of all ordered pairs of two images."""
-        similar, pairs = same_label(batch.labels), all_pairs(len(z), z.device)
+        similar = same_label(batch.labels)
         values = pair_losses(torch.tanh(z / 2), similar, self._scales, self.relaxation)
-        n_pairs = max(1, len(z) * (len(z) - 1))
         if self.pair_weights == "none":
-            return (values * pairs).sum() / n_pairs
+            return mean_of_pairs(values)
         if self.pair_weights == "prior":
             fraction = z.new_full((), self.similar_fraction_)
         else:
-            fraction = (similar & pairs).sum().to(z.dtype) / n_pairs
-        weights = kind_weights(similar, fraction, self.similar_weight)
-        return (weights * values * pairs).sum() / n_pairs
+            fraction = mean_of_pairs(similar.to(z.dtype))
+        return mean_of_pairs(kind_weights(similar, fraction, self.similar_weight) * values)
 
     @property
     def _scales(self) -> tuple[float, float]:

@@ -20,9 +20,12 @@ def all_pairs(b: int, device: torch.device) -> torch.Tensor:
 
 
 def mean_of_pairs(values: torch.Tensor) -> torch.Tensor:
-    """The mean of values (b, b) over the pairs of two different images, without waiting for the device."""
+    """The mean of values (b, b) over the pairs of two different images; 0 where there is one image.
+
+    A mask, not an index: that would wait for the device.
+    """
     b = len(values)
-    return (values * all_pairs(b, values.device)).sum() / (b * (b - 1))
+    return (values * all_pairs(b, values.device)).sum() / max(1, b * (b - 1))
 
 
 def pair_nll(theta: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """One cell: what its record says is what a reader of the files finds, and a failure is a record too."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,8 @@ from hashbench.execution.context import open_context
 from hashbench.records import Record, read_records
 from hashbench.registry import find, register_file
 from hashbench.training import loop
+
+PARTS = ("query", "database")
 
 
 @pytest.fixture
@@ -140,6 +144,21 @@ def test_an_unsupervised_method_on_a_backbone_that_saw_labels_has_seen_them(run,
     on_labels = run("unsupervised").card
     assert (on_labels.supervision, on_labels.n_labelled) == ("unsupervised", 720)
     assert run("unsupervised", set={"unsupervised.pretraining": "none"}).card.n_labelled == 0
+
+
+def test_a_cell_run_again_has_the_same_codes_bit_for_bit(grid, place, own_cache, new_process):
+    (work,) = grid("mu_liu", set={"recipe.epochs": 2})
+    outcomes = []
+    for seed in (0, 1):
+        new_process()
+        shutil.rmtree(own_cache, ignore_errors=True)  # the backbone is trained anew too
+        torch.manual_seed(seed)
+        record = run_cell(work, place)
+        codes = [load_codes(place.record(work).with_suffix(f".{part}.npz"))[0].packed for part in PARTS]
+        outcomes.append((codes, record.metrics, record.curves, record.digests))
+    (first, *rest), (again, *rest_again) = outcomes
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert rest == rest_again
 
 
 def test_a_number_does_not_depend_on_what_else_is_run(run, place, grid):

@@ -10,6 +10,7 @@ from hashbench.evaluation import evaluate
 from hashbench.recipe import Recipe
 from hashbench.registry import find, plugins
 from hashbench.testing.toy import LONGER, SHORT, new, toy
+from hashbench.training import Batch
 from hashbench.training.images import DeviceImages
 from hashbench.training.loop import stratified_order
 from hashbench.training.pretrain import train_trunk
@@ -37,6 +38,30 @@ def test_two_trainings_give_the_same_bits_of_every_weight(name, trunk):
     first, again = (on_cuda(name, recipe=recipe).fit(X, y, trunk=trunk) for _ in range(2))
     for key, value in first.network_.state_dict().items():
         assert torch.equal(value, again.network_.state_dict()[key]), key
+
+
+@pytest.mark.parametrize(
+    "start", [{"pretraining": "none"}, {"pretraining": "frozen"}, {"pretraining": "joint"}]
+)
+def test_every_start_gives_the_same_bits_of_every_weight(start, trunk):
+    given = {"trunk": trunk} if start["pretraining"] == "frozen" else {}
+    first, again = (on_cuda("mu_liu", **start).fit(X, y, **given) for _ in range(2))
+    for key, value in first.network_.state_dict().items():
+        assert value.is_cuda
+        assert torch.equal(value, again.network_.state_dict()[key]), key
+    assert first.history_ == again.history_
+
+
+def test_a_step_waits_for_the_device_nowhere(trunk):
+    """But once an epoch, to read the loss; a batch's index goes to the device without waiting."""
+    method = on_cuda("mu_liu").fit(X, y, trunk=trunk)
+    z = torch.randn(96, method.n_bits, device="cuda", requires_grad=True)
+    batch = Batch(torch.tensor(y).cuda(), torch.arange(96, device="cuda"), 0.0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        method.loss(z, batch).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_stage_1_is_deterministic_and_leaves_the_global_generators_alone():
