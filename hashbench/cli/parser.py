@@ -214,6 +214,9 @@ def _add_eval(commands: Any) -> None:
     eval_.add_argument(
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
+    eval_.add_argument(
+        "--per-query", type=Path, metavar="OUT.npz", help="write each metric's value of each query here too"
+    )
     eval_.add_argument("--json", action="store_true", dest="as_json", help="one object {metric: value}")
 
 

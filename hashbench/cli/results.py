@@ -55,13 +55,23 @@ def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[
     return kept, labels_of(works)
 
 
-def eval_(*, query: Path, database: Path, metric: Sequence[str] | None, device: str, as_json: bool) -> int:
+def eval_(
+    *,
+    query: Path,
+    database: Path,
+    metric: Sequence[str] | None,
+    device: str,
+    per_query: Path | None,
+    as_json: bool,
+) -> int:
     """Evaluate codes from anywhere, exactly: packed (with n_bits), 0/1, -1/+1, bool or real (sign)."""
-    from hashbench.evaluation import DEFAULT_METRICS, evaluate, load_codes
+    from hashbench.evaluation import DEFAULT_METRICS, evaluate, load_codes, save_per_query
 
     (query_codes, query_labels), (database_codes, database_labels) = load_codes(query), load_codes(database)
     parts = query_codes, database_codes, query_labels, database_labels
     result = evaluate(*parts, metric or DEFAULT_METRICS, device)
+    if per_query is not None:
+        save_per_query(per_query, result)
     if as_json:
         print(json.dumps(result.values))
         return 0

@@ -1,7 +1,7 @@
 """Exact evaluation of codes: tie-aware metrics from histograms of Hamming distances."""
 
 from hashbench.evaluation.evaluate import Evaluation, PrecisionRecallCurve, evaluate
-from hashbench.evaluation.files import load_codes, save_codes
+from hashbench.evaluation.files import load_codes, load_per_query, save_codes, save_per_query
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
 from hashbench.evaluation.vectors import evaluate_vectors
 
@@ -14,6 +14,8 @@ __all__ = [
     "evaluate",
     "evaluate_vectors",
     "load_codes",
+    "load_per_query",
     "parse_metric",
     "save_codes",
+    "save_per_query",
 ]

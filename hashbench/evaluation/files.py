@@ -1,4 +1,4 @@
-"""Codes and labels in ``.npz`` files: the format of ``hashbench eval`` and of stored codes."""
+"""``.npz`` files: codes and labels, as ``hashbench eval`` reads and runs store them; values of each query."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hashbench.atomic import atomic_file
 from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.relevance import check_labels
 
@@ -25,9 +26,7 @@ def load_codes(path: str | Path) -> tuple[Codes, NDArray]:
     Raises MissingDataError where there is no file, InvalidInputError where it does not hold these arrays.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingDataError(f"codes file '{path}' does not exist; give the path of an .npz file")
-    arrays = _read(path)
+    arrays = _read(path, "codes file", "save codes and labels with numpy.savez")
     missing = [name for name in ("codes", "labels") if name not in arrays]
     if missing:
         raise InvalidInputError(
@@ -48,21 +47,47 @@ def save_codes(path: str | Path, codes: Codes, labels: ArrayLike) -> None:
         np.savez(file, codes=codes.packed, n_bits=codes.n_bits, labels=checked)
 
 
-def _read(path: Path) -> dict[str, NDArray]:
-    if not zipfile.is_zipfile(path):
+def load_per_query(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Values of each query by metric name, (n_queries,) each, as ``save_per_query`` wrote them.
+
+    Raises MissingDataError where there is no file, InvalidInputError where it holds something else.
+    """
+    path = Path(path)
+    values = _read(path, "per-query file", "write it with hashbench.evaluation.save_per_query")
+    shapes = {array.shape for array in values.values()}
+    if len(shapes) != 1 or len(*shapes) != 1 or any(array.dtype != np.float64 for array in values.values()):
+        held = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in values.items())
         raise InvalidInputError(
-            f"codes file '{path}' is not an intact .npz file; save codes and labels with numpy.savez"
+            f"per-query file '{path}' must hold float64 arrays (n_queries,), one a metric, not: "
+            f"{held or 'nothing'}"
         )
+    return values
+
+
+def save_per_query(path: str | Path, evaluation: Evaluation) -> None:
+    """Write the values of each query, compressed, so that paired tests need no second evaluation.
+
+    A reader sees the whole file or none.
+    """
+    with atomic_file(Path(path)) as file:
+        np.savez_compressed(file, **evaluation.per_query)  # type: ignore[arg-type]
+
+
+def _read(path: Path, what: str, cure: str) -> dict[str, NDArray]:
+    if not path.is_file():
+        raise MissingDataError(f"{what} '{path}' does not exist; give the path of an .npz file")
+    if not zipfile.is_zipfile(path):
+        raise InvalidInputError(f"{what} '{path}' is not an intact .npz file; {cure}")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except ValueError as error:
         raise InvalidInputError(
-            f"codes file '{path}' cannot be read without pickle, which is refused because it can run code; "
+            f"{what} '{path}' cannot be read without pickle, which is refused because it can run code; "
             "save plain arrays with numpy.savez"
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise InvalidInputError(f"codes file '{path}' is damaged ({error}); write it again") from error
+        raise InvalidInputError(f"{what} '{path}' is damaged ({error}); write it again") from error
 
 
 def _unpacked(arrays: dict[str, NDArray]) -> Codes | NDArray:

@@ -21,7 +21,7 @@ from hashbench.data.features import pixels
 from hashbench.data.split import Split
 from hashbench.device import resolve_device
 from hashbench.digest import digest_of, seed_of
-from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes
+from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes, save_per_query
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
@@ -69,10 +69,15 @@ class Timer:
     def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
 
 
 def run_cell(work: Work, place: Place) -> Record:
-    """Run a cell and write its record, and its codes beside it. A failure is a record with the traceback."""
+    """Run a cell and write its record, beside it its codes and per-query values.
+
+    A failure is a record with the traceback.
+    """
     for file in place.plugins:
         register_file(file)
     device = resolve_device(place.device)
@@ -155,6 +160,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         result = _evaluate_codes(method, context, inputs, timer, path)
     else:
         result = _evaluate_vectors(method, context, inputs, timer)
+    save_per_query(path.with_suffix(".per_query.npz"), result)
     facts["metrics"] = result.values
     facts["curves"] = getattr(method, "history_", {}) | (asdict(result.pr_curve) if result.pr_curve else {})
 

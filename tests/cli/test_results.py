@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hashbench
+from hashbench.evaluation import load_per_query
 from hashbench.records import read_records
 
 
@@ -97,7 +98,8 @@ def test_eval_is_evaluate(call, tmp_path, packed):
     metrics = ["map", "precision@10", "recall@r2"]
     expected = hashbench.evaluate(query, database, query_labels, database_labels, metrics).values
     arguments = ["eval", "--query", "query.npz", "--database", "database.npz", "--metric", *metrics]
-    assert json.loads(call(*arguments, "--json").out) == expected
+    assert json.loads(call(*arguments, "--json", "--per-query", "values.npz").out) == expected
+    assert {name: v.mean() for name, v in load_per_query(tmp_path / "values.npz").items()} == expected
     lines = call(*arguments).out.splitlines()
     assert lines[0] == "30 queries, 200 items, 20 bits"
     assert [line.split() for line in lines[1:]] == [[name, f"{expected[name]:.4f}"] for name in metrics]

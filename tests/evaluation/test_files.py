@@ -9,7 +9,7 @@ import pytest
 
 from hashbench.codes import Codes
 from hashbench.errors import HashbenchError, InvalidInputError, MissingDataError
-from hashbench.evaluation import load_codes, save_codes
+from hashbench.evaluation import evaluate, load_codes, load_per_query, save_codes, save_per_query
 
 BITS = np.random.default_rng(0).integers(0, 2, (30, 12))
 LABELS = np.arange(30) % 4
@@ -114,3 +114,32 @@ def test_labels_that_do_not_fit_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(HashbenchError, match="labels must be"):
         save_codes(tmp_path / "c.npz", Codes.from_real(BITS), LABELS[:-1])
     assert not os.listdir(tmp_path)
+
+
+def test_values_of_each_query_are_saved_as_they_are(tmp_path: Path) -> None:
+    result = evaluate(BITS, BITS, LABELS, LABELS)
+    path = tmp_path / "folder" / "some.per_query.npz"
+    save_per_query(path, result)
+    loaded = load_per_query(path)
+    assert list(loaded) == list(result)
+    for name, values in loaded.items():
+        assert np.array_equal(values, result.per_query[name])
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"codes": BITS, "labels": LABELS},
+        {"map": np.zeros(3), "precision@5": np.zeros(4)},
+        {"map": np.zeros(3, np.float32)},
+        {"map": np.float64(0.5)},
+    ],
+)
+def test_what_is_no_per_query_file(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    path = write(tmp_path / "other.npz", **arrays)
+    with pytest.raises(InvalidInputError, match=r"per-query file '.*other.npz' must hold float64 arrays"):
+        load_per_query(path)
+    with pytest.raises(MissingDataError, match=r"per-query file .* does not exist"):
+        load_per_query(tmp_path / "absent.npz")

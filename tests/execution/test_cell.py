@@ -8,7 +8,7 @@ import torch
 
 from hashbench.data.features import pixels
 from hashbench.digest import seed_of
-from hashbench.evaluation import evaluate, evaluate_vectors, load_codes
+from hashbench.evaluation import evaluate, evaluate_vectors, load_codes, load_per_query
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
 from hashbench.records import Record, read_records
@@ -36,6 +36,8 @@ def test_the_record_is_of_the_codes_beside_it(run, place, grid):
     again = evaluate(query[0], database[0], query[1], database[1])
     assert record.metrics == again.values
     assert record.curves["precision"] == list(again.pr_curve.precision)
+    per_query = load_per_query(path.with_suffix(".per_query.npz"))
+    assert {name: values.mean() for name, values in per_query.items()} == record.metrics
     assert record.split == {"queries": 140, "train": 720, "database": 1657, "train_in_database": 720}
     assert (len(query[0]), len(database[0]), query[0].n_bits) == (140, 1657, 8)
 
@@ -66,7 +68,9 @@ def test_a_method_without_codes_is_ranked_by_cosine(run, place, grid):
     )
     assert record.metrics["map"] == pytest.approx(result.values["map"], abs=1e-6)
     assert record.cell.bits is None
-    assert not list(place.out.rglob("*.npz"))
+    (path,) = place.out.rglob("*.npz")
+    assert path.name.endswith(".per_query.npz")
+    assert load_per_query(path)["map"].mean() == record.metrics["map"]
 
 
 def test_a_deep_cell_says_where_it_comes_from(run, place):
