@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.evaluation.histogram import HammingIndex
+from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.inputs import as_codes
-from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
+from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_metrics
 from hashbench.evaluation.metrics import precision_recall_by_radius
 from hashbench.evaluation.relevance import check_labels, match_labels
 
@@ -94,23 +96,30 @@ def evaluate(
     index = HammingIndex(query, database, labels, _find_gpu(device))
     per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
     curve = np.zeros((2, query.n_bits + 1))
-    for histograms, rows in index.blocks():
-        values: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
-        for first in range(0, len(histograms.items), ROWS):
-            part = slice(first, first + ROWS)
-            items, relevant = histograms.items[part], histograms.relevant[part]
-            for metric in chosen:
-                values[metric.name].append(metric(items, relevant))
-            for mean, by_query in zip(curve, precision_recall_by_radius(items, relevant), strict=True):
-                mean += histograms.multiplicity[part] @ by_query
-        for name, parts in values.items():
-            per_query[name].append(np.concatenate(parts)[rows])
+    with ThreadPoolExecutor() as pool:
+        for histograms, rows in index.blocks():
+            firsts = range(0, len(histograms.items), ROWS)
+            scores = list(pool.map(partial(_score, chosen, histograms), firsts))
+            for i, metric in enumerate(chosen):
+                per_query[metric.name].append(np.concatenate([values[i] for values, _ in scores])[rows])
+            curve += sum(part for _, part in scores)
     precision, recall = (curve / len(query)).tolist()
     return summarise(
         per_query,
         len(database),
         PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall),
     )
+
+
+def _score(
+    chosen: list[Metric], histograms: Histograms, first: int
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """The values of ROWS queries for each metric, and the sums of their curves."""
+    rows = slice(first, first + ROWS)
+    items, relevant = histograms.items[rows], histograms.relevant[rows]
+    curves = precision_recall_by_radius(items, relevant)
+    sums = np.array([histograms.multiplicity[rows] @ by_query for by_query in curves])
+    return [metric(items, relevant) for metric in chosen], sums
 
 
 def _find_gpu(device: str) -> torch.device | None:
