@@ -71,8 +71,8 @@ class Cell(_Model):
 
     @property
     def row(self) -> str:
-        """Equal for the cells of one row of a table: they differ in bits and repetition."""
-        return json.dumps([self.method, self.features, self.backbone, self.params], sort_keys=True)
+        """Equal for the cells of one row of a table, which has one protocol and so one backbone."""
+        return json.dumps([self.method, self.features, self.params], sort_keys=True)
 
     @property
     def label(self) -> str:

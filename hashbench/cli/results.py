@@ -41,13 +41,13 @@ def table(
 
 
 def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[str, str]]:
-    """The records that stand in a suite's rows, and the labels of these."""
+    """The records of any data set and protocol that stand in a suite's rows, and the labels of these."""
     from hashbench.execution.grid import expand, labels_of
     from hashbench.execution.suite import make_suite, read_suite
 
     works = expand(make_suite(read_suite(name), f"suite '{name}'"))
-    rows = {(work.cell.dataset, work.cell.protocol, work.cell.row) for work in works}
-    kept = [r for r in records if (r.cell.dataset, r.cell.protocol, r.cell.row) in rows]
+    rows = {work.cell.row for work in works}
+    kept = [record for record in records if record.cell.row in rows]
     if not kept:
         raise InvalidInputError(
             f"none of {len(records)} records is of suite '{name}'; run it first: hashbench run --suite {name}"
