@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from hashbench.execution.cell import Place
-    from hashbench.execution.grid import Work
     from hashbench.execution.runner import Plan
+    from hashbench.records import Record
 
 
 def run(
@@ -40,17 +39,20 @@ def run(
     from hashbench.data.store import data_root
     from hashbench.device import resolve_device
     from hashbench.execution.cell import Place
-    from hashbench.execution.grid import expand
+    from hashbench.execution.grid import applicable, expand, labels_of
     from hashbench.execution.runner import make_plan
     from hashbench.execution.suite import make_suite, read_suite
+    from hashbench.records import Record
     from hashbench.registry import register_file
+    from hashbench.reporting import build_tables, render
 
     for file in plugins:
         register_file(file)
     resolve_device(device)
     base = make_suite(read_suite(suite), f"suite '{suite}'")
     given = {key: value for key, value in grid.items() if value is not None}
-    given["set"] = {**base.set, **dict(_setting(text) for text in settings)}
+    chosen = make_suite(base.model_dump(exclude={"set"}) | given, "command line")
+    given["set"] = applicable(base.set, chosen) | dict(_setting(text) for text in settings)
     cells = expand(make_suite(base.model_dump(exclude={"set"}) | given, "command line"))
     files = tuple(path.resolve() for path in plugins)
     place = Place(
@@ -70,11 +72,12 @@ def run(
         saved = sum(_is_saved(place.record(work)) for work in cells)
         console.print(f"stopped, {saved}/{len(cells)} cells saved; the same command resumes")
         return 130
-    _show_results(console, cells, place)
+    records = [Record.load(place.record(work)) for work in cells]
+    console.print(render(build_tables(records, labels=labels_of(cells))))
     took = time.monotonic() - started
     console.print(
         f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "
-        f"records in {out}\nnext: hashbench table {out} --metric precision@100 --format md",
+        f"records in {out}\nnext: hashbench table {out} --metric {_other_metric(records)} --format md",
         markup=False,
     )
     for record in failed:
@@ -91,6 +94,12 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key, value
+
+
+def _other_metric(records: Iterable[Record]) -> str:
+    """One that the records have besides mAP; a database can be too small for the first choice."""
+    known = {name for record in records for name in record.metrics}
+    return next((name for name in ("precision@100", "precision@r2") if name in known), "map")
 
 
 def _is_saved(path: Path) -> bool:
@@ -124,12 +133,3 @@ def _show_plan(console: Console, plan: Plan) -> None:
     console.print(
         f"to run: {len(plan.pending)} cells and the pre-training of at most {len(plan.trunks)} backbones"
     )
-
-
-def _show_results(console: Console, cells: Iterable[Work], place: Place) -> None:
-    from hashbench.execution.grid import labels_of
-    from hashbench.records import Record
-    from hashbench.reporting import build_tables, render
-
-    records = [Record.load(place.record(work)) for work in cells]
-    console.print(render(build_tables(records, labels=labels_of(cells))))

@@ -31,9 +31,12 @@ class Protocol:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of every field but the description, whose wording changes no number."""
+        """SHA-256 of every field but two, so that a protocol has one digest for all data sets.
+
+        The wording of the description changes no number; ``recipe.flip`` is the data set's to say.
+        """
         fields = asdict(self)
-        del fields["description"]
+        del fields["description"], fields["recipe"]["flip"]
         return digest_of(fields)
 
 

@@ -197,6 +197,13 @@ def _method_class(name: str) -> type[HashMethod] | None:
         return None
 
 
+def applicable(settings: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
+    """The settings without those of methods that the suite does not run."""
+    run = {*_chosen_methods(suite), *(variant.method for variant in suite.variants)}
+    idle = set(plugins("method")) - run  # a misspelt owner is not among them, and is refused
+    return {key: value for key, value in settings.items() if key.partition(".")[0] not in idle}
+
+
 def _overrides(suite: Suite, methods: Mapping[str, type[HashMethod] | None]) -> dict[str, dict[str, Any]]:
     """``suite.set`` as {method or "recipe": {parameter: value}}, names and types checked."""
     checked: dict[str, dict[str, Any]] = {}

@@ -67,6 +67,8 @@ def _why_to_run(work: Work, place: Place, context: Context) -> str | None:
     }.items():
         if getattr(record.digests, what) != now:
             return _CHANGED[what]
+    if work.cell.backbone is not None and record.protocol["recipe"]["flip"] != work.protocol.recipe.flip:
+        return "whose images may now be mirrored, or no longer"
     return None
 
 

@@ -170,10 +170,20 @@ def _refuse_mixture(dataset: str, protocol: str, records: list[Record]) -> None:
         groups.pop(None, None)  # failed before it was known
         if len(groups) > 1:
             counts = ", ".join(f"{digest[:8]} ({len(groups[digest])} records)" for digest in sorted(groups))
+            newest = max(groups, key=lambda digest: max(record.created for record in groups[digest]))
             raise MixedProtocolsError(
-                f"{dataset} under '{protocol}': {len(groups)} {what} digests cannot share a table: {counts}; "
-                f"keep the records of one of them with --digest {min(groups)[:8]}, or run the others again"
+                f"{dataset} under '{protocol}': {len(groups)} {what} digests cannot share a table: {counts}"
+                f"{_differing(records)}; keep the newest records with --digest {newest[:8]}, or run the others "
+                "again"
             )
+
+
+def _differing(records: list[Record]) -> str:
+    """The fields of the protocol and its recipe, if any, in which records differ."""
+    protocols = [{**record.protocol, **record.protocol.get("recipe", {})} for record in records]
+    names = dict.fromkeys(name for protocol in protocols for name in protocol if name != "recipe")
+    differing = [name for name in names if any(p.get(name) != protocols[0].get(name) for p in protocols)]
+    return f"; they differ in {', '.join(differing)}" if differing else ""
 
 
 def _latest(records: list[Record]) -> list[Record]:

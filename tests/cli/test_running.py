@@ -2,7 +2,9 @@
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from hashbench.records import read_records
 
@@ -129,6 +131,40 @@ def test_options_come_before_the_suite(call, tmp_path):
     assert all(record.protocol["recipe"]["schedule"] == "cosine" for record in records)
     assert call("run", "--suite", "mine.toml", *options[:4], "--set", "ksh.n_anchors=60").code == 0
     assert sorted(record.params["n_anchors"] for record in read_records("runs")) == [50, 50, 60, 60]
+
+
+def test_a_suites_settings_of_methods_that_are_left_out_are_left_out(call, tmp_path):
+    (tmp_path / "mine.toml").write_text('features = ["pixels"]\nbits = [8]\n[set]\nksh.n_anchors = 50\n')
+    options = ["--device", "cpu", "--suite", "mine.toml", "-m", "lsh"]
+    assert call("run", *options).code == 0
+    assert "unknown method of this run 'ksh'" in call("run", *options, "--set", "ksh.n_iter=2").refused(2)
+    (tmp_path / "mine.toml").write_text("[set]\nkssh.n_anchors = 50\n")
+    assert "unknown method of this run 'kssh'" in call("run", *options).refused(2)
+
+
+def test_another_recipe_in_the_same_folder(call, small):
+    small("lsh", more=SHORT)
+    called = small("lsh", more=["--set", "recipe.epochs=2"])
+    assert called.code == 0
+    assert called.out.count("digits · 5k · map") == 1
+    said = call("table").refused(2)
+    assert (
+        "they differ in pretrain_epochs, epochs, batch_size; keep the newest records with --digest " in said
+    )
+    digest = said.split("--digest ")[1].split(",")[0]
+    assert call("table", "--digest", digest).code == 0
+
+
+def test_the_next_command_that_is_named_works(call, tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(48):
+        path = tmp_path / "photos" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(path)
+    options = ["-m", "lsh", "--features", "pixels", "-b", 8, "--device", "cpu"]
+    called = call("run", *options, "-d", "folder:photos")
+    hint = next(line for line in called.out.splitlines() if line.startswith("next: hashbench "))
+    assert call(*hint.split()[2:]).code == 0
 
 
 @pytest.mark.parametrize("out", ["runs[red]", "runs[/x]", "a b"])

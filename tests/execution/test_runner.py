@@ -131,6 +131,18 @@ def test_other_code_is_computed_anew_but_another_evaluation_is_not(grid, place):
     assert plan.reasons == ["whose method's code changed", *["whose training code changed"] * 2]
 
 
+def test_another_word_of_the_data_set_on_mirroring_is_computed_anew(grid, place):
+    works = grid("dsh", "lsh")
+    run_all(works, place)
+    mirrored = [
+        replace(work, protocol=replace(work.protocol, recipe=replace(work.protocol.recipe, flip=True)))
+        for work in works
+    ]
+    plan = make_plan(mirrored, place)
+    assert (names(plan.pending), names(plan.done)) == (["dsh"], ["lsh"])
+    assert plan.reasons == ["whose images may now be mirrored, or no longer"]
+
+
 def test_a_record_from_before_its_training_code_was_recorded_is_computed_anew(grid, place):
     (work,) = grid("dsh")
     run_all([work], place)

@@ -149,8 +149,8 @@ def test_one_table_for_each_dataset_protocol_and_metric(make: Make) -> None:
 @pytest.mark.parametrize("what", ["protocol", "dataset", "split"])
 def test_digests_never_mix(make: Make, what: str) -> None:
     records = [
-        make("itq", value=0.1, digests={what: "0123456789"}),
         make("itq", value=0.9, digests={what: "fedcba9876"}),
+        make("itq", value=0.1, digests={what: "0123456789"}, minute=1),
         make("lsh", value=0.9, digests={what: "fedcba9876"}),
     ]
     with pytest.raises(MixedProtocolsError) as caught:
@@ -158,11 +158,21 @@ def test_digests_never_mix(make: Make, what: str) -> None:
     message = str(caught.value)
     assert f"2 {what} digests" in message
     assert "01234567 (1 records), fedcba98 (2 records)" in message
-    assert "--digest 01234567" in message
+    assert "keep the newest records with --digest 01234567" in message
+    assert "differ in" not in message
     [table] = build_tables(records, digest="01234567")  # the remedy that the message names
     assert [(row.method, row.values[0].mean) for row in table.rows] == [("itq", 0.1)]
     with pytest.raises(InvalidInputError, match="none of 3 records has the digest 'beef'"):
         build_tables(records, digest="beef")
+
+
+def test_what_mixed_recipes_differ_in_is_told(make: Make) -> None:
+    def record(digest: str, **recipe: object) -> Record:
+        protocol = {"name": "5k", "recipe": {"epochs": 10, "lr": 0.1, **recipe}}
+        return make("dsh", digests={"protocol": digest}).model_copy(update={"protocol": protocol})
+
+    with pytest.raises(MixedProtocolsError, match=r"\(1 records\); they differ in epochs, warp; keep"):
+        build_tables([record("aa"), record("bb", epochs=5, warp=0.1)])
 
 
 def test_a_cell_counts_once(make: Make) -> None:
