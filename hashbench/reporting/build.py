@@ -173,16 +173,18 @@ def _refuse_mixture(dataset: str, protocol: str, records: list[Record]) -> None:
             newest = max(groups, key=lambda digest: max(record.created for record in groups[digest]))
             raise MixedProtocolsError(
                 f"{dataset} under '{protocol}': {len(groups)} {what} digests cannot share a table: {counts}"
-                f"{_differing(records)}; keep the newest records with --digest {newest[:8]}, or run the others "
-                "again"
+                f"{_differing(records)}; keep the newest records with --digest {newest[:8]}, or run the "
+                "others again"
             )
 
 
 def _differing(records: list[Record]) -> str:
     """The fields of the protocol and its recipe, if any, in which records differ."""
     protocols = [{**record.protocol, **record.protocol.get("recipe", {})} for record in records]
-    names = dict.fromkeys(name for protocol in protocols for name in protocol if name != "recipe")
-    differing = [name for name in names if any(p.get(name) != protocols[0].get(name) for p in protocols)]
+    names = {name for protocol in protocols for name in protocol if name != "recipe"}
+    differing = [
+        name for name in sorted(names) if any(p.get(name) != protocols[0].get(name) for p in protocols)
+    ]
     return f"; they differ in {', '.join(differing)}" if differing else ""
 
 

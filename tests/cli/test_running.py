@@ -149,7 +149,7 @@ def test_another_recipe_in_the_same_folder(call, small):
     assert called.out.count("digits · 5k · map") == 1
     said = call("table").refused(2)
     assert (
-        "they differ in pretrain_epochs, epochs, batch_size; keep the newest records with --digest " in said
+        "they differ in batch_size, epochs, pretrain_epochs; keep the newest records with --digest " in said
     )
     digest = said.split("--digest ")[1].split(",")[0]
     assert call("table", "--digest", digest).code == 0
