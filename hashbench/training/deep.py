@@ -32,7 +32,8 @@ class DeepHashMethod(HashMethod):
     pretraining: what the loss starts from. "softmax": a backbone trained to classify (stage 1), fine-tuned
     with the hash layer; "frozen": the same, but only the hash layer is trained; "none": a fresh backbone;
     "joint": a fresh backbone, trained with the sum of the loss and of a classifier's beside the hash layer,
-    for the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``.
+    for the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
+    unsupervised method must set "none", unless ``fit`` is given a trunk.
     budget: of "none", the epochs of "stage2", or the "total" of both stages: what "softmax" takes in all.
     class_balanced: batches with equally many images of each class, else in the classes' proportions.
 
@@ -83,7 +84,7 @@ class DeepHashMethod(HashMethod):
 
         self._check_choices()
         recipe = self.recipe
-        labels = X.new_zeros(len(X), 0, dtype=torch.float32) if y is None else y
+        labels = _no_classes(X) if y is None else y
         self._prepare(X, labels, self._start(X, y, trunk), generator)
         # A rate of 0 trains nothing, but keeps the backbone in the checkpoint.
         trunk_lr = {"softmax": recipe.trunk_lr, "frozen": 0.0}.get(self.pretraining, recipe.lr)
@@ -174,16 +175,23 @@ class DeepHashMethod(HashMethod):
         return self.readout(self.network_.eval()(X))
 
 
-def gradient_norms(method: DeepHashMethod, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
+def _no_classes(images: torch.Tensor) -> torch.Tensor:
+    """What the losses of unsupervised methods see for labels: multi-hot (n, 0)."""
+    return images.new_zeros(len(images), 0, dtype=torch.float32)
+
+
+def gradient_norms(method: DeepHashMethod, X: ArrayLike, y: ArrayLike | None) -> dict[str, float]:
     """The norm of the loss's gradient for every parameter of a fitted method, on one batch.
 
-    X: (b, c, h, w) uint8. y: (b,) classes, or (b, C) multi-hot. A parameter without a gradient has norm 0.
+    X: (b, c, h, w) uint8. y: (b,) classes, or (b, C) multi-hot; None where the method is unsupervised. A
+    parameter without a gradient has norm 0; one that is frozen is left out.
     """
     from torch import nn
 
     device = method._device()
     images = torch.from_numpy(method._check_inputs(X)).to(device)
-    labels = torch.from_numpy(method._check_labels(y, len(images))).to(device)
+    given = method._check_labels(y, len(images))
+    labels = _no_classes(images) if given is None else torch.from_numpy(given).to(device)
     modules = nn.ModuleDict({"network": method.network_})
     if method.state_ is not None:
         modules["state"] = method.state_

@@ -204,11 +204,15 @@ def test_permuted_images_permute_the_values():
     np.testing.assert_allclose(permuted, bilinear_loss(h, similar, 2.0)[order][:, order], rtol=1e-14)
 
 
-@pytest.mark.parametrize("relaxation", ["bilinear", "naive", "taylor"])
-@pytest.mark.parametrize(("n_bits", "scale"), [(48, 1.0), (48, 5.0), (4, 30.0), (48, 79.0)])
-def test_single_precision_is_finite_at_saturated_outputs(n_bits, scale, relaxation):
-    if relaxation == "taylor" and scale >= n_bits:
-        pytest.skip("refused")
+@pytest.mark.parametrize(
+    ("relaxation", "n_bits", "scale"),
+    [
+        *itertools.product(("bilinear", "naive"), (48, 4), (1.0, 5.0, 30.0)),
+        *itertools.product(("taylor",), (48,), (1.0, 5.0, 47.0)),
+        ("bilinear", 48, 79.0),
+    ],
+)
+def test_single_precision_is_finite_at_saturated_outputs(relaxation, n_bits, scale):
     z = (50 * bits(30, n_bits)).float().requires_grad_()
     method = MuLiu(n_bits=n_bits, scale=scale, relaxation=relaxation)
     loss = method.loss(z, batch(torch.arange(30) % 3))

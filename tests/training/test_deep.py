@@ -318,6 +318,9 @@ def test_an_unsupervised_method_sees_no_labels_and_starts_without(trunk):
     values = method.fit(X).project(X)
     assert np.array_equal(method.fit(X, y).project(X), values)
     assert method.history_["loss"][-1] < method.history_["loss"][0]
+    norms = gradient_norms(method, X, None)
+    assert norms == gradient_norms(method, X, y)
+    assert min(norms.values()) > 0
     assert new(Unsupervised).fit(X, trunk=trunk).history_["pretrain_loss"]
 
 
