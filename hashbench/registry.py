@@ -36,11 +36,19 @@ class Plugin:
     def load(self) -> type:
         """The plugin's class. Raises BrokenPluginError, with the cause chained."""
         try:
-            return _only_class(self.kind, self.module())
+            cls = _only_class(self.kind, self.module())
+            if cls.name() != self.name:  # of an entry point
+                raise InvalidInputError(f"it must be called like its file, '{cls.name()}'")
+            return cls
         except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no plugin either
             raise BrokenPluginError(
                 f"{self.kind} '{self.name}' from {self.origin} is broken: {type(error).__name__}: {error}"
             ) from error
+
+
+def title_of(plugin: type) -> str:
+    """The first line of the docstring of a plugin's file."""
+    return (sys.modules[plugin.__module__].__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
 def plugins(kind: Kind) -> dict[str, Plugin]:
@@ -129,7 +137,7 @@ def _kind_of(content: ModuleType | BaseException) -> Kind:
     return "method"
 
 
-def _only_class(kind: Kind, module: ModuleType) -> type:
+def _only_class(kind: Kind, module: ModuleType) -> Any:
     classes = _classes(kind, module)
     if len(classes) != 1:
         base = {"method": "HashMethod", "dataset": "Dataset"}[kind]

@@ -132,6 +132,14 @@ def test_an_installed_package_may_not_take_our_names(installed):
         find("method", "lsh")
 
 
+def test_an_entry_point_is_called_like_its_file(installed):
+    (installed / "entry_points.txt").write_text("[hashbench.methods]\ntheirs = their_package.their_hash\n")
+    with pytest.raises(
+        BrokenPluginError, match=r"'theirs' .* is broken: .* be called like its file, 'their_hash'"
+    ):
+        find("method", "theirs")
+
+
 def test_a_single_file_is_a_plugin(tmp_path):
     path = write(tmp_path, "own", METHOD)
     assert register_file(path) == "method"

@@ -95,10 +95,6 @@ def deferred(name: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def _title(cls: type) -> str:
-    return (sys.modules[cls.__module__].__doc__ or "").strip().partition("\n")[0].rstrip(".")
-
-
 def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
     from hashbench.errors import BrokenPluginError
     from hashbench.registry import plugins
@@ -113,19 +109,23 @@ def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
 
 
 def _methods() -> list[Row]:
+    from hashbench.registry import title_of
+
     return _plugin_rows(
         "method",
         lambda cls: {
             "family": cls.family(),
             "supervision": cls.supervision,
             "inputs": cls.inputs,
-            "title": _title(cls),
+            "title": title_of(cls),
         },
     )
 
 
 def _datasets() -> list[Row]:
-    return _plugin_rows("dataset", lambda cls: {"title": _title(cls), "licence": cls.licence})
+    from hashbench.registry import title_of
+
+    return _plugin_rows("dataset", lambda cls: {"title": title_of(cls), "licence": cls.licence})
 
 
 def _protocols() -> list[Row]:

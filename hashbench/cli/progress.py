@@ -11,7 +11,6 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from hashbench.execution.cell import Place
@@ -29,8 +28,6 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
         MofNCompleteColumn(),
         TextColumn("elapsed"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
         console=console,
         disable=not console.is_terminal,
     )

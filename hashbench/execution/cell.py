@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,7 +27,7 @@ from hashbench.execution.grid import Work
 from hashbench.execution.source import evaluation_digest, method_digest, training_digest
 from hashbench.method import HashMethod
 from hashbench.records import Card, Failure, Record, write_record
-from hashbench.registry import find, register_file
+from hashbench.registry import find, register_file, title_of
 from hashbench.training.loop import seconds_before
 
 CHUNK = 8192  # images whose inputs are in memory at a time while they are encoded
@@ -189,7 +188,7 @@ def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMe
 def describe_method(cls: type[HashMethod], n_train: int, labelled_trunk: bool) -> Card:
     """The card of a method; ``n_train`` training images are labelled, for it or for the backbone it has."""
     return Card(
-        title=(sys.modules[cls.__module__].__doc__ or "").strip().partition("\n")[0].rstrip("."),
+        title=title_of(cls),
         family=cls.family(),
         supervision=cls.supervision,
         inputs=cls.inputs,
