@@ -150,8 +150,8 @@ def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T
     except FileNotFoundError:
         pass
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        warnings.warn(f"'{path}' is damaged and is computed again ({reason})", stacklevel=2)
+        text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
+        warnings.warn(text, stacklevel=2)
     compute()
     return read()
 
