@@ -119,8 +119,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
     split = context.split
     facts["card"] = describe_method(cls, len(split.train), labelled_trunk=work.needs_trunk)
     facts["split"] = _counts(split)
-    digests |= {"dataset": context.images.digest, "split": split.digest}
-    digests |= {"method_source": method_digest(cls), "evaluation_source": evaluation_digest()}
+    digests |= {"dataset": context.images.digest, "split": split.digest, "method_source": method_digest(cls)}
     if cell.backbone is not None:
         digests["training_source"] = training_digest(cell.backbone, cls.deep)
     method, seed = build_method(cls, work, place.device)
@@ -155,6 +154,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         method.fit(train, labels, **options)
     del train
 
+    digests["evaluation_source"] = evaluation_digest()
     if cls.output == "codes":
         result = _evaluate_codes(method, context, inputs, timer, path)
     else:
