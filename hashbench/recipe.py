@@ -16,6 +16,8 @@ class Recipe:
     images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows each
     training image once. ``crop`` is the largest shift of the random crop as a fraction of the side;
     ``training.augmentation`` says what ``warp``, ``jitter`` and ``erase`` do, each off at 0.
+    ``averaging``: the network ends as a moving average of its weights in which a step's weigh this much less
+    than the next one's (Polyak & Juditsky 1992; here exponential); 0: as the last step left it.
     ``flip_at_test``: outputs of the fitted network are the mean over an image and its mirror image.
     """
 
@@ -28,6 +30,7 @@ class Recipe:
     trunk_lr: float = 1e-3  # peak, the backbone in stage 2
     weight_decay: float = 0.05
     label_smoothing: float = 0.1  # stage 1
+    averaging: float = 0.99
     crop: float = 0.125
     warp: float = 0.0
     jitter: float = 0.0
@@ -49,7 +52,7 @@ class Recipe:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {value}")
         if self.lr <= 0:
             raise InvalidInputError(f"recipe.lr = {self.lr}: must be positive")
-        for name in ("label_smoothing", "crop", "warp", "jitter", "erase"):
+        for name in ("label_smoothing", "averaging", "crop", "warp", "jitter", "erase"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be in [0, 1)")
         if self.clip is not None and self.clip <= 0:

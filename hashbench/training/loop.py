@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def train(
 ) -> list[float]:
     """Train ``network`` in place for some epochs; the mean loss of each epoch's batches.
 
+    It ends as the moving average of its weights where ``recipe.averaging`` asks for it, in evaluation mode.
     groups: modules with the peak learning rate of each (0: not trained); they are saved, and ``network`` is
     among them. class_balanced: batches as of ``balanced_order``, else of ``stratified_order``.
     checkpoint: a file to resume from and to write at most every 30 seconds at the end of an epoch. Every
@@ -60,7 +62,8 @@ def train(
         weight_decay=recipe.weight_decay,
     )
     schedule = _schedule(optimizer, recipe, steps)
-    saved = torch.nn.ModuleList([module for module, _ in groups])
+    averaged = copy.deepcopy(network) if recipe.averaging else None
+    saved = torch.nn.ModuleList([module for module, _ in groups] + [averaged] * (averaged is not None))
     trained = [p for group in optimizer.param_groups for p in group["params"]]
 
     make_order = balanced_order if class_balanced else stratified_order
@@ -92,6 +95,8 @@ def train(
                     torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
                 optimizer.step()
                 schedule.step()
+                if averaged is not None:
+                    _approach(averaged, network, recipe.averaging, epoch * n_batches + i)
                 total += value.detach()
             losses.append(total.item() / n_batches)
             if not math.isfinite(losses[-1]):
@@ -107,8 +112,25 @@ def train(
                 }
                 save_atomically(state, checkpoint)
                 last_save = monotonic()
+    if averaged is not None:
+        network.load_state_dict(averaged.state_dict())
     network.eval()
     return losses
+
+
+@torch.no_grad()
+def _approach(averaged: torch.nn.Module, network: torch.nn.Module, decay: float, step: int) -> None:
+    """Move an exponential average on by one step of the network: of its weights and batch statistics.
+
+    Early on it looks back over a tenth of the steps so far, so that it forgets where the training began.
+    (``torch.optim.swa_utils`` can do this too, but waits for the device in each step.)
+    """
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    for average, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if average.is_floating_point():
+            average.lerp_(value, weight)
+        else:
+            average.copy_(value)
 
 
 def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -303,6 +304,30 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_when(spoilt, tmp_path, 
     with pytest.raises(FloatingPointError, match=r"the loss is nan in epoch 2 of 4"):
         run(loss=loss, checkpoint=tmp_path / "c")
     assert torch.load(tmp_path / "c")["epoch"] == 1, "the last checkpoint is from before"
+
+
+def test_the_network_ends_as_the_moving_average_of_its_weights_and_statistics():
+    seen, modules = [], small()
+
+    def loss(z, batch):  # before the step: as the last one left them, and the statistics of this batch
+        seen.append({name: value.clone() for name, value in modules[0].state_dict().items()})
+        return loss_of(modules[1])(z, batch)
+
+    plain = run(modules, loss, recipe=replace(RECIPE, averaging=0.0))
+    end = {name.removeprefix("0."): value for name, value in plain.items() if name.startswith("0.")}
+    name, statistic = "layers.1.weight", "layers.2.running_mean"
+    weights = [*(state[name] for state in seen[1:]), end[name]]
+    means = [state[statistic] for state in seen]
+    expected, expected_mean = seen[0][name], torch.zeros(8)
+    for n, (weight, mean) in enumerate(zip(weights, means, strict=True)):
+        keep = min(0.7, (1 + n) / (10 + n))
+        expected = keep * expected + (1 - keep) * weight
+        expected_mean = keep * expected_mean + (1 - keep) * mean
+    averaged = run(recipe=replace(RECIPE, averaging=0.7))
+    assert torch.allclose(averaged[f"0.{name}"], expected, atol=1e-6)
+    assert torch.allclose(averaged[f"0.{statistic}"], expected_mean, atol=1e-6)
+    assert averaged["0.layers.2.num_batches_tracked"] == len(seen)
+    assert not torch.allclose(averaged[f"0.{name}"], end[name], atol=1e-4)
 
 
 # -- checkpoints -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hashbench.training.pretrain import train_trunk
 X, y = (torch.tensor(array) for array in toy("images"))
 multi_hot = torch.nn.functional.one_hot(y).float()
 multi_hot[y == 1, 0] = 1  # two labels, which softmax could not both give
-SHORT = Recipe(pretrain_epochs=4, batch_size=16)
+SHORT = Recipe(pretrain_epochs=6, batch_size=16)
 
 
 def test_it_learns_to_classify_unseen_images():
