@@ -49,7 +49,7 @@ PROTOCOLS: dict[str, Protocol] = {
             queries=None,
             train=None,
             train_in_database=True,
-            recipe=Recipe(pretrain_epochs=10, epochs=4),
+            recipe=Recipe(pretrain_epochs=16, epochs=6, warp=0.0),
         ),
         Protocol(  # Xia et al. 2014 (CNNH), Lai et al. 2015 (DNNH), Li et al. 2016 (DPSH)
             name="5k",

@@ -134,7 +134,7 @@ def test_variants_are_rows_with_parameters_of_their_own():
     content = {
         "variants": [
             {"label": "tuned", "method": "mu_liu", "params": {"scale": 2}},
-            {"label": "as it is", "method": "mu_liu", "params": {"scale": 1.0}},
+            {"label": "as it is", "method": "mu_liu", "params": {"scale": 5.0}},
             {"label": "coded", "method": "itq"},
         ],
         "set": {"itq.n_iter": 5, "mu_liu.similar_weight": 0.4},

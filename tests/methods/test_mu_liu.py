@@ -188,7 +188,7 @@ def test_the_lower_bound_is_reached_by_a_simplex_of_codes_and_by_nothing_less(sc
 def test_descent_from_unit_outputs_separates_ten_classes():
     y = torch.arange(100) % 10
     z = random(100, 12).requires_grad_()
-    optimizer, method = torch.optim.Adam([z], lr=0.1), MuLiu(n_bits=12)
+    optimizer, method = torch.optim.Adam([z], lr=0.1), MuLiu(n_bits=12, scale=1.0)
     for _ in range(200):
         optimizer.zero_grad()
         method.loss(z, batch(y)).backward()
@@ -434,7 +434,7 @@ def test_parameters_that_make_no_sense_are_refused(given, fault):
 
 def test_zero_outputs_are_stationary_and_training_starts_elsewhere():
     z = torch.zeros(9, 12, dtype=torch.float64, requires_grad=True)
-    loss = MuLiu(n_bits=12).loss(z, batch(torch.arange(9) % 3))
+    loss = MuLiu(n_bits=12, scale=1.0).loss(z, batch(torch.arange(9) % 3))
     loss.backward()
     assert (z.grad == 0).all()
     assert loss.item() == pytest.approx(math.cosh(1 / 12) ** 12, rel=1e-6)
