@@ -36,13 +36,16 @@ ROOMS = {
     "records": Room(CONTRACTS, ("pydantic",), late=("pandas",)),
     "data": Room(CONTRACTS, ("numpy", "platformdirs")),
     "training": Room((*CONTRACTS, "data"), ("numpy", "torch")),
-    "evaluation": Room(("atomic", "codes", "device", "errors"), ("numba", "numpy", "scipy", "torch")),
+    "definitions": Room(),
+    "evaluation": Room(
+        ("atomic", "codes", "definitions", "device", "errors"), ("numba", "numpy", "scipy", "torch")
+    ),
     "methods": Room((*CONTRACTS, "numerics", "training"), ("numpy", "torch")),
     "datasets": Room(CONTRACTS, ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "execution": Room(
         (*CONTRACTS, "records", "data", "training", "evaluation"), ("joblib", "numpy", "pydantic", "torch")
     ),
-    "reporting": Room((*CONTRACTS, "records"), ("rich",), late=("pandas",)),
+    "reporting": Room((*CONTRACTS, "definitions", "records"), ("rich",), late=("pandas",)),
     "testing": Room((*CONTRACTS, "data", "training", "evaluation"), ("numpy", "sklearn", "torch")),
     "scaffold": Room(CONTRACTS),
     "suites": Room(),
@@ -52,7 +55,8 @@ ROOMS = {
     "cli": Room(
         (
             *CONTRACTS,
-            *("records", "data", "training", "evaluation", "execution", "reporting", "testing", "scaffold"),
+            *("definitions", "records", "data", "training", "evaluation", "execution", "reporting"),
+            *("testing", "scaffold"),
             "hashbench",
         ),
         ("rich",),

@@ -143,9 +143,14 @@ def _protocols() -> list[Row]:
 
 
 def _metrics() -> list[Row]:
-    from hashbench.evaluation import describe_metrics
+    from hashbench.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS
 
-    return [{"name": name, "description": text} for name, text in describe_metrics().items()]
+    kinds = {"ranking": METRIC_DEFINITIONS, "code health": HEALTH_DEFINITIONS}
+    return [
+        {"name": name, "of": kind, "description": text}
+        for kind, definitions in kinds.items()
+        for name, text in definitions.items()
+    ]
 
 
 def _suites() -> list[Row]:

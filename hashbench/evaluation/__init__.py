@@ -1,6 +1,6 @@
 """Exact evaluation of codes: tie-aware metrics from histograms of Hamming distances."""
 
-from hashbench.evaluation.evaluate import Evaluation, PrecisionRecallCurve, evaluate
+from hashbench.evaluation.evaluate import Evaluation, PrecisionRecallCurve, RankCurve, evaluate
 from hashbench.evaluation.files import load_codes, load_per_query, save_codes, save_per_query
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
 from hashbench.evaluation.vectors import evaluate_vectors
@@ -10,6 +10,7 @@ __all__ = [
     "METRICS",
     "Evaluation",
     "PrecisionRecallCurve",
+    "RankCurve",
     "describe_metrics",
     "evaluate",
     "evaluate_vectors",

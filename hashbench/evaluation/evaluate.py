@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_metrics
-from hashbench.evaluation.metrics import precision_recall_by_radius
+from hashbench.evaluation.metrics import Gains, Values, precision_recall_by_radius, precision_recall_by_rank
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 if TYPE_CHECKING:
@@ -35,6 +35,18 @@ class PrecisionRecallCurve:
     recall: list[float]
 
 
+@dataclass(frozen=True)
+class RankCurve:
+    """Mean precision and recall of the queries' first items, in expectation over ties, by number of items.
+
+    rank: ten a decade and the whole database, the same for all databases of a size.
+    """
+
+    rank: list[int]
+    precision: list[float]
+    recall: list[float]
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Metric values by name, means over the queries; ``evaluation["map"]``.
@@ -45,8 +57,17 @@ class Evaluation:
     values: dict[str, float]
     per_query: dict[str, NDArray[np.float64]]
     pr_curve: PrecisionRecallCurve | None
+    rank_curve: RankCurve
     n_queries: int
     n_database: int
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """Both curves as records hold them: radius, precision, recall; rank, precision_at_rank, ..."""
+        curves: dict[str, list[float]] = {} if self.pr_curve is None else asdict(self.pr_curve)
+        by_rank = asdict(self.rank_curve)
+        curves["rank"] = by_rank.pop("rank")
+        return curves | {f"{name}_at_rank": values for name, values in by_rank.items()}
 
     def __getitem__(self, name: str) -> float:
         if name not in self.values:
@@ -93,33 +114,34 @@ def evaluate(
         check_labels(database_labels, len(database), "database"),
     )
     chosen = choose_metrics(metrics, len(database))
-    index = HammingIndex(query, database, labels, _find_gpu(device))
-    per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
-    curve = np.zeros((2, query.n_bits + 1))
+    graded = any(metric.graded for metric in chosen)
+    index = HammingIndex(query, database, labels, _find_gpu(device), graded)
+    ranks = curve_ranks(len(database))
+    per_query: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
+    by_radius, by_rank = np.zeros((2, query.n_bits + 1)), np.zeros((2, len(ranks)))
     with ThreadPoolExecutor() as pool:
         for histograms, rows in index.blocks():
             firsts = range(0, len(histograms.items), ROWS)
-            scores = list(pool.map(partial(_score, chosen, histograms), firsts))
+            scores = list(pool.map(partial(_score, chosen, ranks, histograms), firsts))
             for i, metric in enumerate(chosen):
-                per_query[metric.name].append(np.concatenate([values[i] for values, _ in scores])[rows])
-            curve += sum(part for _, part in scores)
-    precision, recall = (curve / len(query)).tolist()
-    return summarise(
-        per_query,
-        len(database),
-        PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall),
-    )
+                per_query[metric.name].append(np.concatenate([score[0][i] for score in scores])[rows])
+            by_radius += sum(score[1] for score in scores)
+            by_rank += sum(score[2] for score in scores)
+    precision, recall = (by_radius / len(query)).tolist()
+    curve = PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall)
+    return summarise(per_query, len(database), curve, by_rank)
 
 
 def _score(
-    chosen: list[Metric], histograms: Histograms, first: int
-) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-    """The values of ROWS queries for each metric, and the sums of their curves."""
+    chosen: list[Metric], ranks: list[int], histograms: Histograms, first: int
+) -> tuple[list[Values], Values, Values]:
+    """The values of ROWS queries for each metric, and the sums of their curves by radius and by rank."""
     rows = slice(first, first + ROWS)
-    items, relevant = histograms.items[rows], histograms.relevant[rows]
-    curves = precision_recall_by_radius(items, relevant)
-    sums = np.array([histograms.multiplicity[rows] @ by_query for by_query in curves])
-    return [metric(items, relevant) for metric in chosen], sums
+    items, relevant, times = histograms.items[rows], histograms.relevant[rows], histograms.multiplicity[rows]
+    gains = histograms.gains and Gains(*(counts[rows] for counts in histograms.gains))
+    by_radius = np.array([times @ values for values in precision_recall_by_radius(items, relevant)])
+    by_rank = np.array([times @ values for values in precision_recall_by_rank(items, relevant, ranks)])
+    return [metric(items, relevant, gains) for metric in chosen], by_radius, by_rank
 
 
 def _find_gpu(device: str) -> torch.device | None:
@@ -132,11 +154,25 @@ def _find_gpu(device: str) -> torch.device | None:
     return found if found.type == "cuda" else None
 
 
+def curve_ranks(n_database: int) -> list[int]:
+    """1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, ...: ten a decade as whole numbers, and the database's size."""
+    decades = 10 ** np.arange(0, np.log10(n_database), 0.1)
+    return np.unique([*decades.round().astype(int), n_database]).tolist()
+
+
 def summarise(
-    parts: Mapping[str, list[NDArray[np.float64]]], n_database: int, curve: PrecisionRecallCurve | None
+    parts: Mapping[str, list[Values]],
+    n_database: int,
+    curve: PrecisionRecallCurve | None,
+    by_rank: Values,
 ) -> Evaluation:
-    """The evaluation of values that came in blocks of queries."""
+    """The evaluation of values that came in blocks of queries.
+
+    by_rank: (2, n_ranks), the sums over the queries of precision and recall at the ranks of the curve.
+    """
     per_query = {name: np.concatenate(blocks) for name, blocks in parts.items()}
     values = {name: float(array.mean()) for name, array in per_query.items()}
     n_queries = len(next(iter(per_query.values())))
-    return Evaluation(values, per_query, curve, n_queries, n_database)
+    precision, recall = (by_rank / n_queries).tolist()
+    rank_curve = RankCurve(curve_ranks(n_database), precision, recall)
+    return Evaluation(values, per_query, curve, rank_curve, n_queries, n_database)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.codes import Codes
-from hashbench.evaluation.relevance import Labels
+from hashbench.evaluation.metrics import Gains
+from hashbench.evaluation.relevance import Labels, has_label
 
 if TYPE_CHECKING:
     import torch
@@ -30,11 +31,13 @@ class Histograms:
     """Counts by distance d = 0..n_bits for each query.
 
     items, relevant: (Q, n_bits + 1) int64. multiplicity: (Q,) int64, how many queries a row stands for.
+    gains: None where they were not asked for, or every relevant item has gain 1.
     """
 
     items: NDArray[np.int64]
     relevant: NDArray[np.int64]
     multiplicity: NDArray[np.int64]
+    gains: Gains | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +57,22 @@ class HammingIndex:
     """A database laid out for counting: grouped by class, repeated codes merged where that pays.
 
     device: the torch device that counts; None: the CPU's cores, by numba. The counts are the same.
+    graded: whether gains are counted too, where items can share several labels.
     """
 
     def __init__(
-        self, query: Codes, database: Codes, labels: Labels, device: torch.device | None = None
+        self,
+        query: Codes,
+        database: Codes,
+        labels: Labels,
+        device: torch.device | None = None,
+        graded: bool = False,
     ) -> None:
         self.query, self.labels, self.n_bits = query.words(), labels, query.n_bits
-        self.device = device
+        self.device, self.graded = device, graded and labels.multi_label
         words = database.words()
+        if self.graded:
+            self._index_gains(words)
         if labels.multi_label or device is not None:
             self._all = self._merge_items(words)
             return
@@ -97,32 +108,37 @@ class HammingIndex:
             first, rows, multiplicity = merged
             words, labels = words[first], labels[first]
         if self.device is not None:
-            items, relevant = self._count_on_device(words, labels, self.device)
+            items, relevant = self._count_on_device(words, labels, self._all, self.n_bits)
         elif self.labels.multi_label:
             items, relevant = self._count_shared(words, labels)
         else:
-            items, relevant = self._count_items(words), self._count_class(words, labels)
-        return Histograms(items, relevant, multiplicity), rows
+            items = self._count_all(words, self._all, self.n_bits)
+            relevant = self._count_class(words, labels)
+        gains = self._count_gains(words, labels) if self.graded else None
+        return Histograms(items, relevant, multiplicity, gains), rows
 
-    def _count_items(self, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def _count_all(self, words: NDArray[np.uint64], part: _Part, n_bits: int) -> NDArray[np.int64]:
         merged = _distinct([*words.T], 0.9)  # equal codes under different labels rank alike
         queries = words if merged is None else words[merged[0]]
-        ranges = np.tile(np.array([0, self._all.words.shape[1]]), (len(queries), 1))
-        counts = self._count(queries, self._all, ranges)
+        if self.device is not None:
+            counts, _ = self._count_on_device(queries, None, part, n_bits)
+        else:
+            ranges = np.tile(np.array([0, part.words.shape[1]]), (len(queries), 1))
+            counts = self._count(queries, part, ranges, n_bits)
         return counts if merged is None else counts[merged[1]]
 
     def _count_class(self, words: NDArray[np.uint64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
         order = np.argsort(classes, kind="stable")  # neighbouring queries read the same part of the database
         ranges = np.stack([self._class_bounds[classes], self._class_bounds[classes + 1]], axis=1)
         counts = np.empty((len(words), self.n_bits + 1), np.int64)
-        counts[order] = self._count(words[order], self._by_class, ranges[order])
+        counts[order] = self._count(words[order], self._by_class, ranges[order], self.n_bits)
         return counts
 
     def _count_shared(
         self, words: NDArray[np.uint64], masks: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         ranges = np.tile(np.array([0, self._all.words.shape[1]]), (len(words), 1))
-        counts = self._count(words, self._all, ranges, masks)
+        counts = self._count(words, self._all, ranges, self.n_bits, masks)
         apart, shared = counts[:, : self.n_bits + 1], counts[:, self.n_bits + 1 :]
         return apart + shared, shared
 
@@ -131,21 +147,55 @@ class HammingIndex:
         queries: NDArray[np.uint64],
         part: _Part,
         ranges: NDArray[np.int64],
+        n_bits: int,
         masks: NDArray[np.uint64] | None = None,
     ) -> NDArray[np.int64]:
         from hashbench.evaluation.kernel import count_distances  # numba takes a moment to import
 
         queries = np.ascontiguousarray(queries)
-        return count_distances(queries, part.words, ranges, self.n_bits, part.weights, masks, part.labels)
+        return count_distances(queries, part.words, ranges, n_bits, part.weights, masks, part.labels)
 
     def _count_on_device(
-        self, words: NDArray[np.uint64], labels: NDArray, device: torch.device
+        self, words: NDArray[np.uint64], labels: NDArray | None, part: _Part, n_bits: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Items and relevant items at each distance; labels None: all are relevant."""
         from hashbench.evaluation.torch_kernel import count_distances  # and torch a second
 
-        part = self._all
-        assert part.labels is not None
-        return count_distances(words, part.words, labels, part.labels, self.n_bits, part.weights, device)
+        assert self.device is not None
+        own, others = labels, part.labels
+        if own is None or others is None:
+            own, others = np.zeros(len(words), np.int64), np.zeros(part.words.shape[1], np.int64)
+        return count_distances(words, part.words, own, others, n_bits, part.weights, self.device)
+
+    def _index_gains(self, words: NDArray[np.uint64]) -> None:
+        """Group the items by label, each in the groups of all its labels, and the label sets by size."""
+        sets = self.labels.database
+        self._by_label, sizes = {}, np.zeros(len(sets), np.int64)
+        for label in range(self.labels.n_classes):
+            has = has_label(sets, label)
+            sizes += has
+            if has.any():
+                self._by_label[label] = _merge(words[has])
+        self._by_size = {int(size): _merge(sets[sizes == size]) for size in np.unique(sizes)}
+
+    def _count_gains(self, words: NDArray[np.uint64], sets: NDArray[np.uint64]) -> Gains:
+        """The gain of an item is the number of labels it shares, so its distance counts for each of these.
+
+        Label sets a and b share (|a| + |b| - |a xor b|) / 2 labels, and |a xor b| is a Hamming distance too.
+        """
+        sums, sizes = np.zeros((len(words), self.n_bits + 1), np.int64), np.zeros(len(words), np.int64)
+        for label in range(self.labels.n_classes):
+            rows = np.flatnonzero(has_label(sets, label))
+            sizes[rows] += 1
+            if len(rows) and label in self._by_label:
+                sums[rows] += self._count_all(words[rows], self._by_label[label], self.n_bits)
+        grades = np.zeros((len(sets), max(self._by_size) + 1), np.int64)
+        for size, part in self._by_size.items():
+            counts = self._count_all(sets, part, self.labels.n_classes)
+            distance = sizes[:, None] + size - 2 * np.arange(grades.shape[1])
+            possible = (distance >= 0) & (distance <= self.labels.n_classes)
+            grades += possible * np.take_along_axis(counts, distance * possible, axis=1)
+        return Gains(sums, grades)
 
     def _merge_items(self, words: NDArray[np.uint64]) -> _Part:
         """Items of equal code and label as one with a multiplicity."""
@@ -155,6 +205,14 @@ class HammingIndex:
             first, _, counts = merged
             words, labels = words[first], labels[first]
         return _Part(np.ascontiguousarray(words.T), counts, np.ascontiguousarray(labels.T))
+
+
+def _merge(words: NDArray[np.uint64]) -> _Part:
+    """Equal rows of (n, W) words as one with a multiplicity."""
+    merged = _distinct([*words.T], REPEATS)
+    if merged is None:
+        return _Part(np.ascontiguousarray(words.T))
+    return _Part(np.ascontiguousarray(words[merged[0]].T), merged[2])
 
 
 def _columns(labels: NDArray) -> NDArray[np.uint64]:

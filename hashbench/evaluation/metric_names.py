@@ -1,17 +1,18 @@
 """The names of the metrics, the same in Python, on the command line, in records and in tables.
 
-K stands for any rank, R for any Hamming radius: ``map@1000[hits]``, ``precision@r2``.
+K stands for any rank, R for any Hamming radius: ``map@1000[hits]``, ``precision@r2``. What each stands for is
+in ``hashbench.definitions``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from hashbench.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS, split_name
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import metrics
-from hashbench.evaluation.metrics import Counts, Values
+from hashbench.evaluation.metrics import Counts, Gains, Values
 
 METRICS: dict[str, Callable[..., Values]] = {
     "map": metrics.average_precision,
@@ -22,6 +23,7 @@ METRICS: dict[str, Callable[..., Values]] = {
     "map@K[total]": metrics.average_precision_at_total,
     "precision@K": metrics.precision_at,
     "recall@K": metrics.recall_at,
+    "ndcg@K": metrics.ndcg_at,
     "precision@rR": metrics.precision_within,
     "recall@rR": metrics.recall_within,
     "f1@rR": metrics.f1_within,
@@ -38,11 +40,10 @@ DEFAULT_METRICS: tuple[str, ...] = (
     "precision@100",
     "precision@500",
     "precision@1000",
+    "ndcg@100",
     "precision@r2",
     "recall@r2",
 )
-
-_NAME = re.compile(r"(?P<stem>[^@\[\]]+)(@(?P<radius>r?)(?P<number>\d+))?(?P<denominator>\[[^\[\]]*\])?")
 
 
 @dataclass(frozen=True)
@@ -54,42 +55,44 @@ class Metric:
     rank: int | None = None
     radius: int | None = None
 
-    def __call__(self, items: Counts, relevant: Counts) -> Values:
-        """The value of each query, (Q,)."""
-        argument = self.rank if self.rank is not None else self.radius
-        return self.function(items, relevant, *([] if argument is None else [argument]))
+    @property
+    def graded(self) -> bool:
+        """Whether it matters how many labels an item shares with the query."""
+        return self.function is metrics.ndcg_at
+
+    def __call__(self, items: Counts, relevant: Counts, gains: Gains | None = None) -> Values:
+        """The value of each query, (Q,). gains: None where every relevant item has gain 1."""
+        arguments = [number for number in (self.rank, self.radius) if number is not None]
+        if self.graded:
+            return self.function(items, relevant, *arguments, gains)
+        return self.function(items, relevant, *arguments)
 
 
 def describe_metrics() -> dict[str, str]:
     """One line of explanation for each name."""
-    return {name: (function.__doc__ or "").partition("\n")[0] for name, function in METRICS.items()}
+    return {name: METRIC_DEFINITIONS[name] for name in METRICS}
 
 
 def parse_metric(name: str) -> Metric:
     """The metric of a name. Raises UnknownNameError; InvalidInputError where a part is wrong or missing."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise UnknownNameError("metric", name, METRICS)
-    stem, radius, number, denominator = match["stem"], match["radius"], match["number"], match["denominator"]
-    argument = "" if number is None else "@rR" if radius else "@K"
-    pattern = f"{stem}{argument}{denominator or ''}"
-    if pattern == "map@K" or (stem == "map" and argument == "@K" and pattern not in METRICS):
-        fault = (
-            "does not name its denominator" if denominator is None else f"has no denominator {denominator}"
-        )
+    pattern, number = split_name(name)
+    stem, at_rank, denominator = pattern.partition("@K")
+    if stem == "map" and at_rank and number is not None and pattern not in METRICS:
+        fault = f"has no denominator {denominator}" if denominator else "does not name its denominator"
         raise InvalidInputError(
             f"metric '{name}' {fault}; write map@{number}[hits] (relevant items retrieved), "
             f"map@{number}[min] (min(k, R)) or map@{number}[total] (all R relevant items)"
         )
-    if pattern not in METRICS:
+    if name in HEALTH_DEFINITIONS:
+        raise InvalidInputError(
+            f"'{name}' is of a set of codes, not of rankings: hashbench.code_health(codes) gives it"
+        )
+    if pattern not in METRICS or ("@" in pattern and number is None):
         raise UnknownNameError("metric", name, METRICS)
-    if argument == "@K" and int(number) == 0:
+    if at_rank and number == 0:
         raise InvalidInputError(f"metric '{name}' asks for rank 0; ranks start at 1")
     return Metric(
-        name,
-        METRICS[pattern],
-        rank=int(number) if argument == "@K" else None,
-        radius=int(number) if argument == "@rR" else None,
+        name, METRICS[pattern], rank=number if at_rank else None, radius=None if at_rank else number
     )
 
 

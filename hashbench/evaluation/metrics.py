@@ -12,13 +12,28 @@ of tied scores", ECIR 2008.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
+
+
+class Gains(NamedTuple):
+    """What graded metrics need beyond ``items`` and ``relevant``.
+
+    sums: (Q, G), the sum of the gains of each group's items. grades: (Q, S + 1), how many items of the whole
+    database have gain 0, 1, ..., S.
+    """
+
+    sums: Counts
+    grades: Counts
+
 
 # H_0..H_64, exact to the last digit; beyond, differences of the asymptotic series lose no digits.
 _SWITCH = 64
@@ -92,14 +107,30 @@ def average_precision_at_hits(items: Counts, relevant: Counts, k: int) -> Values
 
 def precision_at(items: Counts, relevant: Counts, k: int) -> Values:
     """Expected precision of the first k items: (1/k) [P + (k - N) r/n], in the group that holds rank k."""
-    _check_rank(items, k)
-    return _hits_at(items, relevant, k) / k
+    return precision_recall_by_rank(items, relevant, [k])[0][:, 0]
 
 
 def recall_at(items: Counts, relevant: Counts, k: int) -> Values:
     """Expected part of the relevant items that is among the first k: (1/R) [P + (k - N) r/n]."""
+    return precision_recall_by_rank(items, relevant, [k])[1][:, 0]
+
+
+def ndcg_at(items: Counts, relevant: Counts, k: int, gains: Gains | None = None) -> Values:
+    """Expected discounted cumulative gain of the first k items, divided by the highest possible.
+
+    DCG = sum over groups of (g/n) sum_{t=N+1..min(N+n,k)} 1 / log2(1 + t), g the sum of the group's gains.
+    The highest possible is the DCG of the database in the order of gains: its groups are the grades.
+    The gain of an item is the number of labels that it shares with the query, undistorted; gains None: 1 if
+    relevant, else 0. Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002,
+    with the discount of Burges et al., "Learning to rank using gradient descent", ICML 2005.
+    """
     _check_rank(items, k)
-    return _divide(_hits_at(items, relevant, k), relevant.sum(1))
+    if gains is None:
+        n_items, n_relevant = items.sum(1), relevant.sum(1)
+        gains = Gains(relevant, np.stack([n_items - n_relevant, n_relevant], axis=1))
+    best = gains.grades[:, ::-1]
+    ideal = _discounted(best, best * np.arange(best.shape[1])[::-1], k)
+    return _divide(_discounted(items, gains.sums, k), ideal)
 
 
 def precision_within(items: Counts, relevant: Counts, radius: int) -> Values:
@@ -133,6 +164,23 @@ def precision_recall_by_radius(items: Counts, relevant: Counts) -> tuple[Values,
     """Precision and recall within each radius, both (Q, G); an empty ball has precision 0."""
     hits = relevant.cumsum(1)
     return _divide(hits, items.cumsum(1)), _divide(hits, hits[:, -1:])
+
+
+def precision_recall_by_rank(items: Counts, relevant: Counts, ranks: ArrayLike) -> tuple[Values, Values]:
+    """Expected precision and recall of the first k items for each k of ``ranks``, both (Q, len(ranks)).
+
+    The expected number of hits is P + (k - N) r/n, in the group that holds rank k.
+    """
+    k = np.asarray(ranks)
+    _check_rank(items, int(k.max()))
+    ends = items.cumsum(1)
+    # One search for all queries: their rankings laid end to end.
+    start = np.arange(len(items))[:, None] * (ends[:, -1:] + 1)
+    group = np.searchsorted((ends + start).ravel(), (k + start).ravel()).reshape(len(items), len(k))
+    slope = relevant / np.maximum(items, 1)
+    origin = _before(relevant) - (ends - items) * slope
+    hits = origin.ravel()[group] + k * slope.ravel()[group]
+    return hits / k, _divide(hits, relevant.sum(1)[:, None])
 
 
 def harmonic_between(a: Counts, b: Counts) -> Values:
@@ -190,9 +238,18 @@ def _expected_ratio(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts, befor
     return total / weight
 
 
-def _hits_at(items: Counts, relevant: Counts, k: int) -> Values:
-    kept = _kept(items, k)
-    return (relevant * (kept / np.maximum(items, 1))).sum(1)
+def _discounted(items: Counts, gains: Counts, k: int) -> Values:
+    """Expected sum of gain times discount over the first k items, whose groups have these sums of gains."""
+    discounts = _discount_sums(k)
+    N = np.minimum(_before(items), k)
+    within = discounts[np.minimum(N + items, k)] - discounts[N]
+    return (gains / np.maximum(items, 1) * within).sum(1)
+
+
+@lru_cache(maxsize=4)
+def _discount_sums(k: int) -> Values:
+    """sum_{t=1..n} 1 / log2(1 + t) for n = 0..k."""
+    return np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])
 
 
 def _before(counts: Counts) -> Counts:

@@ -80,6 +80,11 @@ def match_labels(query: NDArray, database: NDArray) -> Labels:
     return Labels(_label_bits(query), _label_bits(database), query.shape[1])
 
 
+def has_label(sets: NDArray[np.uint64], label: int) -> NDArray[np.bool_]:
+    """Which of the label sets (n, L), as ``Labels`` holds them, have a label."""
+    return (sets.view(np.uint8)[:, label // 8] >> (7 - label % 8) & 1).astype(bool)
+
+
 def _match_classes(query: NDArray, database: NDArray) -> Labels:
     if (query.dtype.kind in "US") != (database.dtype.kind in "US"):
         raise InvalidInputError(

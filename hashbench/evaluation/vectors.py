@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
-from hashbench.evaluation.evaluate import Evaluation, summarise
+from hashbench.evaluation.evaluate import Evaluation, curve_ranks, summarise
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
-from hashbench.evaluation.metrics import Counts
-from hashbench.evaluation.relevance import Labels, check_labels, match_labels
+from hashbench.evaluation.metrics import Counts, Gains, Values, precision_recall_by_rank
+from hashbench.evaluation.relevance import Labels, check_labels, has_label, match_labels
 
 CELLS = 1 << 22  # query x database cells held at a time
 ROWS = 8192  # vectors checked at a time
@@ -45,7 +46,10 @@ def evaluate_vectors(
     norms = np.sqrt(np.einsum("nd,nd->n", database, database))
     scale = 1 / np.where(norms > 0, norms, 1)
     same = _first_equal(database)
-    per_query: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in chosen}
+    graded = labels.multi_label and any(metric.graded for metric in chosen)
+    ranks = curve_ranks(len(database))
+    per_query: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
+    by_rank = np.zeros((2, len(ranks)))
     size = int(np.clip(CELLS // len(database), 1, 256))
     for first in range(0, len(query), size):
         with np.errstate(over="ignore", invalid="ignore"):  # named below
@@ -55,39 +59,44 @@ def evaluate_vectors(
             raise InvalidInputError("products of the vectors overflow float32; scale the features down")
         if same is not None:
             similarity = similarity[:, same]
-        items, relevant = rank_groups(similarity, _relevance(labels, slice(first, first + size)))
+        shared = _shared_labels(labels, slice(first, first + size))
+        items, relevant, sums = rank_groups(similarity, shared if graded else shared > 0)
+        gains = Gains(sums, _count_grades(shared)) if graded else None
         for metric in chosen:
-            per_query[metric.name].append(metric(items, relevant))
-    return summarise(per_query, len(database), None)
+            per_query[metric.name].append(metric(items, relevant, gains))
+        by_rank += [values.sum(0) for values in precision_recall_by_rank(items, relevant, ranks)]
+    return summarise(per_query, len(database), None, by_rank)
 
 
-def rank_groups(similarity: NDArray[np.float32], relevance: NDArray[np.bool_]) -> tuple[Counts, Counts]:
-    """Items and relevant items of each group of the ranking, most similar first: (Q, G) each, zero padded.
+def rank_groups(similarity: NDArray[np.float32], gains: NDArray) -> tuple[Counts, Counts, Counts]:
+    """Items, relevant items and gains of each group of the ranking, most similar first: (Q, G), zero padded.
 
-    similarity, relevance: (Q, N). Items of equal similarity are a group. Neighbouring groups without any
-    relevant item are put together, and so are neighbouring groups of relevant items only: their order moves
-    no metric, and some 59,000 groups become a few thousand.
+    similarity: (Q, N). gains: (Q, N) of at most 65,535, or bool. Items of equal similarity are a group.
+    Neighbouring groups whose items all have one gain are put together: their order moves no metric, and some
+    59,000 groups become a few thousand.
     """
     n_queries, n_items = similarity.shape
     bits = (-similarity + np.float32(0)).view(np.int32)  # + 0: zero has one sign, so one bit pattern
     ordered = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)  # sorts as the floats do
-    keys = (ordered.astype(np.int64) << 1) | relevance
+    keys = (ordered.astype(np.int64) << 16) | gains
     keys.sort(axis=1)
-    hit, place = (keys & 1).ravel(), keys >> 1
+    gain, place = (keys & 0xFFFF).ravel(), keys >> 16
     first = np.ones((n_queries, n_items), bool)
     np.not_equal(place[:, 1:], place[:, :-1], out=first[:, 1:])
     starts = np.flatnonzero(first)
-    items = np.diff(starts, append=hit.size)
-    relevant = np.add.reduceat(hit, starts)
+    items = np.diff(starts, append=gain.size)
+    lowest, highest = gain[starts], gain[starts + items - 1]
     row = starts // n_items
-    mixed = (relevant > 0) & (relevant < items)
-    joins = (row[1:] == row[:-1]) & ~mixed[1:] & ~mixed[:-1] & ((relevant[1:] > 0) == (relevant[:-1] > 0))
-    run = np.flatnonzero(np.concatenate([[True], ~joins]))
-    row = row[run]
+    pure = lowest == highest
+    joins = (row[1:] == row[:-1]) & pure[1:] & pure[:-1] & (lowest[1:] == lowest[:-1])
+    run = starts[np.concatenate([[True], ~joins])]
+    row = run // n_items
     column = np.arange(len(run)) - np.searchsorted(row, np.arange(n_queries))[row]
-    groups = np.zeros((2, n_queries, column.max() + 1), np.int64)
-    groups[:, row, column] = np.add.reduceat(items, run), np.add.reduceat(relevant, run)
-    return groups[0], groups[1]
+    groups = np.zeros((3, n_queries, column.max() + 1), np.int64)
+    sums = np.add.reduceat(gain, run)
+    relevant = sums if gains.dtype == bool else np.add.reduceat((gain > 0).astype(np.int64), run)
+    groups[:, row, column] = np.diff(run, append=gain.size), relevant, sums
+    return groups[0], groups[1], groups[2]
 
 
 def _check_vectors(vectors: ArrayLike, of: str) -> NDArray[np.float32]:
@@ -105,18 +114,27 @@ def _check_vectors(vectors: ArrayLike, of: str) -> NDArray[np.float32]:
 def _first_equal(database: NDArray[np.float32]) -> NDArray[np.int64] | None:
     """The index of the first equal vector for each; None where no two are equal.
 
-    A matrix product may round equal columns differently, by where they stand: this keeps them tied.
+    A matrix product may round equal columns differently, by where they stand: this keeps them tied. Vectors
+    are known by their digests, so that the database is not held twice.
     """
     seen: dict[bytes, int] = {}
-    same = np.array([seen.setdefault(vector.tobytes(), i) for i, vector in enumerate(database)])
+    digests = (blake2b(vector + np.float32(0), digest_size=16).digest() for vector in database)  # -0 is 0
+    same = np.array([seen.setdefault(digest, i) for i, digest in enumerate(digests)])
     return None if len(seen) == len(database) else same
 
 
-def _relevance(labels: Labels, block: slice) -> NDArray[np.bool_]:
+def _shared_labels(labels: Labels, block: slice) -> NDArray:
+    """How many labels each item shares with each query of the block: (Q, N)."""
     query = labels.query[block]
     if not labels.multi_label:
         return query[:, None] == labels.database
-    shared = np.zeros((len(query), len(labels.database)), bool)
-    for word, column in zip(query.T, labels.database.T, strict=True):
-        shared |= (word[:, None] & column) != 0
+    shared = np.zeros((len(query), len(labels.database)), np.uint16)
+    for label in range(labels.n_classes):
+        shared[has_label(query, label)] += has_label(labels.database, label)
     return shared
+
+
+def _count_grades(shared: NDArray[np.uint16]) -> Counts:
+    n_grades = int(shared.max()) + 1
+    places = shared + n_grades * np.arange(len(shared))[:, None]
+    return np.bincount(places.ravel(), minlength=n_grades * len(shared)).reshape(-1, n_grades)

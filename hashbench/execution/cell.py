@@ -161,7 +161,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
         result = _evaluate_vectors(method, context, inputs, timer)
     save_per_query(path.with_suffix(".per_query.npz"), result)
     facts["metrics"] = result.values
-    facts["curves"] = getattr(method, "history_", {}) | (asdict(result.pr_curve) if result.pr_curve else {})
+    facts["curves"] = getattr(method, "history_", {}) | result.curves
 
 
 @cache

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
+from hashbench.definitions import define
 from hashbench.records import Record
 from hashbench.reporting.table import Note, Row
-
-_TIES = "exact expectation over the orders of items tied in Hamming distance"
-# First pattern that fits the whole name; {k} is its number.
-_DEFINITIONS = [
-    (r"map", f"mean average precision of the whole ranking, {_TIES}"),
-    (r"map_optimistic", "mAP with the relevant items first among ties: an upper bound"),
-    (r"map_pessimistic", "mAP with the relevant items last among ties: a lower bound"),
-    (r"map@(\d+)\[hits\]", f"mAP of the first {{k}}, divided by the relevant among them, {_TIES}"),
-    (r"map@(\d+)\[min\]", f"mAP of the first {{k}}, divided by min({{k}}, relevant items), {_TIES}"),
-    (r"map@(\d+)\[total\]", f"mAP of the first {{k}}, divided by all relevant items, {_TIES}"),
-    (r"precision@(\d+)", f"precision of the first {{k}}, {_TIES}"),
-    (r"recall@(\d+)", f"recall of the first {{k}}, {_TIES}"),
-    (r"precision@r(\d+)", "precision within Hamming radius {k}; an empty ball scores 0"),
-    (r"recall@r(\d+)", "recall within Hamming radius {k}"),
-    (r"f1@r(\d+)", "harmonic mean of precision and recall within Hamming radius {k}"),
-    (r"map@r(\d+)", f"mAP within Hamming radius {{k}}, {_TIES}; an empty ball scores 0"),
-]
-
-
-def definition(metric: str) -> str:
-    """What a metric's name stands for, in a line; empty where nothing is known of it."""
-    for pattern, text in _DEFINITIONS:
-        match = re.fullmatch(pattern, metric)
-        if match:
-            return text.replace("{k}", match[1]) if match.groups() else text
-    return ""
 
 
 def caption(
@@ -57,7 +31,7 @@ def caption(
         counts += "" if inside is None else f" ({inside:,} of them trained on)"
         lines.append(f"Protocol {done[0].cell.protocol}: {description}." if description else "")
         lines.append(f"Split: {counts}.")
-    meaning = definition(metric)
+    meaning = define(metric)
     lines.append(
         f"{metric}: {meaning + '; ' if meaning else ''}a query without a relevant item counts 0. "
         + _repetitions(rows)

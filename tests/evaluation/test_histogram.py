@@ -70,6 +70,33 @@ def test_counts_are_those_of_numpy(n_bits: int, labels: str, distinct: int, devi
     assert np.array_equal(counted.relevant, relevant)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("distinct", [90, 100_000], ids=["repeats", "hardly any repeats"])
+@pytest.mark.parametrize("labels", ["multi", "multi wide"])
+def test_gains_are_those_of_numpy(labels: str, distinct: int, device: str | None) -> None:
+    query, database, ql, dl = make(20, 35, 601, labels, distinct)
+    ql[3], dl[5] = False, False  # an item without labels is relevant to none
+    ql[:, 0], dl[:, 1] = True, False  # a label that no item of the database has
+    ql[7] = dl[9] = True
+    matched = match_labels(ql, dl)
+    index = HammingIndex(query, database, matched, device and torch.device(device), graded=True)
+    ((histograms, rows),) = index.blocks()
+    assert histograms.gains is not None
+    sums, grades = (counts[rows] for counts in histograms.gains)
+    shared = ql.astype(int) @ dl.T.astype(int)
+    for i, code in enumerate(query.unpack()):
+        distances = (database.unpack() != code).sum(1)
+        assert np.array_equal(sums[i], np.bincount(distances, weights=shared[i], minlength=21))
+        assert np.array_equal(grades[i], np.bincount(shared[i], minlength=grades.shape[1]))
+
+
+def test_gains_are_counted_only_where_they_are_asked_for_and_differ() -> None:
+    for labels, graded in (("single", True), ("multi", False)):
+        query, database, ql, dl = make(20, 35, 601, labels, 90)
+        ((histograms, _),) = HammingIndex(query, database, match_labels(ql, dl), None, graded).blocks()
+        assert histograms.gains is None
+
+
 @pytest.mark.parametrize("n_database", [4095, 4097, 65_536, 140_001])
 @pytest.mark.parametrize("device", DEVICES)
 def test_counts_across_chunks_and_tiles(

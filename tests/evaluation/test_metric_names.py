@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hashbench.definitions import METRIC_DEFINITIONS, define
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
 from hashbench.evaluation.metric_names import choose_metrics
@@ -14,10 +15,19 @@ def test_every_name_is_explained_and_computes() -> None:
     lines = describe_metrics()
     assert list(lines) == list(METRICS)
     for pattern, line in lines.items():
-        assert 20 < len(line) < 110
+        assert 20 < len(line) < 140
         assert "\n" not in line
         metric = parse_metric(pattern.replace("K", "5").replace("rR", "r1"))
         assert 0 < metric(ITEMS, RELEVANT)[0] <= 1
+
+
+def test_the_definitions_are_of_the_metrics_that_there_are() -> None:
+    assert list(METRIC_DEFINITIONS) == list(METRICS)
+    assert define("precision@100").startswith("part of the first 100 that is relevant")
+    assert define("map@50[min]").startswith("mAP of the first 50, divided by 50 or by all")
+    assert "within Hamming radius 2" in define("precision@r2")
+    assert define("distinct_codes") == "number of different codes"
+    assert define("mine") == ""
 
 
 def test_each_name_reaches_its_own_function_and_argument() -> None:
@@ -39,6 +49,7 @@ def test_defaults_are_valid_names() -> None:
         ("map@1000[foo]", r"has no denominator \[foo\]; write map@1000\[hits\]"),
         ("precision@0", "ranks start at 1"),
         ("map@0[hits]", "ranks start at 1"),
+        ("code_entropy", r"is of a set of codes, not of rankings: hashbench.code_health\(codes\)"),
     ],
 )
 def test_incomplete_names(name: str, message: str) -> None:
@@ -56,6 +67,8 @@ def test_incomplete_names(name: str, message: str) -> None:
         ("map@rx", "map@rR"),
         ("map@-5", None),
         ("precision", "precision@K"),
+        ("precision@K", "precision@K"),
+        ("map@K[hits]", "map@K[hits]"),
         ("precision@10[hits]", None),
         ("map@r2[hits]", None),
         ("", None),

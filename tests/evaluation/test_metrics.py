@@ -1,15 +1,15 @@
 """The formulas against the plainest means: every order of the ties, written out, in exact fractions."""
 
 from fractions import Fraction
-from itertools import chain, combinations, product
-from math import comb
+from itertools import chain, combinations, permutations, product
+from math import comb, log2
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import metrics as m
@@ -72,6 +72,60 @@ def test_every_metric_is_its_mean_over_all_tie_orders(groups: Groups, data: st.D
         assert metric(items, relevant, k) == pytest.approx([value], abs=1e-12), metric.__name__
 
 
+def discounted(gains: tuple[int, ...], k: int) -> float:
+    return sum(gain / log2(1 + rank) for rank, gain in enumerate(gains[:k], 1))
+
+
+some_grades = st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=3).filter(any)
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_grades, st.data())
+def test_ndcg_is_its_mean_over_all_tie_orders(groups: list[list[int]], data: st.DataObject) -> None:
+    every = [gain for group in groups for gain in group]
+    k = data.draw(st.integers(1, len(every)))
+    best = discounted(tuple(sorted(every, reverse=True)), k)
+    orders = [tuple(chain(*parts)) for parts in product(*(permutations(group) for group in groups))]
+    expected = sum(discounted(order, k) / best if best else 0 for order in orders) / len(orders)
+    items, relevant = histograms([(len(group), sum(gain > 0 for gain in group)) for group in groups])
+    gains = m.Gains(np.array([[sum(group) for group in groups]]), np.bincount(every)[None])
+    assert m.ndcg_at(items, relevant, k, gains) == pytest.approx([expected], abs=1e-12)
+    if max(every) <= 1:
+        assert m.ndcg_at(items, relevant, k) == pytest.approx([expected], abs=1e-12)
+
+
+def test_ndcg_agrees_with_scikit_learn() -> None:
+    """Without ties, and with them too: scikit-learn takes the expectation over their orders by default."""
+    rng = np.random.default_rng(0)
+    grades, place = rng.integers(0, 4, (20, 60)) * (rng.random((20, 60)) < 0.3), np.arange(60)
+    for group in (place, place // 7, 0 * place):
+        pad = [np.bincount(group, weights=row).astype(np.int64) for row in grades]
+        items = np.tile(np.bincount(group), (20, 1))
+        relevant = np.array([np.bincount(group, weights=row > 0).astype(np.int64) for row in grades])
+        gains = m.Gains(np.array(pad), np.array([np.bincount(row, minlength=4) for row in grades]))
+        for k in (1, 10, 25, 60):
+            expected = [ndcg_score(row[None], -group[None], k=k) for row in grades]
+            assert m.ndcg_at(items, relevant, k, gains) == pytest.approx(expected, abs=1e-12)
+            expected = [ndcg_score(row[None] > 0, -group[None], k=k) for row in grades]
+            assert m.ndcg_at(items, relevant, k) == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(some_groups, min_size=1, max_size=3))
+def test_curve_by_rank_is_precision_and_recall_at_each_rank(rows: list[Groups]) -> None:
+    longest = max(sum(n for n, _ in row) for row in rows)
+    width = max(map(len, rows)) + 1
+    rows = [[*row, (longest - sum(n for n, _ in row), 0)] for row in rows]  # the same database for all
+    rows = [row + [(0, 0)] * (width - len(row)) for row in rows]
+    ranks = list(range(1, longest + 1))
+    precision, recall = m.precision_recall_by_rank(*histograms(*rows), ranks)
+    for row, precisions, recalls in zip(rows, precision, recall, strict=True):
+        orders, R = rankings(row), sum(r for _, r in row)
+        hits = [mean([Fraction(sum(order[:k])) for order in orders]) for k in ranks]
+        assert precisions == pytest.approx([hit / k for hit, k in zip(hits, ranks, strict=True)], abs=1e-12)
+        assert recalls == pytest.approx([hit / R if R else 0 for hit in hits], abs=1e-12)
+
+
 @settings(max_examples=100, deadline=None)
 @given(some_groups, st.integers(0, 5))
 def test_radius_metrics_look_at_the_ball_only(groups: Groups, radius: int) -> None:
@@ -100,7 +154,7 @@ def test_rows_do_not_influence_each_other() -> None:
     for metric in (m.average_precision, m.average_precision_optimistic, m.average_precision_pessimistic):
         alone = [metric(*histograms(row))[0] for row in rows]
         assert metric(*histograms(*rows)).tolist() == alone
-    for at in (m.average_precision_at_hits, m.average_precision_at_min, m.average_precision_at_total):
+    for at in (m.average_precision_at_hits, m.average_precision_at_min, m.recall_at, m.ndcg_at):
         alone = [at(*histograms(row), 4)[0] for row in rows]
         assert at(*histograms(*rows), 4) == pytest.approx(alone, abs=1e-15)
 
@@ -193,11 +247,12 @@ def test_query_without_relevant_items_scores_zero() -> None:
     for at in (m.average_precision_at_hits, m.average_precision_at_min, m.average_precision_at_total):
         assert at(items, relevant, 3).tolist() == [0.0]
     assert m.recall_at(items, relevant, 3).tolist() == [0.0]
+    assert m.ndcg_at(items, relevant, 3).tolist() == [0.0]
     assert m.recall_within(items, relevant, 1).tolist() == [0.0]
 
 
 def test_rank_beyond_the_database() -> None:
-    for metric in (m.precision_at, m.recall_at, m.average_precision_at_hits, m.average_precision_at_min):
+    for metric in (m.precision_at, m.average_precision_at_hits, m.average_precision_at_min, m.ndcg_at):
         with pytest.raises(InvalidInputError, match="rank 6 is beyond the database of 5 items"):
             metric(*histograms([(2, 1), (3, 1)]), 6)
 

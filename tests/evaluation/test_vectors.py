@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import evaluate, evaluate_vectors, vectors
@@ -30,11 +30,33 @@ def test_signs_rank_as_their_codes(multi_label: bool) -> None:
     """The cosine of -1/+1 vectors falls with their Hamming distance: same groups, so same values."""
     query, database = np.sign(QUERY), np.sign(DATABASE)
     ql, dl = (RNG.random((n, 5)) < 0.3 for n in (15, 300)) if multi_label else (QUERY_LABELS, DATABASE_LABELS)
-    names = ["map", "map_optimistic", "map_pessimistic", "map@50[hits]", "map@50[min]", "recall@20"]
+    names = [
+        "map",
+        "map_optimistic",
+        "map_pessimistic",
+        "map@50[hits]",
+        "map@50[min]",
+        "recall@20",
+        "ndcg@50",
+    ]
     by_cosine = evaluate_vectors(query, database, ql, dl, names)
     by_distance = evaluate(query, database, ql, dl, names)
     for name in names:
         assert by_cosine.per_query[name] == pytest.approx(by_distance.per_query[name], abs=1e-12)
+    assert by_cosine.rank_curve.rank == by_distance.rank_curve.rank
+    assert by_cosine.rank_curve.precision == pytest.approx(by_distance.rank_curve.precision, abs=1e-12)
+    assert by_cosine.rank_curve.recall == pytest.approx(by_distance.rank_curve.recall, abs=1e-12)
+
+
+def test_graded_ndcg_agrees_with_scikit_learn() -> None:
+    query_sets, database_sets = RNG.random((15, 70)) < 0.2, RNG.random((300, 70)) < 0.2
+    result = evaluate_vectors(QUERY, DATABASE, query_sets, database_sets, ["ndcg@10", "ndcg@300"])
+    shared = query_sets.astype(int) @ database_sets.T.astype(int)
+    cosine = QUERY @ (DATABASE / np.linalg.norm(DATABASE, axis=1, keepdims=True)).T
+    for i in range(15):
+        for k in (10, 300):
+            expected = ndcg_score(shared[i : i + 1], cosine[i : i + 1], k=k)
+            assert result.per_query[f"ndcg@{k}"][i] == pytest.approx(expected, abs=1e-12)
 
 
 def test_grouping_neighbours_moves_no_metric() -> None:
@@ -45,14 +67,15 @@ def test_grouping_neighbours_moves_no_metric() -> None:
     values = np.unique(similarity)[::-1]
     items = np.stack([(similarity == value).sum(1) for value in values], axis=1)
     relevant = np.stack([((similarity == value) & relevance).sum(1) for value in values], axis=1)
-    few = vectors.rank_groups(similarity, relevance)
+    *few, gains = vectors.rank_groups(similarity, relevance)
+    assert np.array_equal(gains, few[1])
     assert average_precision(*few) == pytest.approx(average_precision(items, relevant), abs=1e-14)
     for k in (1, 7, 60):
         assert precision_at(*few, k) == pytest.approx(precision_at(items, relevant, k), abs=1e-14)
         exact = average_precision_at_hits(items, relevant, k)
         assert average_precision_at_hits(*few, k) == pytest.approx(exact, abs=1e-14)
     distinct = RNG.permutation(np.arange(480, dtype=np.float32)).reshape(8, 60)
-    items, relevant = vectors.rank_groups(distinct, distinct >= distinct.mean(axis=1, keepdims=True))
+    items, relevant, _ = vectors.rank_groups(distinct, distinct >= distinct.mean(axis=1, keepdims=True))
     assert items.shape == (8, 2)  # relevant ones, then the others
     assert (items[:, 0] == relevant[:, 0]).all()
     assert (items.sum(1) == 60).all()
@@ -76,6 +99,8 @@ def test_equal_vectors_share_one_similarity() -> None:
     same = vectors._first_equal(some[[4, 7, 4, 9, 7]])
     assert same is not None
     assert same.tolist() == [0, 1, 0, 3, 1]
+    zeros = np.array([[0.0, 1.0], [-0.0, 1.0]], np.float32)
+    assert vectors._first_equal(zeros) is not None  # equal, though not byte for byte
 
 
 def test_chunks_of_queries(monkeypatch: pytest.MonkeyPatch) -> None:

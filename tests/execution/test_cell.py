@@ -35,7 +35,9 @@ def test_the_record_is_of_the_codes_beside_it(run, place, grid):
     query, database = (load_codes(path.with_suffix(f".{part}.npz")) for part in ("query", "database"))
     again = evaluate(query[0], database[0], query[1], database[1])
     assert record.metrics == again.values
-    assert record.curves["precision"] == list(again.pr_curve.precision)
+    assert record.curves == again.curves
+    assert record.curves["precision"] == again.pr_curve.precision
+    assert record.curves["recall_at_rank"] == again.rank_curve.recall
     per_query = load_per_query(path.with_suffix(".per_query.npz"))
     assert {name: values.mean() for name, values in per_query.items()} == record.metrics
     assert record.split == {"queries": 140, "train": 720, "database": 1657, "train_in_database": 720}

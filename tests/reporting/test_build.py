@@ -10,7 +10,6 @@ import pytest
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting import build_tables, published
-from hashbench.reporting.notes import definition
 from hashbench.reporting.table import Row, Table
 
 Make = Callable[..., Record]
@@ -268,13 +267,3 @@ def test_a_comparable_number_has_no_dagger_and_goes_first(
 def test_overridden_hyper_parameters_are_not_what_was_published(make: Make) -> None:
     [table] = build_tables([make("itq", params={"n_iter": 5})])
     assert not table.has_published
-
-
-def test_every_default_metric_is_defined() -> None:
-    evaluation = pytest.importorskip("hashbench.evaluation.metric_names")
-    for name in evaluation.METRICS:
-        metric = name.replace("@rR", "@r2").replace("@K", "@100")
-        assert definition(metric), metric
-    assert "first 100" in definition("precision@100")
-    assert "radius 2" in definition("precision@r2")
-    assert definition("mine") == ""
