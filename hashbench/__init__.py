@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from hashbench.data.protocol import Protocol, find_protocol
     from hashbench.data.split import Split, make_split
     from hashbench.dataset import Dataset, Images
-    from hashbench.evaluation import Evaluation, evaluate
+    from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate
     from hashbench.method import HashMethod
     from hashbench.records import read_records
     from hashbench.training import DeepHashMethod
 
 _HOMES = {
+    "CodeHealth": "evaluation",
     "Codes": "codes",
     "Dataset": "dataset",
     "DeepHashMethod": "training",
@@ -32,6 +33,7 @@ _HOMES = {
     "Images": "dataset",
     "Protocol": "data.protocol",
     "Split": "data.split",
+    "code_health": "evaluation",
     "evaluate": "evaluation",
     "find_protocol": "data.protocol",
     "get_method": "api",
@@ -42,6 +44,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CodeHealth",
     "Codes",
     "Dataset",
     "DeepHashMethod",
@@ -50,6 +53,7 @@ __all__ = [
     "Images",
     "Protocol",
     "Split",
+    "code_health",
     "evaluate",
     "find_protocol",
     "get_method",

@@ -229,11 +229,11 @@ def _distinct(
     """
     n = len(columns[0])
     sample = slice(None, None, -(-n // SAMPLE))
-    few = _number_rows([column[sample] for column in columns])
+    few = number_rows([column[sample] for column in columns])
     # Among 4,096 of n rows hardly any is repeated unless a good part of the n rows is.
     if len(few) > 64 and few.max() + 1 > 0.999 * len(few):
         return None
-    numbers = _number_rows(columns)
+    numbers = number_rows(columns)
     n_distinct = int(numbers.max()) + 1
     if n_distinct > part * n:
         return None
@@ -242,7 +242,7 @@ def _distinct(
     return first, numbers, np.bincount(numbers, minlength=n_distinct)
 
 
-def _number_rows(columns: list[NDArray[np.uint64]]) -> NDArray[np.int64]:
+def number_rows(columns: list[NDArray[np.uint64]]) -> NDArray[np.int64]:
     """Equal rows get equal numbers, 0..distinct - 1; columns: the columns of the rows, each (n,)."""
     numbers = np.unique(columns[0], return_inverse=True)[1]
     for column in columns[1:]:
