@@ -147,6 +147,14 @@ class Failure(_Model):
         return cls(type=type(error).__name__, message=str(error), traceback="".join(format_exception(error)))
 
 
+class Rescoring(_Model):
+    """When stored codes were evaluated anew, and on what; ``Digests.evaluation_source`` is of then too."""
+
+    created: AwareDatetime
+    environment: Environment
+    command: str
+
+
 class Record(_Model):
     """One cell's outcome. Metrics are fractions in [0, 1]; timings are seconds."""
 
@@ -160,11 +168,13 @@ class Record(_Model):
     split: dict[str, int] = {}  # counts: queries, train, database, train_in_database
     seeds: dict[str, int] = {}
     metrics: Numbers = {}
+    health: Numbers = {}  # of the database's codes: distinct_codes, code_entropy, ...
     curves: Annotated[dict[str, list[float]], BeforeValidator(_plain)] = {}
     timings: Numbers = {}  # pretrain, fit, encode, evaluate, ...
     environment: Environment
     command: str
     created: AwareDatetime
+    rescored: Rescoring | None = None  # metrics and curves are of then, all else of the run
     error: Failure | None = None
 
     @model_validator(mode="after")
@@ -222,6 +232,11 @@ def write_record(path: str | Path, record: Record) -> None:
 
 def read_records(folder: str | Path) -> list[Record]:
     """All records below a folder (or the one in a file), sorted by path."""
+    return list(read_record_files(folder).values())
+
+
+def read_record_files(folder: str | Path) -> dict[Path, Record]:
+    """As ``read_records``, by path."""
     folder = Path(folder)
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
     paths = [path for path in paths if not path.name.startswith(".")]
@@ -230,11 +245,11 @@ def read_records(folder: str | Path) -> list[Record]:
         raise InvalidInputError(
             f"'{folder}' {fault}; run first (hashbench run --out {folder}), or give a folder with records"
         )
-    return [Record.load(path) for path in paths]
+    return {path: Record.load(path) for path in paths}
 
 
 def to_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per record: the cell, the method's card, one column per metric, timings as ``seconds_*``."""
+    """One row per record: the cell, the method's card, metrics, code health, timings as ``seconds_*``."""
     import pandas as pd
 
     frame = pd.DataFrame([_row(record) for record in records])
@@ -252,6 +267,7 @@ def _row(record: Record) -> Mapping[str, Any]:
         "status": record.status,
         **(card.model_dump() if card else dict.fromkeys(Card.model_fields)),
         **record.metrics,
+        **record.health,
         **{f"seconds_{stage}": seconds for stage, seconds in record.timings.items()},
         "device": record.environment.device,
         "dataset_digest": digests.dataset,

@@ -50,6 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     _add_table(commands)
+    _add_compare(commands)
+    _add_rescore(commands)
     _add_list(commands)
     _add_info(commands)
     _add_data(commands)
@@ -137,6 +139,38 @@ def _add_table(commands: Any) -> None:
     )
     table.add_argument(
         "--digest", metavar="HEX", help="only records whose protocol, split or data digest starts so"
+    )
+
+
+def _add_compare(commands: Any) -> None:
+    compare = _command(
+        commands,
+        "compare",
+        "comparing.compare",
+        "Compare two methods on the same queries: difference, 95 % interval, and p of a paired bootstrap.",
+    )
+    for name in ("first", "second"):
+        compare.add_argument(
+            name, metavar=name.upper(), help="a row as tables name it: itq, itq:cnn, 'mu_liu (scale=1.0)'"
+        )
+    compare.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
+    compare.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
+    compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
+
+
+def _add_rescore(commands: Any) -> None:
+    rescore = _command(
+        commands,
+        "rescore",
+        "rescoring.rescore",
+        "Compute the metrics of stored codes anew, without training; write them into the records.",
+    )
+    rescore.add_argument("results", type=Path, help="folder with records and the codes beside them")
+    rescore.add_argument(
+        "--metric", nargs="+", default=[], metavar="NAME", help="besides those recorded and the default ones"
+    )
+    rescore.add_argument(
+        "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
 
 

@@ -24,13 +24,14 @@ def table(
     suite: str | None,
 ) -> int:
     """Print tables by bit length from records: one per data set, protocol and metric."""
-    from hashbench.records import read_records
-    from hashbench.reporting import build_tables, render
+    from hashbench.records import read_record_files
+    from hashbench.reporting import QueryValues, build_tables, render
 
-    records, labels = read_records(results), dict[str, str]()
+    files, labels = read_record_files(results), dict[str, str]()
+    records = list(files.values())
     if suite is not None:
         records, labels = _of_suite(records, suite)
-    tables = build_tables(records, metric, published, digest, labels)
+    tables = build_tables(records, metric, published, digest, labels, QueryValues(files))
     if format == "rich":
         from hashbench.cli.console import make_console
 

@@ -44,7 +44,7 @@ def run(
     from hashbench.execution.suite import make_suite, read_suite
     from hashbench.records import Record
     from hashbench.registry import register_file
-    from hashbench.reporting import build_tables, render
+    from hashbench.reporting import QueryValues, build_tables, render
 
     for file in plugins:
         register_file(file)
@@ -72,8 +72,9 @@ def run(
         saved = sum(_is_saved(place.record(work)) for work in cells)
         console.print(f"stopped, {saved}/{len(cells)} cells saved; the same command resumes")
         return 130
-    records = [Record.load(place.record(work)) for work in cells]
-    console.print(render(build_tables(records, labels=labels_of(cells))))
+    written = {path: Record.load(path) for path in map(place.record, cells)}
+    records = list(written.values())
+    console.print(render(build_tables(records, labels=labels_of(cells), queries=QueryValues(written))))
     took = time.monotonic() - started
     console.print(
         f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "

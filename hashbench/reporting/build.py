@@ -6,17 +6,18 @@ One table per data set, protocol and metric; records of different digests never 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from statistics import fmean, stdev
 from typing import Any
 
-from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
+from hashbench.reporting.queries import QueryValues, mark_inseparable
+from hashbench.reporting.selection import by_setting, grouped, has_digest, latest
+from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import DECIMALS, GROUPS, Group, Row, Table, Value
 
 _GROUP_OF: dict[str, Group] = {"control": "controls", "shallow": "shallow", "deep": "deep"}
@@ -28,16 +29,18 @@ def build_tables(
     published: bool = True,
     digest: str | None = None,
     labels: Mapping[str, str] | None = None,
+    queries: QueryValues | None = None,
 ) -> list[Table]:
     """One table per data set, protocol and metric, in this order.
 
     ``published`` adds the published numbers. ``digest`` keeps the records one of whose data set, protocol
     and split digests starts so. ``labels``, {Cell.row: label}, are put before the names of these rows, which
-    come last and in this order. Raises MixedProtocolsError where a data set and protocol of one name have
-    several digests, UnknownNameError for a metric that no record has.
+    come last and in this order. ``queries``: values are marked that are not separable from the best.
+    Raises MixedProtocolsError where a data set and protocol of one name have several digests,
+    UnknownNameError for a metric that no record has.
     """
     records = list(records)
-    kept = [record for record in records if digest is None or _has_digest(record, digest)]
+    kept = [record for record in records if digest is None or has_digest(record, digest)]
     if not kept:
         fault = f"none of {len(records)} records has the digest '{digest}'" if records else "no records"
         raise InvalidInputError(f"there is nothing to tabulate: {fault}; run first, or loosen the filter")
@@ -45,14 +48,13 @@ def build_tables(
     for metric in metrics:
         if known and metric not in known:
             raise UnknownNameError("metric", metric, known)
-    groups = _grouped(kept, lambda record: (record.cell.dataset, record.cell.protocol))
     tables = []
-    for (dataset, protocol), members in sorted(groups.items()):
-        _refuse_mixture(dataset, protocol, members)
-        latest = _latest(members)
+    for (dataset, protocol), members in by_setting(kept).items():
+        cells = latest(members)
         for metric in metrics:
+            superseded = len(members) - len(cells)
             tables.append(
-                _table(dataset, protocol, metric, latest, len(members) - len(latest), published, labels or {})
+                _table(dataset, protocol, metric, cells, superseded, published, labels or {}, queries)
             )
     return tables
 
@@ -65,12 +67,16 @@ def _table(
     superseded: int,
     published: bool,
     labels: Mapping[str, str],
+    queries: QueryValues | None,
 ) -> Table:
     bits: tuple[int | None, ...] = tuple(sorted({r.cell.bits for r in records if r.cell.bits})) or (None,)
-    groups = _grouped(records, lambda record: record.cell.row)
+    groups = grouped(records, lambda record: record.cell.row)
     named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
     others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
     rows = _with_best([*sorted(others, key=_order), *named], len(bits))
+    tests = ""
+    if queries is not None:
+        rows, tests = mark_inseparable(rows, groups, bits, queries, metric)
     rows, below = notes.mark_failures(rows, records)
     if published:
         citations = Citations(dataset, protocol, metric, bits)
@@ -85,7 +91,7 @@ def _table(
         digests=_digests(records),
         bits=bits,
         rows=tuple(rows),
-        caption=notes.caption(metric, records[0].protocol, done, rows, _digests(records), superseded),
+        caption=notes.caption(metric, records[0].protocol, done, rows, _digests(records), superseded, tests),
         notes=tuple(below),
     )
 
@@ -99,16 +105,19 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
         # A method without codes has one value, whatever the code length of the others.
         there = [record for record in records if record.cell.bits in (None, column)]
         numbers = [record.metrics[metric] for record in there if metric in record.metrics]
+        sd = stdev(numbers) if len(numbers) > 1 else None
         values.append(
             Value(
                 mean=fmean(numbers) if numbers else None,
-                sd=stdev(numbers) if len(numbers) > 1 else None,
+                sd=sd,
+                half_width=None if sd is None else half_width(sd, len(numbers)),
                 n=len(numbers),
                 failed=sum(record.status == "failed" for record in there),
             )
         )
     return Row(
         group=_GROUP_OF[card.family] if card else "not loaded",
+        key=cell.row,
         method=cell.method,
         params=cell.params,
         label=f"{name}: {cell.label}" if name else cell.label,
@@ -159,51 +168,7 @@ def _printed(row: Row, column: int) -> float:
     return -1.0 if mean is None else round(mean, DECIMALS)
 
 
-def _has_digest(record: Record, start: str) -> bool:
-    digests = (record.digests.protocol, record.digests.dataset, record.digests.split)
-    return any(digest is not None and digest.startswith(start) for digest in digests)
-
-
-def _refuse_mixture(dataset: str, protocol: str, records: list[Record]) -> None:
-    for what in ("protocol", "dataset", "split"):
-        groups = _grouped(records, attrgetter(f"digests.{what}"))
-        groups.pop(None, None)  # failed before it was known
-        if len(groups) > 1:
-            counts = ", ".join(f"{digest[:8]} ({len(groups[digest])} records)" for digest in sorted(groups))
-            newest = max(groups, key=lambda digest: max(record.created for record in groups[digest]))
-            raise MixedProtocolsError(
-                f"{dataset} under '{protocol}': {len(groups)} {what} digests cannot share a table: {counts}"
-                f"{_differing(records)}; keep the newest records with --digest {newest[:8]}, or run the "
-                "others again"
-            )
-
-
-def _differing(records: list[Record]) -> str:
-    """The fields of the protocol and its recipe, if any, in which records differ."""
-    protocols = [{**record.protocol, **record.protocol.get("recipe", {})} for record in records]
-    names = {name for protocol in protocols for name in protocol if name != "recipe"}
-    differing = [
-        name for name in sorted(names) if any(p.get(name) != protocols[0].get(name) for p in protocols)
-    ]
-    return f"; they differ in {', '.join(differing)}" if differing else ""
-
-
-def _latest(records: list[Record]) -> list[Record]:
-    """One record a cell: what is done goes before what failed, then the newest."""
-    cells = _grouped(records, lambda record: record.cell.model_dump_json())
-    return [
-        max(group, key=lambda record: (record.status == "done", record.created)) for group in cells.values()
-    ]
-
-
 def _digests(records: list[Record]) -> dict[str, str]:
     known = next((record for record in records if record.status == "done"), records[0]).digests
     named = {"dataset": known.dataset, "protocol": known.protocol, "split": known.split}
     return {name: digest for name, digest in named.items() if digest}
-
-
-def _grouped(records: Iterable[Record], key: Callable[[Record], Hashable]) -> dict[Any, list[Record]]:
-    groups: dict[Any, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[key(record)].append(record)
-    return dict(groups)

@@ -18,8 +18,8 @@ _TIES = (
 class Citations:
     """The published numbers of one table.
 
-    A dagger stands at each number that is not comparable; its note gives the reasons, the source, and the
-    numbers it was preferred to. Sources are numbered in the order of their first mention.
+    A double dagger stands at each number that is not comparable; its note gives the reasons, the source, and
+    the numbers it was preferred to. Sources are numbered in the order of their first mention.
     """
 
     dataset: str
@@ -42,7 +42,7 @@ class Citations:
     def notes(self, methods: Sequence[str]) -> list[Note]:
         """The notes to what ``beside`` set, and on numbers of ``methods`` without a column; then sources."""
         unstated = [
-            Note("†", self._unplaced(number)) for number in unplaced(methods, self.dataset, self.metric)
+            Note("‡", self._unplaced(number)) for number in unplaced(methods, self.dataset, self.metric)
         ]
         n_main = len(self._sources)  # the others' sources come after them
         notes = [
@@ -60,7 +60,7 @@ class Citations:
                 text = self._text(row, found[0])
                 if text not in self._cited:
                     number = 1 + sum(mark != "" for mark, *_ in self._cited.values())
-                    self._cited[text] = (f"†{number}" if found[0].reasons else "", row, found[0].number)
+                    self._cited[text] = (f"‡{number}" if found[0].reasons else "", row, found[0].number)
                 value = replace(value, quote=found[0], quote_mark=self._cited[text][0])
             values.append(value)
         return replace(row, values=tuple(values))

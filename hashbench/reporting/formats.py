@@ -80,11 +80,11 @@ def headers(table: Table) -> list[str]:
 
 
 def value_text(value: Value) -> str:
-    """A value as printed, without bold and mark: ``0.712 ± 0.004``, ``failed`` or a dash."""
+    """A value as printed, without bold and mark: ``0.712 ± 0.004†``, ``failed`` or a dash."""
     if value.mean is None:
         return "failed" if value.failed else MISSING
     spread = "" if value.sd is None else f" ± {value.sd:.{DECIMALS}f}"
-    return f"{value.mean:.{DECIMALS}f}{spread}"
+    return f"{value.mean:.{DECIMALS}f}{spread}{'' if value.separable else '†'}"
 
 
 def published_text(row: Row) -> str:
@@ -128,9 +128,11 @@ def _record_of(table: Table, row: Row, bits: int | None, value: Value) -> dict[s
         "bits": bits,
         "mean": value.mean,
         "sd": value.sd,
+        "ci95_half_width": value.half_width,
         "n": value.n,
         "failed": value.failed,
         "best": value.best,
+        "separable": value.separable,
         "published": quote.number.value if quote else None,
         "published_comparable": not quote.reasons if quote else None,
         "published_differs": "; ".join(quote.reasons) if quote else None,
@@ -215,6 +217,7 @@ _LATEX = {character: rf"\{character}" for character in "&%$#_{}"} | {
     ">": r"\textgreater{}",
     "±": r"$\pm$",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
     "·": r"\textperiodcentered{}",
     "–": "--",  # noqa: RUF001
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from hashbench.definitions import define
 from hashbench.records import Record
+from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import Note, Row
 
 
@@ -19,6 +20,7 @@ def caption(
     rows: Sequence[Row],
     digests: dict[str, str],
     superseded: int,
+    tests: str = "",
 ) -> tuple[str, ...]:
     """What a reader must know to compare the table's numbers with others'."""
     lines = []
@@ -39,7 +41,7 @@ def caption(
     if any(row.supervision == "unsupervised" and row.n_labelled for row in rows):
         lines.append("'in features': the method sees no labels, but its features were learned from labels.")
     if any(row.group != "controls" for row in rows):
-        lines.append("Bold: best of a column, controls apart.")
+        lines.append(f"Bold: best of a column, controls apart. {tests}".strip())
     if done:
         lines.append(_environment(done))
     lines.append("Digests: " + ", ".join(f"{name} {digest[:8]}" for name, digest in digests.items()) + ".")
@@ -103,7 +105,11 @@ def _repetitions(rows: Iterable[Row]) -> str:
     if not counts or counts == {1}:
         return "n = 1: no spread."
     if len(counts) == 1:
-        return f"Mean ± sample standard deviation of n = {counts.pop()} repetitions."
+        n = counts.pop()
+        return (
+            f"Mean ± sample standard deviation of n = {n} repetitions (95 % interval of the mean: "
+            f"± {half_width(1.0, n):.2f} deviations)."
+        )
     return f"Mean ± sample standard deviation of n = {min(counts)} to {max(counts)} repetitions."
 
 

@@ -1,7 +1,7 @@
 """Numbers that others published, and what may stand beside ours.
 
 ``published.csv`` holds the numbers as they were read in their sources. A number stands beside ours without
-a mark only where split, metric and the class of features or backbone are ours; otherwise it carries a
+a mark only where split, metric and the class of features or backbone are ours; otherwise it carries a double
 dagger and every reason; where the training labels or the database are of another kind, it does not appear.
 """
 
@@ -119,7 +119,7 @@ class Quote:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the number has a dagger; empty where it has none."""
+        """Why the number has a double dagger; empty where it has none."""
         return tuple(reason for reason in (self.other_features, self.other_split) if reason)
 
 

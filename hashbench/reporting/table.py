@@ -37,9 +37,11 @@ class Value:
 
     mean: float | None = None  # None: no repetition is done, or none has this metric
     sd: float | None = None  # None below two repetitions
+    half_width: float | None = None  # of the 95 % interval of the mean; None below two repetitions
     n: int = 0
     failed: int = 0
     best: bool = False
+    separable: bool = True  # from the best of the column, as far as it was tested
     mark: str = ""  # of the note on its failures
     quote: Quote | None = None  # the published number beside it
     quote_mark: str = ""
@@ -50,6 +52,7 @@ class Row:
     """One method on one kind of input, with its overridden hyper-parameters; one value a column."""
 
     group: Group
+    key: str  # Cell.row of its cells
     method: str
     params: dict[str, Any]
     label: str  # as printed: the method's name, and what was overridden

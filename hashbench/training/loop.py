@@ -63,7 +63,7 @@ def train(
     )
     schedule = _schedule(optimizer, recipe, steps)
     averaged = copy.deepcopy(network) if recipe.averaging else None
-    saved = torch.nn.ModuleList([module for module, _ in groups] + [averaged] * (averaged is not None))
+    saved = torch.nn.ModuleList([module for module, _ in groups] + [averaged] * (averaged is not None))  # type: ignore[list-item]
     trained = [p for group in optimizer.param_groups for p in group["params"]]
 
     make_order = balanced_order if class_balanced else stratified_order

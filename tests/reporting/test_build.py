@@ -233,15 +233,15 @@ def test_published_numbers_stand_beside_with_daggers_and_notes(make: Make) -> No
     [table] = build_tables(records)
     values = row(table, "dpsh").values
     assert [(v.quote.number.value, v.quote_mark) for v in values if v.quote] == [
-        (0.7505, "†2"),
-        (0.7828, "†2"),
+        (0.7505, "‡2"),
+        (0.7828, "‡2"),
     ]
-    assert [v.quote_mark for v in row(table, "itq").values] == ["†1", "†1"]
+    assert [v.quote_mark for v in row(table, "itq").values] == ["‡1", "‡1"]
     assert not any(v.quote for name in ("mu_liu", "classifier") for v in row(table, name).values)
     notes = {note.mark: note for note in table.notes}
-    assert notes["†2"].text == "dpsh: AlexNet, ImageNet-pretrained; ours: vgg6 from scratch [2]."
-    assert "0.720 0.767 (VGG-F end-to-end, ImageNet-pretrained)" in notes["†2"].detail
-    assert notes["†"].text.startswith("mu_liu: published 0.740, bit length not stated, protocol not stated")
+    assert notes["‡2"].text == "dpsh: AlexNet, ImageNet-pretrained; ours: vgg6 from scratch [2]."
+    assert "0.720 0.767 (VGG-F end-to-end, ImageNet-pretrained)" in notes["‡2"].detail
+    assert notes["‡"].text.startswith("mu_liu: published 0.740, bit length not stated, protocol not stated")
     assert notes["[2]"].text.startswith("jiangqy/DPSH-pytorch README")
     assert any("ties" in note.text for note in table.notes)
     assert not build_tables(records, published=False)[0].has_published

@@ -44,7 +44,7 @@ def test_markdown_rows_have_as_many_cells_as_the_header(tables: list[Table]) -> 
     assert by_method["dpsh"][4] == "**0.714 ± 0.002**"
     assert by_method["mu_liu"][4] == "0.664 ± 0.002"
     assert by_method["real_valued"][4:8] == ["0.950"] * 4
-    assert by_method["dpsh"][8] == "0.750 0.772 0.776 0.783 †2"
+    assert by_method["dpsh"][8] == "0.750 0.772 0.776 0.783 ‡2"
     assert by_method["dsh"][4:8] == ["–", "failed (a)", "–", "–"]  # noqa: RUF001
     assert "itq (a\\|b=x_y\\*)" in by_method
 

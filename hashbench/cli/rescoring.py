@@ -1,0 +1,58 @@
+"""``hashbench rescore``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
+    """Evaluate stored codes anew and rewrite their records; exit code 1 if some could not be."""
+    from rich.progress import track
+
+    from hashbench.cli.console import make_console
+    from hashbench.device import resolve_device
+    from hashbench.errors import HashbenchError, MissingDataError
+    from hashbench.evaluation import parse_metric
+    from hashbench.execution.rescore import CURE, has_codes
+    from hashbench.execution.rescore import rescore as rescore_record
+    from hashbench.records import read_record_files
+
+    for name in metric:
+        parse_metric(name)
+    resolve_device(device)
+    console = make_console()
+    files = read_record_files(results)
+    ready = [path for path, record in files.items() if has_codes(record)]
+    command = shlex.join(["hashbench", *sys.argv[1:]])
+    done, failed = 0, dict[Path, HashbenchError]()
+    try:
+        for path in track(ready, "rescoring", console=console, disable=not console.is_terminal):
+            try:
+                rescore_record(path, metric, device, command)
+                done += 1
+            except HashbenchError as error:
+                failed[path] = error
+    except KeyboardInterrupt:
+        console.print(f"stopped, {done} of {len(ready)} records rescored, none damaged")
+        return 130
+    without = [path for path, record in files.items() if path not in ready and record.status == "done"]
+    n_failed_cells = len(files) - len(ready) - len(without)
+    console.print(f"{done} of {len(files)} records rescored in {results}", markup=False)
+    if without:
+        names = ", ".join(sorted({files[path].cell.method for path in without}))
+        console.print(f"  {len(without)} left as they are: {names} makes no codes", markup=False)
+    if n_failed_cells:
+        console.print(f"  {n_failed_cells} left as they are: their cells failed")
+    absent = [path for path, reason in failed.items() if isinstance(reason, MissingDataError)]
+    if absent:
+        listed = "\n".join(f"  {path}" for path in absent)
+        console.print(
+            f"{len(absent)} without their codes; {CURE}:\n{listed}", style="red", markup=False, soft_wrap=True
+        )
+    for path, reason in failed.items():
+        if path not in absent:
+            console.print(f"failed: {path}: {reason}", style="red", markup=False, soft_wrap=True)
+    return 1 if failed else 0
