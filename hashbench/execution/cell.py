@@ -20,7 +20,14 @@ from hashbench.data.features import pixels
 from hashbench.data.split import Split
 from hashbench.device import resolve_device
 from hashbench.digest import digest_of, seed_of
-from hashbench.evaluation import Evaluation, evaluate, evaluate_vectors, save_codes, save_per_query
+from hashbench.evaluation import (
+    Evaluation,
+    code_health,
+    evaluate,
+    evaluate_vectors,
+    save_codes,
+    save_per_query,
+)
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
@@ -156,7 +163,7 @@ def _measure(work: Work, place: Place, device: torch.device, facts: dict[str, An
 
     digests["evaluation_source"] = evaluation_digest()
     if cls.output == "codes":
-        result = _evaluate_codes(method, context, inputs, timer, path)
+        result, facts["health"] = _evaluate_codes(method, context, inputs, timer, path)
     else:
         result = _evaluate_vectors(method, context, inputs, timer)
     save_per_query(path.with_suffix(".per_query.npz"), result)
@@ -217,17 +224,19 @@ def _chunks(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 def _evaluate_codes(
     method: HashMethod, context: Context, inputs: Inputs, timer: Timer, path: Path
-) -> Evaluation:
+) -> tuple[Evaluation, dict[str, float]]:
+    """The evaluation, and the health of the database's codes."""
     split, labels = context.split, context.images.labels
-    codes = {}
+    codes, values = {}, {}
     for part, index in (("query", split.query), ("database", split.database)):
         with timer("encode"):
-            packed = [method.encode(inputs(chunk)).packed for chunk in _chunks(index)]
-        codes[part] = Codes(np.concatenate(packed), method.n_bits)
+            values[part] = np.concatenate([method.project(inputs(chunk)) for chunk in _chunks(index)])
+            codes[part] = Codes.from_real(values[part])
         save_codes(path.with_suffix(f".{part}.npz"), codes[part], labels[index])
     with timer("evaluate"):
         parts = codes["query"], codes["database"], labels[split.query], labels[split.database]
-        return evaluate(*parts, device=str(timer.device))
+        result = evaluate(*parts, device=str(timer.device))
+    return result, code_health(codes["database"], values["database"]).values
 
 
 def _evaluate_vectors(method: HashMethod, context: Context, inputs: Inputs, timer: Timer) -> Evaluation:

@@ -8,7 +8,7 @@ import torch
 
 from hashbench.data.features import pixels
 from hashbench.digest import seed_of
-from hashbench.evaluation import evaluate, evaluate_vectors, load_codes, load_per_query
+from hashbench.evaluation import code_health, evaluate, evaluate_vectors, load_codes, load_per_query
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
 from hashbench.records import Record, read_records
@@ -38,6 +38,8 @@ def test_the_record_is_of_the_codes_beside_it(run, place, grid):
     assert record.curves == again.curves
     assert record.curves["precision"] == again.pr_curve.precision
     assert record.curves["recall_at_rank"] == again.rank_curve.recall
+    health = code_health(database[0]).values
+    assert record.health == {**health, "quantization_error": record.health["quantization_error"]}
     per_query = load_per_query(path.with_suffix(".per_query.npz"))
     assert {name: values.mean() for name, values in per_query.items()} == record.metrics
     assert record.split == {"queries": 140, "train": 720, "database": 1657, "train_in_database": 720}
@@ -54,6 +56,7 @@ def test_the_method_is_fitted_as_anybody_would_fit_it(run, place, grid):
     labels = context.images.labels
     result = evaluate(codes.encode(query), codes.encode(database), labels[parts[1]], labels[parts[2]])
     assert record.metrics == result.values
+    assert record.health == code_health(codes.encode(database), codes.project(database)).values
     assert record.seeds == {"method": seed}
     assert record.digests.dataset == context.images.digest
     assert record.digests.split == context.split.digest
@@ -70,6 +73,7 @@ def test_a_method_without_codes_is_ranked_by_cosine(run, place, grid):
     )
     assert record.metrics["map"] == pytest.approx(result.values["map"], abs=1e-6)
     assert record.cell.bits is None
+    assert record.health == {}
     (path,) = place.out.rglob("*.npz")
     assert path.name.endswith(".per_query.npz")
     assert load_per_query(path)["map"].mean() == record.metrics["map"]
