@@ -65,8 +65,8 @@ def eval_(
     per_query: Path | None,
     as_json: bool,
 ) -> int:
-    """Evaluate codes from anywhere, exactly: packed (with n_bits), 0/1, -1/+1, bool or real (sign)."""
-    from hashbench.evaluation import DEFAULT_METRICS, evaluate, load_codes, save_per_query
+    """Evaluate codes from anywhere, exactly; tell their health too, unless metrics are named."""
+    from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, load_codes, save_per_query
 
     (query_codes, query_labels), (database_codes, database_labels) = load_codes(query), load_codes(database)
     parts = query_codes, database_codes, query_labels, database_labels
@@ -77,7 +77,14 @@ def eval_(
         print(json.dumps(result.values))
         return 0
     print(f"{len(query_codes):,} queries, {len(database_codes):,} items, {query_codes.n_bits} bits")
-    width = max(map(len, result.values))
-    for name, value in result.values.items():
-        print(f"{name:{width}}  {value:.4f}")
+    _print_values(result.values)
+    if metric is None:
+        print("\nhealth of the database's codes")
+        _print_values(code_health(database_codes).values)
     return 0
+
+
+def _print_values(values: dict[str, float]) -> None:
+    width = max(map(len, values))
+    for name, value in values.items():
+        print(f"{name:{width}}  {value:,}" if isinstance(value, int) else f"{name:{width}}  {value:.4f}")

@@ -115,3 +115,9 @@ def test_eval_reads_the_codes_of_a_run(call, records, tmp_path):
     values = json.loads(called.out)
     assert values == {name: records["lsh"].metrics[name] for name in values}
     assert "map" in values
+    ranking, health = call("eval", "--query", query, "--database", database).out.split("\n\n")
+    assert len(ranking.splitlines()) == 1 + len(values)
+    shown = dict(line.split() for line in health.splitlines()[1:])
+    assert shown["distinct_codes"] == f"{records['lsh'].health['distinct_codes']:,.0f}"
+    assert shown["code_entropy"] == f"{records['lsh'].health['code_entropy']:.4f}"
+    assert "quantization_error" not in shown  # codes tell nothing of the values they came from
