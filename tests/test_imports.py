@@ -45,11 +45,11 @@ ROOMS = {
     "execution": Room(
         (*CONTRACTS, "records", "data", "training", "evaluation"), ("joblib", "numpy", "pydantic", "torch")
     ),
-    "reporting": Room((*CONTRACTS, "definitions", "records"), ("rich",), late=("pandas",)),
+    "reporting": Room((*CONTRACTS, "definitions", "records"), ("numpy", "rich"), late=("pandas", "scipy")),
     "testing": Room((*CONTRACTS, "data", "training", "evaluation"), ("numpy", "sklearn", "torch")),
     "scaffold": Room(CONTRACTS),
     "suites": Room(),
-    "api": Room((*CONTRACTS, "records", "data", "execution"), late=("pandas",)),
+    "api": Room((*CONTRACTS, "records", "data", "execution", "reporting"), late=("pandas",)),
     # What `import hashbench` gives; by name, when a name is first used.
     "hashbench": Room((*CONTRACTS, "records", "data", "training", "evaluation", "api")),
     "cli": Room(

@@ -9,7 +9,7 @@ from pathlib import Path
 from hashbench.codes import Codes
 from hashbench.device import resolve_device
 from hashbench.errors import InvalidInputError, MissingDataError
-from hashbench.evaluation import DEFAULT_METRICS, evaluate, load_codes, save_per_query
+from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, load_codes, save_per_query
 from hashbench.evaluation.metric_names import choose_metrics
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.source import evaluation_digest
@@ -19,9 +19,9 @@ CURE = "copy the codes there, or delete the record and run its command again"
 
 
 def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", command: str = "") -> Record:
-    """Evaluate the codes beside a record; write its metrics, curves and values per query anew.
+    """Evaluate the codes beside a record; write its metrics, curves, health and values per query anew.
 
-    metrics: besides those that the record has and the default ones. What the training gave stays as it is.
+    metrics: besides those that the record has and the default ones. What training and encoding gave stays.
     Raises MissingDataError where codes are not there; InvalidInputError where they are not the record's, or a
     metric cannot be computed of them; UnknownNameError.
     """
@@ -37,6 +37,7 @@ def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", comman
     result = evaluate(query, database, query_labels, database_labels, names, device)
     changed = {
         "metrics": result.values,
+        "health": record.health | code_health(database).values,  # a quantization error stays
         "curves": record.curves | result.curves,
         "digests": record.digests.model_copy(update={"evaluation_source": evaluation_digest()}),
         "rescored": Rescoring(

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.records import Record
-from hashbench.reporting.queries import QueryValues
+from hashbench.records import Cell, Record
+from hashbench.reporting.queries import CURE, QueryValues
 from hashbench.reporting.selection import by_setting, grouped, latest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,110 +60,110 @@ def compare(
     ``mu_liu (pretraining=none)``. Raises UnknownNameError, MixedProtocolsError; InvalidInputError where the
     two have nothing in common, or values per query are missing.
     """
-    import numpy as np
-
-    from hashbench.reporting.significance import holm, paired_bootstrap
-
-    records = list(files.values())
-    pairs = _pairs(_named(records, first), _named(records, second))
+    pairs = _pairs(_named(files.values(), first), _named(files.values(), second))
     if not pairs:
         raise InvalidInputError(
             f"'{first}' and '{second}' share no data set, protocol, code length and features; name the "
             "features of each to compare across them, such as itq:cnn itq:pixels"
         )
-    queries, comparisons = QueryValues(files), list[Comparison]()
-    for metric in metrics:
-        values = [
-            (_values(queries, ours, metric), _values(queries, theirs, metric)) for _, ours, theirs in pairs
-        ]
-        made = []
-        for (bits, ours, theirs), (a, b) in zip(pairs, values, strict=True):
-            [tested] = paired_bootstrap((a - b)[None])
-            made.append(
-                Comparison(
-                    dataset=ours[0].cell.dataset,
-                    protocol=ours[0].cell.protocol,
-                    metric=metric,
-                    bits=bits,
-                    first=_name(ours[0]),
-                    second=_name(theirs[0]),
-                    mean_first=float(a.mean()),
-                    mean_second=float(b.mean()),
-                    difference=tested.mean,
-                    low=tested.low,
-                    high=tested.high,
-                    p=tested.p,
-                    p_holm=tested.p,
-                    wins=int(np.sum(a > b)),
-                    ties=int(np.sum(a == b)),
-                    losses=int(np.sum(a < b)),
-                    n_queries=len(a),
-                    repetitions=(len(ours), len(theirs)),
-                )
+    queries = QueryValues(files)
+    return [comparison for metric in metrics for comparison in _with_metric(metric, pairs, queries)]
+
+
+def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> list[Comparison]:
+    """The comparisons of all pairs with one metric, for whose number p is corrected."""
+    import numpy as np
+
+    from hashbench.reporting.significance import holm, paired_bootstrap
+
+    comparisons = []
+    for ours, theirs in pairs:
+        a, b = _values(queries, ours, metric), _values(queries, theirs, metric)
+        [tested] = paired_bootstrap((a - b)[None])
+        comparisons.append(
+            Comparison(
+                dataset=ours[0].cell.dataset,
+                protocol=ours[0].cell.protocol,
+                metric=metric,
+                bits=ours[0].cell.bits or theirs[0].cell.bits,
+                first=_name(ours[0]),
+                second=_name(theirs[0]),
+                mean_first=float(a.mean()),
+                mean_second=float(b.mean()),
+                difference=tested.mean,
+                low=tested.low,
+                high=tested.high,
+                p=tested.p,
+                p_holm=tested.p,
+                wins=int(np.sum(a > b)),
+                ties=int(np.sum(a == b)),
+                losses=int(np.sum(a < b)),
+                n_queries=len(a),
+                repetitions=(len(ours), len(theirs)),
             )
-        corrected = holm([comparison.p for comparison in made])
-        comparisons += [replace(c, p_holm=p) for c, p in zip(made, corrected, strict=True)]
-    return comparisons
+        )
+    corrected = holm([comparison.p for comparison in comparisons])
+    return [replace(c, p_holm=p) for c, p in zip(comparisons, corrected, strict=True)]
 
 
 def _named(records: Iterable[Record], name: str) -> list[Record]:
     """The records that are done of the rows of a name."""
-    known = {form: record.cell.row for record in records for form in _forms(record)}
-    if name not in known:
-        raise UnknownNameError("row", name, known)
-    return [record for record in records if record.status == "done" and name in _forms(record)]
-
-
-def _forms(record: Record) -> tuple[str, ...]:
-    """The names of a record's row: without its features, and with them."""
-    return tuple(dict.fromkeys((record.cell.label, _name(record))))
+    forms = [(record, {record.cell.label, _name(record)}) for record in records]
+    named = [record for record, names in forms if name in names]
+    if not named:
+        raise UnknownNameError("row", name, {form for _, names in forms for form in names})
+    done = [record for record in named if record.status == "done"]
+    if not done:
+        raise InvalidInputError(f"all cells of '{name}' failed; hashbench table tells why")
+    return done
 
 
 def _name(record: Record) -> str:
     return f"{record.cell.label}:{record.cell.features}" if record.cell.features else record.cell.label
 
 
-Pair = tuple[int | None, list[Record], list[Record]]
+Pair = tuple[list[Record], list[Record]]  # the repetitions of each
 
 
 def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
-    """Code length and repetitions of each two rows that can be compared.
+    """What can be compared, setting by setting and row by row.
 
     Rows on different features are compared only where each name leaves no other.
     """
-    one_each = len({r.cell.row for r in first}) == len({r.cell.row for r in second}) == 1
+    sides = [{record.cell.row for record in side} for side in (first, second)]
+    across = len(sides[0]) == len(sides[1]) == 1
     pairs: list[Pair] = []
     for members in by_setting([*first, *second]).values():
-        chosen = latest(members)
-        sides = []
-        for side in (first, second):
-            rows = {record.cell.row for record in side}
-            sides.append(
-                grouped(
-                    (r for r in chosen if r.cell.row in rows), lambda r: (r.cell.row, r.cell.bits)
-                ).values()
-            )
-        for ours, theirs in itertools.product(*sides):
-            a, b = ours[0].cell, theirs[0].cell
-            same_features = None in (a.features, b.features) or a.features == b.features or one_each
-            if a.row != b.row and same_features and (None in (a.bits, b.bits) or a.bits == b.bits):
-                pairs.append((a.bits or b.bits, ours, theirs))
+        groups = grouped(latest(members), lambda record: (record.cell.row, record.cell.bits)).values()
+        ours, theirs = ([group for group in groups if group[0].cell.row in side] for side in sides)
+        found = [
+            (a, b) for a, b in itertools.product(ours, theirs) if _comparable(a[0].cell, b[0].cell, across)
+        ]
+        pairs += sorted(found, key=_order)
+    return pairs
 
-    def place(pair: Pair) -> tuple[str | int, ...]:
-        bits, [ours, *_], [theirs, *_] = pair
-        return ours.cell.dataset, ours.cell.protocol, _name(ours), _name(theirs), bits or 0
 
-    return sorted(pairs, key=place)
+def _order(pair: Pair) -> tuple[str, str, int]:
+    ours, theirs = pair[0][0], pair[1][0]
+    return _name(ours), _name(theirs), ours.cell.bits or theirs.cell.bits or 0
+
+
+def _comparable(a: Cell, b: Cell, across: bool) -> bool:
+    """Whether two rows differ, and agree in code length and features, as far as both have them."""
+    same_bits = None in (a.bits, b.bits) or a.bits == b.bits
+    same_features = None in (a.features, b.features) or a.features == b.features
+    return a.row != b.row and same_bits and (same_features or across)
 
 
 def _values(queries: QueryValues, repetitions: Sequence[Record], metric: str) -> NDArray[np.float64]:
     known = {name for record in repetitions for name in record.metrics}
     if metric not in known:
-        raise UnknownNameError("metric", metric, known)
+        raise UnknownNameError(f"metric of {_name(repetitions[0])}", metric, known)
     values = queries.mean(repetitions, metric)
     if values is None:
+        card = repetitions[0].card
+        cure = CURE if card is None or card.output == "codes" else "run its cells again"
         raise InvalidInputError(
-            f"values per query of {_name(repetitions[0])} are missing beside its records; hashbench rescore "
-            "writes them from the stored codes"
+            f"values per query of {_name(repetitions[0])} are missing beside its records; {cure}"
         )
     return values

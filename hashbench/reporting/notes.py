@@ -108,9 +108,12 @@ def _repetitions(rows: Iterable[Row]) -> str:
         n = counts.pop()
         return (
             f"Mean ± sample standard deviation of n = {n} repetitions (95 % interval of the mean: "
-            f"± {half_width(1.0, n):.2f} deviations)."
+            f"± {half_width(1.0, n):.2f} of it)."
         )
-    return f"Mean ± sample standard deviation of n = {min(counts)} to {max(counts)} repetitions."
+    return (
+        f"Mean ± sample standard deviation of n = {min(counts)} to {max(counts)} repetitions (95 % intervals "
+        "of the means: in the CSV format)."
+    )
 
 
 def _environment(records: Sequence[Record]) -> str:

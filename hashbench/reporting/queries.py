@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIX = ".per_query.npz"
+ALPHA = 0.05
+CURE = "hashbench rescore writes them from the stored codes"
 
 
 class QueryValues:
@@ -29,11 +33,14 @@ class QueryValues:
         self._paths = {_identity(record): path.with_suffix(SUFFIX) for path, record in files.items()}
 
     def mean(self, repetitions: Iterable[Record], metric: str) -> NDArray[np.float64] | None:
-        """(n_queries,) means over the repetitions that are done; None where one has no value of its own."""
+        """(n_queries,) means over the repetitions that have the metric; None where one lacks its values.
+
+        Values whose mean is not the record's are of another evaluation, and count as lacking.
+        """
         import numpy as np
 
-        done = [record for record in repetitions if record.status == "done"]
-        values = [self._values(record, metric) for record in done]
+        scored = [record for record in repetitions if metric in record.metrics]
+        values = [self._values(record, metric) for record in scored]
         known = [array for array in values if array is not None]
         return np.mean(known, axis=0) if known and len(known) == len(values) else None
 
@@ -45,11 +52,11 @@ class QueryValues:
             return None
         try:
             with np.load(path, allow_pickle=False) as archive:
-                return archive[metric] if metric in archive.files else None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise InvalidInputError(
-                f"'{path}' is damaged ({error}); hashbench rescore {path.parent} writes it again"
-            ) from error
+                values = archive[metric] if metric in archive.files else np.empty(0)
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise InvalidInputError(f"'{path}' is damaged ({error}); delete it, then: {CURE}") from error
+        same = len(values) == record.split["queries"]
+        return values if same and math.isclose(values.mean(), record.metrics[metric], abs_tol=1e-12) else None
 
 
 def mark_inseparable(
@@ -65,11 +72,10 @@ def mark_inseparable(
     """
     import numpy as np
 
-    from hashbench.reporting.significance import LEVEL, holm, paired_bootstrap
+    from hashbench.reporting.significance import holm, paired_bootstrap
 
-    differences: list[NDArray[np.float64]] = []
-    tested: list[tuple[int, str]] = []  # column and row of each difference
-    untested: dict[str, str] = {}
+    tested: list[tuple[int, str, NDArray[np.float64]]] = []  # column, row, best - own value of each query
+    lacking: set[str] = set()
     for column, length in enumerate(bits):
         ranked = sorted(
             (row for row in rows if row.group != "controls" and row.values[column].mean is not None),
@@ -79,20 +85,19 @@ def mark_inseparable(
             row.key: queries.mean((r for r in cells[row.key] if r.cell.bits in (None, length)), metric)
             for row in ranked
         }
+        if len(ranked) > 1:
+            lacking |= {_title(row) for row in ranked if values[row.key] is None}
         for row in ranked[1:]:
             best, own = values[ranked[0].key], values[row.key]
-            if best is None or own is None:
-                untested[row.key] = " ".join(filter(None, (row.label, row.features)))
-            else:
-                differences.append(best - own)
-                tested.append((column, row.key))
+            if best is not None and own is not None:
+                tested.append((column, row.key, best - own))
     inseparable = set()
-    if differences:
-        p = [difference.p for difference in paired_bootstrap(np.stack(differences))]
-        for column in {column for column, _ in tested}:
-            places = [i for i, (other, _) in enumerate(tested) if other == column]
-            corrected = holm([p[i] for i in places])
-            inseparable |= {tested[i] for i, q in zip(places, corrected, strict=True) if q > 1 - LEVEL}
+    if tested:
+        found = paired_bootstrap(np.stack([differences for *_, differences in tested]))
+        for column in range(len(bits)):
+            p = {key: d.p for (c, key, _), d in zip(tested, found, strict=True) if c == column}
+            corrected = zip(p, holm([*p.values()]), strict=True)
+            inseparable |= {(column, key) for key, value in corrected if value > ALPHA}
     marked = [
         replace(
             row,
@@ -103,19 +108,26 @@ def mark_inseparable(
         )
         for row in rows
     ]
-    return marked, _explain(bool(differences), bool(inseparable), sorted(untested.values()))
+    return marked, _explain(bool(tested), bool(inseparable), sorted(lacking))
 
 
-def _explain(tested: bool, found: bool, untested: Sequence[str]) -> str:
-    cure = "values per query are missing beside the records, and hashbench rescore writes them."
+def _explain(tested: bool, found: bool, lacking: Sequence[str]) -> str:
     if not tested:
-        return f"Differences are not tested: {cure}" if untested else ""
-    marked = "†: not separable from" if found else "All others are separable from"
+        return f"Nothing is marked †, for values per query are missing: {CURE}." if lacking else ""
+    marked = "†: not separable from the best of its column" if found else "All are separable from the best"
     text = (
-        f"{marked} the best of its column (paired bootstrap over the queries, repetitions averaged, "
-        "Holm-corrected in each column, 5 %); this covers the draw of queries, not of trainings."
+        f"{marked} (paired bootstrap over the queries, values of repetitions averaged; Holm-corrected within "
+        "a column, 5 %); another draw of queries is covered, another training is not."
     )
-    return f"{text} Not tested are {', '.join(untested)}: {cure}" if untested else text
+    return (
+        f"{text} Not tested, for values per query are missing: {', '.join(lacking)}; {CURE}."
+        if lacking
+        else text
+    )
+
+
+def _title(row: Row) -> str:
+    return " ".join(filter(None, (row.label, row.features)))
 
 
 def _identity(record: Record) -> tuple[str, str, str]:

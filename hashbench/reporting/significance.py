@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEVEL = 0.95  # of intervals; what is not separable has a p of more than 1 - LEVEL
+LEVEL = 0.95  # of intervals
 RESAMPLES = 9_999
 _BATCH = 2**22  # drawn queries in memory at a time
 

@@ -1,0 +1,53 @@
+"""``hashbench compare`` and ``hashbench rescore`` as a user meets them."""
+
+import json
+
+import pytest
+
+from hashbench.evaluation import load_per_query
+from hashbench.records import read_record_files
+
+
+@pytest.fixture
+def files(small):
+    assert small("lsh", "itq", "real_valued").code == 0
+    return {record.cell.method: path for path, record in read_record_files("runs").items()}
+
+
+def test_compare_prints_the_difference_of_the_stored_values(call, files):
+    a, b = (load_per_query(files[name].with_suffix(".per_query.npz"))["map"] for name in ("itq", "lsh"))
+    called = call("compare", "itq", "lsh")
+    assert (called.code, called.err) == (0, "")
+    assert "digits · 5k · map: itq:pixels against lsh:pixels" in called.out
+    assert f"{(a - b).mean():+.4f}" in called.out
+    assert f"{(a > b).sum()}/{(a == b).sum()}/{(a < b).sum()}" in called.out
+    [found] = json.loads(call("compare", "itq", "lsh", "runs", "--json").out)
+    assert found["difference"] == pytest.approx((a - b).mean())
+    assert found["low"] < found["difference"] < found["high"]
+
+
+def test_compare_refuses_what_is_not_there(call, files):
+    assert "did you mean 'itq'" in call("compare", "itqq", "lsh").refused(2)
+    assert "does not exist" in call("compare", "itq", "lsh", "nowhere").refused(2)
+    files["lsh"].with_suffix(".per_query.npz").unlink()
+    assert "hashbench rescore" in call("compare", "itq", "lsh").refused(2)
+
+
+def test_rescore_makes_up_what_is_missing_and_names_what_it_cannot(call, files):
+    files["lsh"].with_suffix(".per_query.npz").unlink()
+    called = call("rescore", "runs", "--metric", "precision@20")
+    assert called.code == 0
+    assert "2 of 3 records rescored in runs" in called.out
+    assert "1 left as they are: real_valued makes no codes" in called.out
+    assert call("compare", "itq", "lsh", "--metric", "precision@20").code == 0
+    files["itq"].with_suffix(".query.npz").unlink()
+    called = call("rescore", "runs")
+    assert called.code == 1
+    assert "1 without their codes; copy the codes there, or delete the record" in called.out
+    assert called.out.endswith(f"  {files['itq']}\n")
+
+
+def test_rescore_refuses_a_metric_before_it_touches_anything(call, files):
+    before = files["lsh"].read_bytes()
+    assert "did you mean 'precision@" in call("rescore", "runs", "--metric", "precisoin@20").refused(2)
+    assert files["lsh"].read_bytes() == before

@@ -1,0 +1,143 @@
+"""Rows against each other, query by query, from files beside records."""
+
+import numpy as np
+import pytest
+
+from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.records import read_record_files, write_record
+from hashbench.reporting import QueryValues, build_tables, compare, render
+
+N = 400
+NOISE = np.random.default_rng(0).normal(0, 0.1, N)
+SPLIT = {"queries": N, "train": 100, "database": 1000}
+
+
+@pytest.fixture
+def written(make, tmp_path):
+    """Write a record whose queries score ``values`` in mAP; the files so far."""
+
+    def write(method, values, name=None, per_query=True, **given):
+        record = make(method, value=float(np.mean(values)), split=SPLIT, **given)
+        path = tmp_path / f"{name or len(list(tmp_path.iterdir()))}.json"
+        write_record(path, record)
+        if per_query:
+            np.savez(path.with_suffix(".per_query.npz"), map=np.asarray(values, float))
+        return read_record_files(tmp_path)
+
+    return write
+
+
+def test_the_difference_is_of_the_same_queries_and_repetitions_are_averaged(written):
+    written("itq", 0.5 + NOISE, repetition=0)
+    written("itq", 0.7 + NOISE, repetition=1)
+    files = written("lsh", 0.58 + NOISE)
+    [found] = compare(files, "itq", "lsh")
+    assert (found.bits, found.dataset, found.protocol, found.metric) == (48, "cifar10", "5k", "map")
+    assert (found.first, found.second) == ("itq:pixels", "lsh:pixels")
+    assert found.difference == pytest.approx(0.02)
+    assert found.mean_first == pytest.approx(0.6 + NOISE.mean())
+    assert (found.low, found.high) == pytest.approx((0.02, 0.02)), "query by query they differ by the same"
+    assert (found.wins, found.ties, found.losses) == (N, 0, 0)
+    assert found.p == found.p_holm == 1e-4
+    assert (found.n_queries, found.repetitions) == (N, (2, 1))
+
+
+def test_p_is_corrected_for_all_code_lengths(written):
+    for bits in (12, 24):
+        written("itq", 0.5 + NOISE, bits=bits)
+        files = written("lsh", 0.5 + 0.99 * NOISE[::-1], bits=bits)
+    found = compare(files, "itq", "lsh")
+    assert [comparison.bits for comparison in found] == [12, 24]
+    assert all(comparison.p_holm == pytest.approx(min(1, 2 * comparison.p)) for comparison in found)
+
+
+def test_rows_on_other_features_are_compared_only_when_named(written):
+    for features in ("pixels", "cnn"):
+        written("itq", 0.5 + NOISE, features=features)
+        files = written("lsh", 0.4 + NOISE, features=features)
+    pairs = [(found.first, found.second) for found in compare(files, "itq", "lsh")]
+    assert pairs == [("itq:cnn", "lsh:cnn"), ("itq:pixels", "lsh:pixels")]
+    [found] = compare(files, "itq:cnn", "lsh:pixels")
+    assert (found.first, found.second) == ("itq:cnn", "lsh:pixels")
+    with pytest.raises(UnknownNameError, match=r"unknown row 'itqq'; did you mean 'itq'\?"):
+        compare(files, "itqq", "lsh")
+    with pytest.raises(UnknownNameError, match="metric of itq:cnn 'mpa'; did you mean 'map'"):
+        compare(files, "itq", "lsh", ["mpa"])
+
+
+def test_a_method_without_codes_meets_every_code_length(written):
+    written("real_valued", 0.6 + NOISE, bits=None)
+    written("itq", 0.5 + NOISE, bits=12)
+    files = written("itq", 0.5 + NOISE, bits=24)
+    assert [found.bits for found in compare(files, "real_valued", "itq")] == [12, 24]
+
+
+def test_what_cannot_be_compared_says_why(written):
+    written("itq", 0.5 + NOISE, bits=12)
+    files = written("lsh", 0.5 + NOISE, bits=24)
+    with pytest.raises(InvalidInputError, match="share no data set, protocol, code length and features"):
+        compare(files, "itq", "lsh")
+    files = written("lsh", 0.5 + NOISE, bits=12, per_query=False)
+    with pytest.raises(
+        InvalidInputError, match="lsh:pixels are missing beside its records; hashbench rescore"
+    ):
+        compare(files, "itq", "lsh")
+    files = written("lsh", 0.5 + NOISE, bits=24, repetition=1, digests={"split": "other"})
+    with pytest.raises(MixedProtocolsError, match="2 split digests"):
+        compare(files, "itq", "lsh")
+
+
+def test_a_damaged_file_is_named(written, tmp_path):
+    written("itq", 0.5 + NOISE, name="a")
+    files = written("lsh", 0.5 + NOISE, name="b")
+    (tmp_path / "b.per_query.npz").write_bytes(b"PK no archive")
+    with pytest.raises(InvalidInputError, match=r"b\.per_query\.npz' is damaged .*: hashbench rescore"):
+        compare(files, "itq", "lsh")
+
+
+def marked(files, **given):
+    [table] = build_tables(files.values(), published=False, queries=QueryValues(files), **given)
+    return {row.method: [value.separable for value in row.values] for row in table.rows}, table
+
+
+def test_a_dagger_stands_at_what_the_queries_cannot_tell_from_the_best(written):
+    written("random", 0.9 + NOISE)  # a control is neither the best nor marked
+    written("itq", 0.600 + NOISE)
+    written("lsh", 0.599 + NOISE[::-1])
+    files = written("dsh", 0.55 + NOISE)
+    found, table = marked(files)
+    assert found == {"random": [True], "itq": [True], "lsh": [False], "dsh": [True]}
+    text = render([table], "md")
+    assert f"| {0.599 + NOISE.mean():.3f}† |" in text
+    assert "†: not separable from the best of its column" in text
+    assert rf"{0.599 + NOISE.mean():.3f}\dag{{}}" in render([table], "latex")
+
+
+def test_columns_have_tests_of_their_own(written):
+    for bits in (12, 24):
+        written("itq", 0.6 + NOISE, bits=bits)
+    written("lsh", 0.6 - 1e-4 + NOISE[::-1], bits=12)
+    files = written("lsh", 0.1 + NOISE[::-1], bits=24)
+    assert marked(files)[0] == {"itq": [True, True], "lsh": [False, True]}
+
+
+def test_the_caption_says_what_was_not_tested_and_the_cure(written):
+    written("itq", 0.6 + NOISE)
+    files = written("lsh", 0.5 + NOISE, per_query=False)
+    found, table = marked(files)
+    assert found == {"itq": [True], "lsh": [True]}
+    assert "Nothing is marked †, for values per query are missing: hashbench rescore" in " ".join(
+        table.caption
+    )
+    files = written("dsh", 0.4 + NOISE)
+    caption = " ".join(marked(files)[1].caption)
+    assert "All are separable from the best (paired bootstrap" in caption
+    assert "Not tested, for values per query are missing: lsh pixels; hashbench rescore" in caption
+
+
+def test_the_interval_over_repetitions(written):
+    for repetition, shift in enumerate((0.70, 0.71, 0.735)):
+        files = written("itq", shift + 0 * NOISE, repetition=repetition)
+    [value] = marked(files)[1].rows[0].values
+    assert value.half_width == pytest.approx(4.302653 * value.sd / 3**0.5)
+    assert "n = 3 repetitions (95 % interval of the mean: ± 2.48 of it)" in " ".join(marked(files)[1].caption)
