@@ -1,0 +1,47 @@
+"""``docs/metrics.md`` is what ``docs/metrics.py`` writes, and it tells of every metric."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashbench.definitions import HEALTH_DEFINITIONS
+from hashbench.evaluation import METRICS
+
+PAGE = Path(__file__).parents[1] / "docs" / "metrics.py"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    spec = importlib.util.spec_from_file_location("metrics_page", PAGE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["metrics_page"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["metrics_page"]
+
+
+def test_the_page_is_the_generators(pages):
+    written = PAGE.with_suffix(".md").read_text(encoding="utf-8")
+    assert written == pages.page(), "write it again: python docs/metrics.py > docs/metrics.md"
+
+
+def test_every_metric_is_on_it(pages):
+    text = pages.page()
+    for name in METRICS:
+        assert f"\n### `{name}`\n" in text
+    for name in HEALTH_DEFINITIONS:
+        assert f"\n| `{name}` |" in text
+
+
+def test_wrong_arithmetic_is_not_printed(pages, monkeypatch):
+    monkeypatch.setitem(pages.WORKED, "precision@5", "3/5")
+    with pytest.raises(ValueError, match=r"precision@5 is 0\.5, but worked out by hand 3/5 = 0\.6"):
+        pages.page()
+
+
+def test_every_mistake_changes_a_number(pages):
+    found = pages.evaluate_ranking([*pages.WORKED])
+    for mistake in pages.mistakes(found):
+        assert abs(mistake.wrong - mistake.right) > 0.01
