@@ -95,8 +95,32 @@ def _mixtures(done: Sequence[Record]) -> list[str]:
             f"The rows do not all stand on the same trained {', '.join(mixed)}: device, torch or training "
             "code changed in between."
         )
-    if len({record.digests.evaluation_source for record in done}) > 1:
+    return lines + _evaluations(done)
+
+
+def _evaluations(done: Sequence[Record]) -> list[str]:
+    """Whether metrics were computed anew, and whether by one code."""
+    anew = [record.rescored for record in done if record.rescored]
+    days = sorted({f"{rescoring.created:%Y-%m-%d}" for rescoring in anew})
+    lines = []
+    if anew:
+        versions = sorted({rescoring.environment.versions["hashbench"] for rescoring in anew})
+        lines.append(
+            f"{len(anew)} of {len(done)} records evaluated anew, without training, by hashbench "
+            f"{'/'.join(versions)} on {', '.join(days)}."
+        )
+    coded, vectors = (
+        {r.digests.evaluation_source for r in done if r.card and (r.card.output == "codes") is codes}
+        for codes in (True, False)
+    )
+    if len(coded) > 1:
         lines.append("The records were not all evaluated by the same code; hashbench rescore does that.")
+    elif coded and vectors - coded:
+        names = sorted({r.cell.method for r in done if r.card and r.card.output == "vectors"})
+        lines.append(
+            f"{', '.join(names)}: evaluated by other code than the rest, and without codes to evaluate anew; "
+            "delete its records and run it again."
+        )
     return lines
 
 

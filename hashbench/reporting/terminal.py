@@ -60,15 +60,19 @@ def _grid(table: Table, layout: Layout) -> RichTable:
         grid.add_column(title, overflow="fold")
     for title in headers(table):
         grid.add_column(Text(title), justify="right", no_wrap=True)  # "[hits]" is no markup
+    columns = zip(*(row.values for row in table.rows), strict=True)
+    marked = [not all(value.separable for value in column) for column in columns]
     if beside:
         grid.add_column(published_header(table), no_wrap=True, style="dim")
     for group, rows in grouped(table):
         grid.add_row(Text(group, style="italic cyan"))
         for row in rows:
-            cells = [*_left(row, layout), *(_value(value, layout) for value in row.values)]
-            grid.add_row(*cells, *[published_text(row)] * beside)
+            spaced = [m and value.separable for m, value in zip(marked, row.values, strict=True)]
+            values = [_value(value, layout) for value in row.values]
+            grid.add_row(*_left(row, layout), *map(_spaced, values, spaced), *[published_text(row)] * beside)
             if not beside and any(value.quote for value in row.values):
-                grid.add_row(*_published_line(row, len(left)), style="dim")
+                label, *numbers = _published_line(row)
+                grid.add_row(label, *[""] * (len(left) - 1), *map(_spaced, numbers, marked), style="dim")
         grid.add_section()
     return grid
 
@@ -81,6 +85,11 @@ def _left(row: Row, layout: Layout) -> list[RenderableType]:
     return [_indented(Text.assemble(label, (below, "dim")))]
 
 
+def _spaced(cell: RenderableType, spaced: bool) -> RenderableType:
+    """The cell, with a space for the mark that others in its column have: digits stand below each other."""
+    return Padding(cell, (0, 1, 0, 0)) if spaced else cell
+
+
 def _value(value: Value, layout: Layout) -> Text:
     text = value_text(value)
     if layout == "stacked":
@@ -90,11 +99,11 @@ def _value(value: Value, layout: Layout) -> Text:
     return cell.append(f" {value.mark}", style="not bold red") if value.mark else cell
 
 
-def _published_line(row: Row, n_left: int) -> list[RenderableType]:
-    """The published numbers under a row, their mark at the left where all are one."""
+def _published_line(row: Row) -> list[RenderableType]:
+    """A title and the published numbers under a row, their mark at the left where all are one."""
     marks = {value.quote_mark for value in row.values if value.quote}
     shared = marks.pop() if len(marks) == 1 else ""
-    cells: list[RenderableType] = [_indented(Text(f"  published {shared}")), *[""] * (n_left - 1)]
+    cells: list[RenderableType] = [_indented(Text(f"  published {shared}"))]
     for value in row.values:
         number = f"{value.quote.number.value:.{DECIMALS}f}" if value.quote else MISSING
         cells.append(number if shared else f"{number} {value.quote_mark}".strip())
