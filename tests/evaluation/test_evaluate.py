@@ -5,10 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.evaluation import DEFAULT_METRICS, evaluate, evaluate_vectors
+from hashbench.evaluation import DEFAULT_METRICS, METRICS, evaluate, evaluate_vectors
+from hashbench.evaluation.evaluate import curve_ranks
 
 RNG = np.random.default_rng(0)
 REAL_QUERY, REAL_DATABASE = RNG.normal(size=(20, 9)), RNG.normal(size=(150, 9))
@@ -116,6 +119,9 @@ def test_constant_codes_score_a_random_order() -> None:
         expected = ((r - 1) / 149 * (150 - H) + H) / 150
         assert result.per_query["map"][label == QUERY_LABELS] == pytest.approx(expected, abs=1e-12)
         assert result.per_query["precision@100"][label == QUERY_LABELS] == pytest.approx(r / 150)
+        discounts = 1 / np.log2(np.arange(2, 102))
+        random = r / 150 * discounts.sum() / discounts[:r].sum()
+        assert result.per_query["ndcg@100"][label == QUERY_LABELS] == pytest.approx(random)
 
 
 def test_order_of_queries_and_database_does_not_matter() -> None:
@@ -124,6 +130,51 @@ def test_order_of_queries_and_database_does_not_matter() -> None:
     moved = evaluate(REAL_QUERY[back], REAL_DATABASE[by_class], QUERY_LABELS[back], DATABASE_LABELS[by_class])
     for name, values in result.per_query.items():
         assert np.array_equal(values[back], moved.per_query[name])
+
+
+small_problems = st.tuples(
+    st.integers(1, 5), st.integers(1, 6), st.integers(1, 12), st.sampled_from([0, 3]), st.integers(0, 2**32)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_problems)
+def test_what_changes_no_metric(problem: tuple[int, int, int, int, int]) -> None:
+    """Another order of the database; a bit complemented, or moved, in all codes; renamed labels."""
+    n_bits, n_queries, n_items, n_labels, seed = problem
+    rng = np.random.default_rng(seed)
+    query, database = rng.integers(0, 2, (n_queries, n_bits)), rng.integers(0, 2, (n_items, n_bits))
+    shapes = [(n, n_labels) if n_labels else n for n in (n_queries, n_items)]
+    ql, dl = (rng.integers(0, 2 if n_labels else 3, shape) for shape in shapes)
+    k = rng.integers(1, n_items + 1)
+    names = [name.replace("@K", f"@{k}").replace("@rR", "@r1") for name in METRICS]
+    result = evaluate(query, database, ql, dl, names)
+    order, bits, flip = rng.permutation(n_items), rng.permutation(n_bits), rng.integers(0, 2, n_bits)
+    renamed = [labels[:, ::-1] if n_labels else 7 - 2 * labels for labels in (ql, dl)]
+    moved = evaluate(
+        (query ^ flip)[:, bits], (database[order] ^ flip)[:, bits], renamed[0], renamed[1][order], names
+    )
+    assert_same(moved, result)
+    for name, values in result.curves.items():
+        assert moved.curves[name] == pytest.approx(values, abs=1e-14)  # summed in another order
+
+
+def test_a_database_twice_over_has_the_same_balls() -> None:
+    names = [f"{name}@r{radius}" for radius in range(10) for name in ("precision", "recall", "f1")]
+    result = evaluate(REAL_QUERY, REAL_DATABASE, QUERY_LABELS, DATABASE_LABELS, names)
+    twice = (np.tile(REAL_DATABASE, (2, 1)), QUERY_LABELS, np.tile(DATABASE_LABELS, 2))
+    assert_same(evaluate(REAL_QUERY, *twice, names), result)
+
+
+def test_curve_by_rank_is_the_metrics_at_its_ranks() -> None:
+    curve = evaluate(REAL_QUERY, REAL_DATABASE, QUERY_LABELS, DATABASE_LABELS).rank_curve
+    assert curve.rank[:12] == [1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25]
+    assert curve.rank[-3:] == [100, 126, 150]
+    names = [f"{name}@{rank}" for name in ("precision", "recall") for rank in curve.rank]
+    result = evaluate(REAL_QUERY, REAL_DATABASE, QUERY_LABELS, DATABASE_LABELS, names)
+    assert [*curve.precision, *curve.recall] == pytest.approx([*result.values.values()], abs=1e-14)
+    assert curve.recall[-1] == 1
+    assert [curve_ranks(n) for n in (1, 2, 10)] == [[1], [1, 2], [1, 2, 3, 4, 5, 6, 8, 10]]
 
 
 def test_curve_counts_repeated_queries_each_time() -> None:
