@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hashbench.api import get_method, load_dataset, run
+    from hashbench.api import compare, get_method, load_dataset, run
     from hashbench.codes import Codes
     from hashbench.data.protocol import Protocol, find_protocol
     from hashbench.data.split import Split, make_split
@@ -34,6 +34,7 @@ _HOMES = {
     "Protocol": "data.protocol",
     "Split": "data.split",
     "code_health": "evaluation",
+    "compare": "api",
     "evaluate": "evaluation",
     "find_protocol": "data.protocol",
     "get_method": "api",
@@ -54,6 +55,7 @@ __all__ = [
     "Protocol",
     "Split",
     "code_health",
+    "compare",
     "evaluate",
     "find_protocol",
     "get_method",

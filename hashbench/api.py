@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,24 @@ def run(
         if isinstance(event, Record) and on_record is not None:
             on_record(event)
     return to_frame(Record.load(place.record(work)) for work in cells)
+
+
+def compare(
+    first: str, second: str, results: str | os.PathLike[str] = "runs", metrics: str | Iterable[str] = "map"
+) -> pd.DataFrame:
+    """Compare two methods, ``compare("itq:cnn", "dpsh")``, by a paired bootstrap over the queries.
+
+    One row for each data set, protocol, code length and metric that both have, on the same features: means,
+    difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over queries.
+    results: a folder with records. Raises UnknownNameError, InvalidInputError, MixedProtocolsError.
+    """
+    import pandas as pd
+
+    from hashbench.records import read_record_files
+    from hashbench.reporting import compare as compare_rows
+
+    found = compare_rows(read_record_files(Path(results)), first, second, _tuple(metrics))
+    return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:

@@ -15,13 +15,25 @@ if TYPE_CHECKING:
     from hashbench.reporting import Comparison
 
 
-def compare(*, first: str, second: str, results: Path, metric: Sequence[str], as_json: bool) -> int:
+def compare(
+    *,
+    first: str,
+    second: str,
+    results: Path,
+    metric: Sequence[str],
+    datasets: Sequence[str],
+    protocols: Sequence[str],
+    digest: str | None,
+    as_json: bool,
+) -> int:
     """Print the difference between two methods on the same queries, and whether it is more than chance."""
     from hashbench.cli.console import make_console
     from hashbench.records import read_record_files
     from hashbench.reporting import compare as compare_rows
+    from hashbench.reporting import only
 
-    found = compare_rows(read_record_files(results), first, second, metric)
+    files = only(read_record_files(results), datasets, protocols, digest)
+    found = compare_rows(files, first, second, metric)
     if as_json:
         print(json.dumps([asdict(comparison) for comparison in found]))
         return 0
@@ -30,7 +42,7 @@ def compare(*, first: str, second: str, results: Path, metric: Sequence[str], as
         console.print(_table(list(members)))
     console.print(
         "95 % intervals and p of a paired bootstrap over the queries, the values of repetitions averaged.\n"
-        "p (Holm) is corrected for all comparisons made with one metric. Chance in training is not covered.",
+        "Holm p is corrected for all comparisons made with one metric. Chance in training is not covered.",
         style="dim",
     )
     return 0
@@ -45,35 +57,29 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from hashbench.reporting.significance import ALPHA
+    from hashbench.reporting.table import MISSING
+
     of = comparisons[0]
     repetitions = " and ".join(map(str, of.repetitions))
     table = Table(
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         title_justify="left",
         title=Text(
-            f"{of.dataset} · {of.protocol} · {of.metric}: {of.first} against {of.second}\n"
-            f"{of.n_queries:,} queries, {repetitions} repetitions",
+            f"{of.dataset} · {of.protocol} · {of.metric}: A = {of.first}, B = {of.second}\n"
+            f"{of.n_queries:,} queries; repetitions: {repetitions}",
             style="bold",
         ),
     )
-    columns = (
-        "bits",
-        of.first,
-        of.second,
-        "difference",
-        "95 % interval",
-        "p",
-        "p (Holm)",
-        "wins/ties/losses",
-    )
-    for title in columns:
-        table.add_column(Text(title), justify="right", no_wrap=title not in (of.first, of.second))
+    for title in ("bits", "A", "B", "A - B", "95 % interval", "p", "Holm p", "win/tie/loss"):
+        table.add_column(title, justify="right", no_wrap=True)
     for c in comparisons:
-        certain = c.p_holm <= 0.05
+        certain = c.p_holm <= ALPHA
         table.add_row(
-            str(c.bits or "–"),  # noqa: RUF001, the typographic dash
+            str(c.bits or MISSING),
             f"{c.mean_first:.3f}",
             f"{c.mean_second:.3f}",
             Text(f"{c.difference:+.4f}", style="bold" if certain else "dim"),

@@ -137,7 +137,11 @@ def _add_table(commands: Any) -> None:
     table.add_argument(
         "--no-published", dest="published", action="store_false", help="leave out the published numbers"
     )
-    table.add_argument(
+    _add_digest(table)
+
+
+def _add_digest(parser: Any) -> None:
+    parser.add_argument(
         "--digest", metavar="HEX", help="only records whose protocol, split or data digest starts so"
     )
 
@@ -147,14 +151,21 @@ def _add_compare(commands: Any) -> None:
         commands,
         "compare",
         "comparing.compare",
-        "Compare two methods on the same queries: difference, 95 % interval, and p of a paired bootstrap.",
+        "Compare two methods query by query: their difference, its interval, and p of a paired bootstrap.",
     )
-    for name in ("first", "second"):
+    for name, letter in (("first", "A"), ("second", "B")):
         compare.add_argument(
-            name, metavar=name.upper(), help="a row as tables name it: itq, itq:cnn, 'mu_liu (scale=1.0)'"
+            name, metavar=letter, help="a row as tables name it: itq, itq:cnn, 'mu_liu (pretraining=none)'"
         )
     compare.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
     compare.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
+    compare.add_argument(
+        "--dataset", "-d", nargs="+", default=[], dest="datasets", metavar="NAME", help="default: all"
+    )
+    compare.add_argument(
+        "--protocol", "-p", nargs="+", default=[], dest="protocols", metavar="NAME", help="default: all"
+    )
+    _add_digest(compare)
     compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
 
 

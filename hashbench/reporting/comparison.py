@@ -76,10 +76,12 @@ def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> li
 
     from hashbench.reporting.significance import holm, paired_bootstrap
 
+    values = [[_values(queries, side, metric) for side in pair] for pair in pairs]
+    lengths = {len(a) for a, _ in values}  # the draws are of that many queries, the same for all pairs
+    tests = {n: iter(paired_bootstrap(np.stack([a - b for a, b in values if len(a) == n]))) for n in lengths}
     comparisons = []
-    for ours, theirs in pairs:
-        a, b = _values(queries, ours, metric), _values(queries, theirs, metric)
-        [tested] = paired_bootstrap((a - b)[None])
+    for (ours, theirs), (a, b) in zip(pairs, values, strict=True):
+        tested = next(tests[len(a)])
         comparisons.append(
             Comparison(
                 dataset=ours[0].cell.dataset,

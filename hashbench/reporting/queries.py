@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIX = ".per_query.npz"
-ALPHA = 0.05
 CURE = "hashbench rescore writes them from the stored codes"
 
 
@@ -72,7 +71,7 @@ def mark_inseparable(
     """
     import numpy as np
 
-    from hashbench.reporting.significance import holm, paired_bootstrap
+    from hashbench.reporting.significance import ALPHA, holm, paired_bootstrap
 
     tested: list[tuple[int, str, NDArray[np.float64]]] = []  # column, row, best - own value of each query
     lacking: set[str] = set()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
-from hashbench.errors import MixedProtocolsError
+from hashbench.errors import MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
 
 
@@ -17,6 +18,27 @@ def grouped(records: Iterable[Record], key: Callable[[Record], Hashable]) -> dic
     for record in records:
         groups[key(record)].append(record)
     return dict(groups)
+
+
+def only(
+    files: Mapping[Path, Record],
+    datasets: Iterable[str] = (),
+    protocols: Iterable[str] = (),
+    digest: str | None = None,
+) -> dict[Path, Record]:
+    """The files of these data sets and protocols (of all where none is named), and of a digest's start.
+
+    Raises UnknownNameError for what no record is of.
+    """
+    kept = dict(files)
+    for what, names in (("dataset", datasets), ("protocol", protocols)):
+        known = {getattr(record.cell, what) for record in files.values()}
+        for name in names:
+            if name not in known:
+                raise UnknownNameError(f"{what} of these records", name, known)
+        wanted = set(names) or known
+        kept = {path: record for path, record in kept.items() if getattr(record.cell, what) in wanted}
+    return {path: record for path, record in kept.items() if digest is None or has_digest(record, digest)}
 
 
 def by_setting(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:

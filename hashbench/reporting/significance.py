@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVEL = 0.95  # of intervals
+ALPHA = 0.05  # what has a corrected p of no more is separable
 RESAMPLES = 9_999
 _BATCH = 2**22  # drawn queries in memory at a time
 

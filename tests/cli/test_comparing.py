@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+import hashbench
 from hashbench.evaluation import load_per_query
-from hashbench.records import read_record_files
+from hashbench.records import Record, read_record_files
 
 
 @pytest.fixture
@@ -18,12 +19,25 @@ def test_compare_prints_the_difference_of_the_stored_values(call, files):
     a, b = (load_per_query(files[name].with_suffix(".per_query.npz"))["map"] for name in ("itq", "lsh"))
     called = call("compare", "itq", "lsh")
     assert (called.code, called.err) == (0, "")
-    assert "digits · 5k · map: itq:pixels against lsh:pixels" in called.out
+    assert "digits · 5k · map: A = itq:pixels, B = lsh:pixels" in called.out
     assert f"{(a - b).mean():+.4f}" in called.out
     assert f"{(a > b).sum()}/{(a == b).sum()}/{(a < b).sum()}" in called.out
     [found] = json.loads(call("compare", "itq", "lsh", "runs", "--json").out)
     assert found["difference"] == pytest.approx((a - b).mean())
     assert found["low"] < found["difference"] < found["high"]
+    frame = hashbench.compare("itq", "lsh", metrics=["map", "recall@r2"])
+    assert frame["metric"].tolist() == ["map", "recall@r2"]
+    assert frame.loc[0, "p"] == found["p"]
+    assert max(map(len, called.out.partition("95 % intervals and")[0].splitlines())) <= 80
+
+
+def test_compare_of_some_records(call, files, small):
+    small("itq", "lsh", more=["--set", "recipe.epochs=2"])
+    assert "2 protocol digests" in call("compare", "itq", "lsh").refused(2)
+    digest = Record.load(files["itq"]).digests.protocol[:8]
+    chosen = call("compare", "itq", "lsh", "--digest", digest, "--dataset", "digits", "--protocol", "5k")
+    assert chosen.code == 0
+    assert "did you mean 'digits'" in call("compare", "itq", "lsh", "-d", "digit").refused(2)
 
 
 def test_compare_refuses_what_is_not_there(call, files):
