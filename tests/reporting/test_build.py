@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
-from hashbench.records import Record
+from hashbench.records import Record, Rescoring
 from hashbench.reporting import build_tables, published
 from hashbench.reporting.table import Row, Table
 
@@ -212,15 +212,23 @@ def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
 
 
 def test_records_evaluated_by_different_code_are_told(make: Make) -> None:
-    def caption(second: str) -> str:
-        records = (
-            make("itq", digests={"evaluation_source": "aa"}),
-            make("lsh", digests={"evaluation_source": second}),
-        )
+    def caption(lsh: str, real_valued: str) -> str:
+        digests = {"itq": "aa", "lsh": lsh, "real_valued": real_valued}
+        records = [make(method, digests={"evaluation_source": digest}) for method, digest in digests.items()]
         return " ".join(build_tables(records)[0].caption)
 
-    assert "not all evaluated by the same code; hashbench rescore" in caption("bb")
-    assert "evaluated by" not in caption("aa")
+    assert "not all evaluated by the same code; hashbench rescore" in caption("bb", "aa")
+    assert "real_valued: evaluated by other code than the rest" in caption("aa", "bb")
+    assert "evaluated" not in caption("aa", "aa")
+
+
+def test_what_was_evaluated_anew_is_told(make: Make) -> None:
+    before = make("lsh")
+    environment = before.environment.model_copy(update={"versions": {"hashbench": "9.9"}})
+    anew = Rescoring(created=before.created, environment=environment, command="hashbench rescore runs")
+    [table] = build_tables([make("itq"), make("lsh", rescored=anew)])
+    told = "1 of 2 records evaluated anew, without training, by hashbench 9.9 on 2025-11-21."
+    assert told in " ".join(table.caption)
 
 
 def test_an_unknown_metric_names_those_there(make: Make) -> None:
@@ -228,7 +236,7 @@ def test_an_unknown_metric_names_those_there(make: Make) -> None:
         build_tables([make("itq")], metrics=["mapp"])
 
 
-def test_published_numbers_stand_beside_with_daggers_and_notes(make: Make) -> None:
+def test_published_numbers_stand_beside_with_marks_and_notes(make: Make) -> None:
     records = [make(m, b) for m in ("itq", "dpsh", "mu_liu", "classifier") for b in (12, 48)]
     [table] = build_tables(records)
     values = row(table, "dpsh").values
@@ -247,14 +255,12 @@ def test_published_numbers_stand_beside_with_daggers_and_notes(make: Make) -> No
     assert not build_tables(records, published=False)[0].has_published
 
 
-def test_a_comparable_number_has_no_dagger_and_goes_first(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    daggered = published.quotes("dpsh", "cifar10", "5k", "map", 48, None, "vgg6")[0].number
-    assert daggered.rank == 0  # its authors' own, and yet not comparable
-    same = replace(daggered, protocol=published._5K, metric="mAP@ALL", value=0.66, source="Somebody")
+def test_a_comparable_number_has_no_mark_and_goes_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    marked = published.quotes("dpsh", "cifar10", "5k", "map", 48, None, "vgg6")[0].number
+    assert marked.rank == 0  # its authors' own, and yet not comparable
+    same = replace(marked, protocol=published._5K, metric="mAP@ALL", value=0.66, source="Somebody")
     same = replace(same, features="small CNN trained from scratch")
-    monkeypatch.setattr(published, "published_numbers", lambda: (daggered, same))
+    monkeypatch.setattr(published, "published_numbers", lambda: (marked, same))
     [table] = build_tables([make("dpsh")])
     [value] = row(table, "dpsh").values
     assert value.quote is not None

@@ -1,7 +1,11 @@
 """Rows against each other, query by query, from files beside records."""
 
+import io
+import re
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import read_record_files, write_record
@@ -111,6 +115,29 @@ def test_a_dagger_stands_at_what_the_queries_cannot_tell_from_the_best(written):
     assert f"| {0.599 + NOISE.mean():.3f}† |" in text
     assert "†: not separable from the best of its column" in text
     assert rf"{0.599 + NOISE.mean():.3f}\dag{{}}" in render([table], "latex")
+
+
+def test_digits_stand_below_each_other_whether_marked_or_not(written):
+    written("itq", 0.600 + NOISE)
+    written("lsh", 0.599 + NOISE[::-1])
+    files = written("dsh", 0.4 + NOISE)
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(render([marked(files)[1]]))
+    lines = console.file.getvalue().splitlines()
+    [places] = {
+        tuple(m.start() for m in re.finditer(r"0\.\d{3}", line)) for line in lines if "pixels" in line
+    }
+    assert len(places) == 1
+
+
+def test_values_of_another_evaluation_are_not_taken(written, tmp_path):
+    written("itq", 0.6 + NOISE, name="a")
+    files = written("lsh", 0.5 + NOISE, name="b")
+    for other in (0.4 + NOISE, (0.5 + NOISE)[: N // 2]):
+        np.savez(tmp_path / "b.per_query.npz", map=other)
+        with pytest.raises(InvalidInputError, match="lsh:pixels are missing"):
+            compare(files, "itq", "lsh")
+    assert "missing: hashbench rescore" in " ".join(marked(files)[1].caption)
 
 
 def test_columns_have_tests_of_their_own(written):

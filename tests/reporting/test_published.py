@@ -19,7 +19,7 @@ def test_all_rows_are_read_under_our_names() -> None:
     assert [n.value for n in numbers if n.method == "cca_itq" and n.bits == 24] == [0.282]
 
 
-def test_dpsh_has_a_dagger_for_its_imagenet_networks_and_its_authors_come_first() -> None:
+def test_dpsh_is_marked_for_its_imagenet_networks_and_its_authors_come_first() -> None:
     found = quotes("dpsh", "cifar10", "5k", "map", 48, None, "vgg6")
     assert found[0].number.value == 0.7828
     assert "DPSH authors" in found[0].number.source
@@ -30,7 +30,7 @@ def test_dpsh_has_a_dagger_for_its_imagenet_networks_and_its_authors_come_first(
     assert all(quote.reasons for quote in found)
 
 
-def test_itq_on_gist_has_a_dagger_beside_pixels() -> None:
+def test_itq_on_gist_is_marked_beside_pixels() -> None:
     found = quotes("itq", "cifar10", "5k", "map", 48, "pixels", None)
     assert [quote.number.value for quote in found] == [0.175, 0.1672]
     assert all(quote.reasons[0] == "GIST-512; ours: pixels" for quote in found)
@@ -53,7 +53,7 @@ def test_5000_and_59000_labels_never_share_a_column() -> None:
         assert 0.6603 not in [quote.number.value for quote in found]
 
 
-def test_a_network_trained_from_scratch_on_our_split_has_no_dagger() -> None:
+def test_a_network_trained_from_scratch_on_our_split_has_no_mark() -> None:
     # The only such rows of ours are DSH's, and their split differs: one reason, not two.
     found = quotes("dsh", "cifar10", "full", "map", 48, None, "vgg6")
     assert [quote.number.value for quote in found] == [0.6755, 0.6948, 0.7794]
