@@ -42,7 +42,12 @@ def to_frame(tables: Iterable[Table]) -> pd.DataFrame:
             for bits, value in zip(table.bits, row.values, strict=True)
         ]
     )
-    nullable = {"bits": "Int64", "n_labelled": "Int64", "published_comparable": "boolean"}
+    nullable = {
+        "bits": "Int64",
+        "n_labelled": "Int64",
+        "separable": "boolean",
+        "published_comparable": "boolean",
+    }
     return frame.astype(nullable) if len(frame) else frame
 
 
@@ -84,7 +89,7 @@ def value_text(value: Value) -> str:
     if value.mean is None:
         return "failed" if value.failed else MISSING
     spread = "" if value.sd is None else f" ± {value.sd:.{DECIMALS}f}"
-    return f"{value.mean:.{DECIMALS}f}{spread}{'' if value.separable else '†'}"
+    return f"{value.mean:.{DECIMALS}f}{spread}{'†' if value.separable is False else ''}"
 
 
 def published_text(row: Row) -> str:

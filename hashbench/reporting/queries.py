@@ -90,24 +90,24 @@ def mark_inseparable(
             best, own = values[ranked[0].key], values[row.key]
             if best is not None and own is not None:
                 tested.append((column, row.key, best - own))
-    inseparable = set()
+    separable: dict[tuple[int, str], bool] = {}
     if tested:
         found = paired_bootstrap(np.stack([differences for *_, differences in tested]))
         for column in range(len(bits)):
             p = {key: d.p for (c, key, _), d in zip(tested, found, strict=True) if c == column}
-            corrected = zip(p, holm([*p.values()]), strict=True)
-            inseparable |= {(column, key) for key, value in corrected if value > ALPHA}
+            for key, corrected in zip(p, holm([*p.values()]), strict=True):
+                separable[column, key] = corrected <= ALPHA
     marked = [
         replace(
             row,
             values=tuple(
-                replace(value, separable=(column, row.key) not in inseparable)
+                replace(value, separable=separable.get((column, row.key)))
                 for column, value in enumerate(row.values)
             ),
         )
         for row in rows
     ]
-    return marked, _explain(bool(tested), bool(inseparable), sorted(lacking))
+    return marked, _explain(bool(tested), not all(separable.values()), sorted(lacking))
 
 
 def _explain(tested: bool, found: bool, lacking: Sequence[str]) -> str:
@@ -118,11 +118,9 @@ def _explain(tested: bool, found: bool, lacking: Sequence[str]) -> str:
         f"{marked} (paired bootstrap over the queries, values of repetitions averaged; Holm-corrected within "
         "a column, 5 %); another draw of queries is covered, another training is not."
     )
-    return (
-        f"{text} Not tested, for values per query are missing: {', '.join(lacking)}; {CURE}."
-        if lacking
-        else text
-    )
+    if lacking:
+        text += f" Not tested, for values per query are missing: {', '.join(lacking)}; {CURE}."
+    return text
 
 
 def _title(row: Row) -> str:

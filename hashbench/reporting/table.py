@@ -41,7 +41,7 @@ class Value:
     n: int = 0
     failed: int = 0
     best: bool = False
-    separable: bool = True  # from the best of the column, as far as it was tested
+    separable: bool | None = None  # from the best of its column; None: not tested
     mark: str = ""  # of the note on its failures
     quote: Quote | None = None  # the published number beside it
     quote_mark: str = ""

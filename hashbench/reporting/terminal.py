@@ -61,13 +61,13 @@ def _grid(table: Table, layout: Layout) -> RichTable:
     for title in headers(table):
         grid.add_column(Text(title), justify="right", no_wrap=True)  # "[hits]" is no markup
     columns = zip(*(row.values for row in table.rows), strict=True)
-    marked = [not all(value.separable for value in column) for column in columns]
+    marked = [any(value.separable is False for value in column) for column in columns]
     if beside:
         grid.add_column(published_header(table), no_wrap=True, style="dim")
     for group, rows in grouped(table):
         grid.add_row(Text(group, style="italic cyan"))
         for row in rows:
-            spaced = [m and value.separable for m, value in zip(marked, row.values, strict=True)]
+            spaced = [m and value.separable is not False for m, value in zip(marked, row.values, strict=True)]
             values = [_value(value, layout) for value in row.values]
             grid.add_row(*_left(row, layout), *map(_spaced, values, spaced), *[published_text(row)] * beside)
             if not beside and any(value.quote for value in row.values):
