@@ -173,14 +173,11 @@ def precision_recall_by_rank(items: Counts, relevant: Counts, ranks: ArrayLike) 
     """
     k = np.asarray(ranks)
     _check_rank(items, int(k.max()))
-    ends = items.cumsum(1)
-    # One search for all queries: their rankings laid end to end.
-    start = np.arange(len(items))[:, None] * (ends[:, -1:] + 1)
-    group = np.searchsorted((ends + start).ravel(), (k + start).ravel()).reshape(len(items), len(k))
-    slope = relevant / np.maximum(items, 1)
-    origin = _before(relevant) - (ends - items) * slope
-    hits = origin.ravel()[group] + k * slope.ravel()[group]
-    return hits / k, _divide(hits, relevant.sum(1)[:, None])
+    N, P = (np.pad(counts.cumsum(1), ((0, 0), (1, 0))) for counts in (items, relevant))
+    # One interpolation for all queries: their rankings laid end to end.
+    start = np.arange(len(items))[:, None] * (N[:, -1:] + 1)
+    hits = np.interp((k + start).ravel(), (N + start).ravel(), P.ravel()).reshape(len(items), len(k))
+    return hits / k, _divide(hits, P[:, -1:])
 
 
 def harmonic_between(a: Counts, b: Counts) -> Values:
