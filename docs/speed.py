@@ -32,7 +32,9 @@ with a bit flipped here and there, as supervised methods give. 10 classes; sizes
 Ours is exact over ties and multi-threaded; "bare" is XOR and popcount of all pairs by as many threads, which
 no comparison of all pairs can do without, and which ours undercuts where codes repeat. The argsort is what
 public hashing code does: for each query a matrix product, a sort and a mean, ties as they fall. faiss only
-searches.{parts}
+searches.
+
+{parts}
 """
 
 
@@ -60,7 +62,7 @@ def page(report: dict[str, Any]) -> str:
     scaled = "; ".join(f"{what}, one query in {part}" for what, part in parts.items())
     text = INTRODUCTION.format(
         machine=machine(report, facts),
-        parts=f" Timed on a part of the queries and scaled: {scaled}." if parts else "",
+        parts=f"Timed on a part of the queries and scaled: {scaled}.",
     )
     alike = [timing for timing in timings if timing.size == MAIN and " labels" not in timing.codes]
     blocks = [
