@@ -11,6 +11,7 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
+from hashbench.definitions import HEALTH_DEFINITIONS
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting import notes
@@ -31,7 +32,7 @@ def build_tables(
     labels: Mapping[str, str] | None = None,
     queries: QueryValues | None = None,
 ) -> list[Table]:
-    """One table per data set, protocol and metric, in this order.
+    """One table per data set, protocol and metric or code health, in this order.
 
     ``published`` adds the published numbers. ``digest`` keeps the records one of whose data set, protocol
     and split digests starts so. ``labels``, {Cell.row: label}, are put before the names of these rows, which
@@ -44,7 +45,7 @@ def build_tables(
     if not kept:
         fault = f"none of {len(records)} records has the digest '{digest}'" if records else "no records"
         raise InvalidInputError(f"there is nothing to tabulate: {fault}; run first, or loosen the filter")
-    known = {name for record in kept for name in record.metrics}
+    known = {name for record in kept for name in (*record.metrics, *record.health)}
     for metric in metrics:
         if known and metric not in known:
             raise UnknownNameError("metric", metric, known)
@@ -73,10 +74,11 @@ def _table(
     groups = grouped(records, lambda record: record.cell.row)
     named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
     others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
-    rows = _with_best([*sorted(others, key=_order), *named], len(bits))
-    tests = ""
-    if queries is not None:
-        rows, tests = mark_inseparable(rows, groups, bits, queries, metric)
+    rows, tests = [*sorted(others, key=_order), *named], ""
+    if metric not in HEALTH_DEFINITIONS:  # of which more is not better
+        rows = _with_best(rows, len(bits))
+        if queries is not None:
+            rows, tests = mark_inseparable(rows, groups, bits, queries, metric)
     rows, below = notes.mark_failures(rows, records)
     if published:
         citations = Citations(dataset, protocol, metric, bits)
@@ -104,7 +106,8 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
     for column in bits:
         # A method without codes has one value, whatever the code length of the others.
         there = [record for record in records if record.cell.bits in (None, column)]
-        numbers = [record.metrics[metric] for record in there if metric in record.metrics]
+        measured = [record.metrics | record.health for record in there]
+        numbers = [values_of[metric] for values_of in measured if metric in values_of]
         sd = stdev(numbers) if len(numbers) > 1 else None
         values.append(
             Value(

@@ -88,8 +88,9 @@ def value_text(value: Value) -> str:
     """A value as printed, without bold and mark: ``0.712 ± 0.004†``, ``failed`` or a dash."""
     if value.mean is None:
         return "failed" if value.failed else MISSING
-    spread = "" if value.sd is None else f" ± {value.sd:.{DECIMALS}f}"
-    return f"{value.mean:.{DECIMALS}f}{spread}{'†' if value.separable is False else ''}"
+    digits = f",.{0 if value.mean >= 100 else DECIMALS}f"  # a count, of distinct codes, needs none
+    spread = "" if value.sd is None else f" ± {value.sd:{digits}}"
+    return f"{value.mean:{digits}}{spread}{'†' if value.separable is False else ''}"
 
 
 def published_text(row: Row) -> str:

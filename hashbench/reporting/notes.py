@@ -7,7 +7,7 @@ from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
-from hashbench.definitions import define
+from hashbench.definitions import HEALTH_DEFINITIONS, define
 from hashbench.records import Record
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import Note, Row
@@ -33,14 +33,12 @@ def caption(
         counts += "" if inside is None else f" ({inside:,} of them trained on)"
         lines.append(f"Protocol {done[0].cell.protocol}: {description}." if description else "")
         lines.append(f"Split: {counts}.")
-    meaning = define(metric)
-    lines.append(
-        f"{metric}: {meaning + '; ' if meaning else ''}a query without a relevant item counts 0. "
-        + _repetitions(rows)
-    )
+    meaning, health = define(metric), metric in HEALTH_DEFINITIONS
+    rule = "computed from the database's codes" if health else "a query without a relevant item counts 0"
+    lines.append(f"{metric}: {meaning + '; ' if meaning else ''}{rule}. {_repetitions(rows)}")
     if any(row.supervision == "unsupervised" and row.n_labelled for row in rows):
         lines.append("'in features': the method sees no labels, but its features were learned from labels.")
-    if any(row.group != "controls" for row in rows):
+    if not health and any(row.group != "controls" for row in rows):
         lines.append(f"Bold: best of a column, controls apart. {tests}".strip())
     if done:
         lines.append(_environment(done))

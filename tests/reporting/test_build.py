@@ -10,6 +10,7 @@ import pytest
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record, Rescoring
 from hashbench.reporting import build_tables, published
+from hashbench.reporting.formats import value_text
 from hashbench.reporting.table import Row, Table
 
 Make = Callable[..., Record]
@@ -273,3 +274,19 @@ def test_a_comparable_number_has_no_mark_and_goes_first(make: Make, monkeypatch:
 def test_overridden_hyper_parameters_are_not_what_was_published(make: Make) -> None:
     [table] = build_tables([make("itq", params={"n_iter": 5})])
     assert not table.has_published
+
+
+def test_code_health_is_tabulated_without_a_best(make: Make) -> None:
+    records = [
+        make("itq", repetition=r, health={"distinct_codes": 48_000.0 + r, "bit_balance": 0.9}) for r in (0, 1)
+    ]
+    records += [make("lsh", health={"distinct_codes": 9.0, "bit_balance": 0.5}), make("real_valued", None)]
+    counts, balances = build_tables(records, ["distinct_codes", "bit_balance"])
+    assert [value_text(v) for v in row(counts, "itq").values] == ["48,000 ± 1"]
+    assert [value_text(v) for v in row(balances, "lsh").values] == ["0.500"]
+    assert [v.mean for v in row(counts, "real_valued").values] == [None]
+    assert not any(v.best for table in (counts, balances) for r in table.rows for v in r.values)
+    text = " ".join(counts.caption)
+    assert "number of different codes; computed from the database's codes" in text
+    assert "Bold" not in text
+    assert "relevant" not in text
