@@ -147,9 +147,9 @@ def argsort_map(problem: Problem, n_queries: int) -> Callable[[], float]:
     def mean_average_precision() -> float:
         total = 0.0
         for code, label in zip(signs, labels, strict=True):
-            relevant = label @ item_labels.T > 0
+            relevant = (label @ item_labels.T > 0).astype(np.float32)
             distance = 0.5 * (n_bits - code @ items.T)
-            hits = np.flatnonzero(relevant[np.argsort(distance)]) + 1
+            hits = np.flatnonzero(relevant[np.argsort(distance)]) + 1.0
             total += np.mean(np.arange(1, len(hits) + 1) / hits)
         return total / n_queries
 
@@ -254,10 +254,9 @@ def test_bare_work_of_a_million_items(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(bare_work(problem), rounds=5, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("n_database", [1_000_000, 10_000_000])
-def test_cost_is_linear(benchmark: BenchmarkFixture, n_database: int) -> None:
-    """100 queries, 64 bits, against ten times the items."""
-    problem = uniform(64, 100, n_database)
+def test_ten_million_items(benchmark: BenchmarkFixture) -> None:
+    """Ten times the seconds, if the cost is linear."""
+    problem = uniform(64, 1_000, 10_000_000)
     describe(benchmark, "ours: mAP and both bounds", "uniform 64", problem)
     benchmark.pedantic(evaluate, (*problem, BOUNDS), rounds=3)
 
