@@ -164,10 +164,10 @@ def promises(timings: list[Timing], facts: list[dict[str, Any]]) -> str:
         ("mAP and both bounds, 1,000 x 1,000,000, 64 bits", one, 1.0, "s"),
         ("memory over the inputs", peak, 512, "MiB"),
         (
-            "mAP and both bounds, 1,000 queries, ten times the million items",
+            "mAP and both bounds, 1,000 x 10,000,000 over that",
             ten / one,
             12,
-            "times the seconds",
+            "times",
         ),
     ]
     cells = [
