@@ -14,12 +14,13 @@ factor gives it. Put the expected bits h = tanh(z / 2) for b. Then P_ij = prod_k
 - in [exp(-a), exp(a)], and between 1 and exp(a^2 / 2K) times exp(-(a s / K) <h_i, h_j>);
 - at weights 1/2 of similar and of dissimilar pairs, on average at least (exp(-a) + exp(-a / (C - 1))) / 2
   for C balanced classes;
-- stationary at z = 0, which is why the fresh hash layer starts with outputs of deviation 1.
+- stationary at z = 0, which outputs are kept away from: their deviation is fixed.
 With F_k = c - s d h_ik h_jk, the gradient is dP_ij / dh_ik = -s d h_jk P_ij / F_k: bit k attends to the
 pairs that the other bits get wrong.
 
 Departures from the paper: unknown beyond the abstract. Ours are the form of the pair loss, its scale, the
-weights of pairs, and what the suite gives all methods: network, recipe and softmax pre-training.
+weights of pairs, the standardised outputs, and what the suite gives all methods: network, recipe and softmax
+pre-training.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class MuLiu(DeepHashMethod):
     dissimilar_scale: that of dissimilar pairs, if another: their codes cannot all be opposite.
     pair_weights: "balanced", similar pairs weigh ``similar_weight`` in every batch and dissimilar ones the
     rest; "prior", they do on average over the training set; "none", all pairs weigh the same.
+    deviation: outputs z are standardised to mean 0 and this deviation over the batch (Ioffe & Szegedy, ICML
+    2015; at test by their moving averages), so that bits are balanced and tanh does not saturate; None: z as
+    the hash layer gives it. Chosen as ``scale`` was.
     """
 
     relaxation: Literal["bilinear", "naive", "taylor"] = "bilinear"
@@ -59,6 +63,7 @@ class MuLiu(DeepHashMethod):
     dissimilar_scale: float | None = None
     pair_weights: Literal["balanced", "prior", "none"] = "balanced"
     similar_weight: float = 0.5
+    deviation: float | None = 1.5
     class_balanced: bool = True
 
     def _fit(
@@ -77,7 +82,7 @@ class MuLiu(DeepHashMethod):
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weighted mean of the losses of all ordered pairs of two images."""
         similar = same_label(batch.labels)
-        values = pair_losses(torch.tanh(z / 2), similar, self._scales, self.relaxation)
+        values = pair_losses(torch.tanh(self.readout(z) / 2), similar, self._scales, self.relaxation)
         if self.pair_weights == "none":
             return mean_of_pairs(values)
         if self.pair_weights == "prior":
@@ -85,6 +90,14 @@ class MuLiu(DeepHashMethod):
         else:
             fraction = mean_of_pairs(similar.to(z.dtype))
         return mean_of_pairs(kind_weights(similar, fraction, self.similar_weight) * values)
+
+    def make_state(self, n_train: int, n_classes: int) -> torch.nn.Module | None:
+        """The statistics of the outputs."""
+        return None if self.deviation is None else torch.nn.BatchNorm1d(self.n_bits, affine=False)
+
+    def readout(self, z: torch.Tensor) -> torch.Tensor:
+        """Outputs with mean 0 and the deviation asked for."""
+        return z if self.state_ is None else self.deviation * self.state_(z)
 
     @property
     def _scales(self) -> tuple[float, float]:
@@ -99,6 +112,8 @@ class MuLiu(DeepHashMethod):
             )
         if not 0 <= self.similar_weight <= 1:
             raise InvalidInputError(f"{self.name()}: similar_weight={self.similar_weight} must be in [0, 1]")
+        if self.deviation is not None and not 0 < self.deviation < math.inf:
+            raise InvalidInputError(f"{self.name()}: deviation={self.deviation} must be positive, or None")
 
 
 def pair_losses(

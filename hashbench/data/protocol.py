@@ -40,6 +40,8 @@ class Protocol:
         return digest_of(fields)
 
 
+OF_MANY_LABELS = Recipe(pretrain_epochs=16, epochs=6, warp=0.0)  # tens of thousands: few epochs
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
@@ -49,7 +51,7 @@ PROTOCOLS: dict[str, Protocol] = {
             queries=None,
             train=None,
             train_in_database=True,
-            recipe=Recipe(pretrain_epochs=16, epochs=6, warp=0.0),
+            recipe=OF_MANY_LABELS,
         ),
         Protocol(  # Xia et al. 2014 (CNNH), Lai et al. 2015 (DNNH), Li et al. 2016 (DPSH)
             name="5k",
@@ -74,6 +76,7 @@ PROTOCOLS: dict[str, Protocol] = {
             train=None,
             train_in_database=False,
             seen_classes=0.7,
+            recipe=OF_MANY_LABELS,
         ),
     )
 }

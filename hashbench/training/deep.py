@@ -62,7 +62,8 @@ class DeepHashMethod(HashMethod):
     def make_state(self, n_train: int, n_classes: int) -> nn.Module | None:
         """What the loss needs beyond the network (centres, a memory bank), as a module or None.
 
-        Its parameters are trained with the hash layer, its buffers saved; the loss finds it in ``state_``.
+        Its parameters are trained with the hash layer, its buffers saved; both end as moving averages, as
+        the network does, but for integers. The loss finds it in ``state_``.
         """
         return None
 

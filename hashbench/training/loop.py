@@ -49,9 +49,9 @@ def train(
 ) -> list[float]:
     """Train ``network`` in place for some epochs; the mean loss of each epoch's batches.
 
-    It ends as the moving average of its weights where ``recipe.averaging`` asks for it, in evaluation mode.
-    groups: modules with the peak learning rate of each (0: not trained); they are saved, and ``network`` is
-    among them. class_balanced: batches as of ``balanced_order``, else of ``stratified_order``.
+    groups: modules with the peak learning rate of each (0: not trained), which together hold all that is
+    trained; they end as the moving average of their weights where ``recipe.averaging`` asks for it, in
+    evaluation mode. class_balanced: batches as of ``balanced_order``, else of ``stratified_order``.
     checkpoint: a file to resume from and to write at most every 30 seconds at the end of an epoch. Every
     epoch's randomness is a function of (seed, epoch), so that a resumed training equals an unbroken one.
     """
@@ -62,8 +62,9 @@ def train(
         weight_decay=recipe.weight_decay,
     )
     schedule = _schedule(optimizer, recipe, steps)
-    averaged = copy.deepcopy(network) if recipe.averaging else None
-    saved = torch.nn.ModuleList([module for module, _ in groups] + [averaged] * (averaged is not None))  # type: ignore[list-item]
+    modules = torch.nn.ModuleList(module for module, _ in groups)
+    averaged = copy.deepcopy(modules) if recipe.averaging else None
+    saved = torch.nn.ModuleList([modules] if averaged is None else [modules, averaged])
     trained = [p for group in optimizer.param_groups for p in group["params"]]
 
     make_order = balanced_order if class_balanced else stratified_order
@@ -77,7 +78,8 @@ def train(
         start, losses, began = state["epoch"], state["losses"], began - state["seconds"]
     last_save = monotonic()
 
-    network.train()
+    modules.train()
+    network.train()  # which may keep a part of it as it is
     cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)  # default: off
     with fork_rng(labels.device), cudnn:
         for epoch in range(start, epochs):
@@ -96,7 +98,7 @@ def train(
                 optimizer.step()
                 schedule.step()
                 if averaged is not None:
-                    _approach(averaged, network, recipe.averaging, epoch * n_batches + i)
+                    _approach(averaged, modules, recipe.averaging, epoch * n_batches + i)
                 total += value.detach()
             losses.append(total.item() / n_batches)
             if not math.isfinite(losses[-1]):
@@ -113,24 +115,25 @@ def train(
                 save_atomically(state, checkpoint)
                 last_save = monotonic()
     if averaged is not None:
-        network.load_state_dict(averaged.state_dict())
+        modules.load_state_dict(averaged.state_dict())
+    modules.eval()
     network.eval()
     return losses
 
 
-@torch.no_grad()
-def _approach(averaged: torch.nn.Module, network: torch.nn.Module, decay: float, step: int) -> None:
-    """Move an exponential average on by one step of the network: of its weights and batch statistics.
+def _approach(averaged: torch.nn.Module, modules: torch.nn.Module, decay: float, step: int) -> None:
+    """Move an exponential average on by one step of the modules: of their weights and batch statistics.
 
     Early on it looks back over a tenth of the steps so far, so that it forgets where the training began.
     (``torch.optim.swa_utils`` can do this too, but waits for the device in each step.)
     """
     weight = 1 - min(decay, (1 + step) / (10 + step))
-    for average, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
-        if average.is_floating_point():
-            average.lerp_(value, weight)
-        else:
-            average.copy_(value)
+    with torch.no_grad():
+        for average, value in zip(averaged.state_dict().values(), modules.state_dict().values(), strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, weight)
+            else:
+                average.copy_(value)
 
 
 def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -50,6 +50,13 @@ def pair_weights(n, n_classes=3):
     return pairs * kind_weights(similar, n_similar / n_pairs, 0.5) / n_pairs
 
 
+def plain(**given):
+    """Outputs as they come, so that the loss is a function of a batch alone."""
+    method = MuLiu(deviation=None, **given)
+    method.state_ = None
+    return method
+
+
 def bilinear_loss(h, similar, scale):
     return pair_losses(h, similar, (scale, scale))
 
@@ -102,7 +109,7 @@ def test_the_loss_of_a_batch_is_a_loop_over_pairs(labels, relaxation, weights):
         "prior": (share / prior * sum(values[True]) + (1 - share) / (1 - prior) * sum(values[False])) / 72,
         "none": np.mean(values[True] + values[False]),
     }[weights]
-    method = MuLiu(
+    method = plain(
         n_bits=6,
         scale=2.0,
         dissimilar_scale=3.5,
@@ -173,7 +180,7 @@ def test_the_lower_bound_is_reached_by_a_simplex_of_codes_and_by_nothing_less(sc
     simplex = torch.tensor(
         [[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
     ).double()  # <a, b> = -1 = -K/3
-    method = MuLiu(n_bits=3, scale=scale)
+    method = plain(n_bits=3, scale=scale)
     assert method.loss(60 * simplex[y], batch(y)).item() == pytest.approx(bound, rel=1e-6)
     for seed in range(20):
         z = random(len(y), 3, seed=seed).requires_grad_()
@@ -188,7 +195,7 @@ def test_the_lower_bound_is_reached_by_a_simplex_of_codes_and_by_nothing_less(sc
 def test_descent_from_unit_outputs_separates_ten_classes():
     y = torch.arange(100) % 10
     z = random(100, 12).requires_grad_()
-    optimizer, method = torch.optim.Adam([z], lr=0.1), MuLiu(n_bits=12, scale=1.0)
+    optimizer, method = torch.optim.Adam([z], lr=0.1), plain(n_bits=12, scale=1.0)
     for _ in range(200):
         optimizer.zero_grad()
         method.loss(z, batch(y)).backward()
@@ -214,7 +221,7 @@ def test_permuted_images_permute_the_values():
 )
 def test_single_precision_is_finite_at_saturated_outputs(relaxation, n_bits, scale):
     z = (50 * bits(30, n_bits)).float().requires_grad_()
-    method = MuLiu(n_bits=n_bits, scale=scale, relaxation=relaxation)
+    method = plain(n_bits=n_bits, scale=scale, relaxation=relaxation)
     loss = method.loss(z, batch(torch.arange(30) % 3))
     loss.backward()
     assert 0.99 * math.exp(-scale) <= loss.item() <= 1.01 * math.exp(scale) or relaxation == "taylor"
@@ -226,11 +233,11 @@ def test_single_precision_is_finite_at_saturated_outputs(relaxation, n_bits, sca
 def test_an_image_is_no_pair_with_itself(scale, relaxation):
     """Two images, dissimilar: the value is that of one pair, and nothing is left of the diagonal."""
     z = random(2, 6)
-    value = MuLiu(n_bits=6, scale=scale, relaxation=relaxation).loss(z, batch(torch.arange(2)))
+    value = plain(n_bits=6, scale=scale, relaxation=relaxation).loss(z, batch(torch.arange(2)))
     h = torch.tanh(z / 2)
     of_pairs = pair_losses(h, torch.eye(2, dtype=torch.bool), (scale, scale), relaxation)
     assert value.item() == pytest.approx(of_pairs[0, 1].item(), rel=1e-12)
-    assert MuLiu(n_bits=6).loss(z[:1], batch(torch.arange(1))).item() == 0
+    assert plain(n_bits=6).loss(z[:1], batch(torch.arange(1))).item() == 0
 
 
 @pytest.mark.parametrize("relaxation", ["bilinear", "naive", "taylor"])
@@ -396,8 +403,8 @@ def test_the_prior_is_the_fraction_of_similar_training_pairs():
 def test_prior_weights_are_balanced_on_average_over_random_batches():
     y = (torch.arange(60) ** 2) % 4  # unequal classes
     z, draw = random(60, 5), torch.Generator().manual_seed(0)
-    whole = MuLiu(n_bits=5).loss(z, batch(y)).item()
-    method = MuLiu(n_bits=5, pair_weights="prior")
+    whole = plain(n_bits=5).loss(z, batch(y)).item()
+    method = plain(n_bits=5, pair_weights="prior")
     method.similar_fraction_ = similar_fraction(y, False)
     losses = []
     for _ in range(4000):
@@ -423,6 +430,8 @@ def test_it_is_fitted_with_what_it_needs():
         ({"dissimilar_scale": -1.0}, "must lie between 0 and 64"),
         ({"scale": 8.0, "relaxation": "taylor"}, "between 0 and 8 at 8 bits and relaxation='taylor'"),
         ({"scale": math.nan}, "must lie between"),
+        ({"deviation": 0.0}, "deviation=0.0 must be positive, or None"),
+        ({"deviation": math.nan}, "deviation=nan must be positive"),
         ({"similar_weight": 1.5}, r"similar_weight=1.5 must be in \[0, 1\]"),
         ({"relaxation": "quadratic"}, "relaxation must be one of 'bilinear', 'naive', 'taylor', not 'quad"),
     ],
@@ -432,9 +441,31 @@ def test_parameters_that_make_no_sense_are_refused(given, fault):
         new(MuLiu, **given).fit(*toy("images"))
 
 
+def test_outputs_are_standardised_over_the_batch_and_at_test_by_their_moving_averages():
+    z, labels = 3 + 7 * random(40, 6).float(), torch.arange(40) % 4
+    method = MuLiu(n_bits=6)
+    method.state_ = method.make_state(40, 4)
+    by_hand = 1.5 * (z - z.mean(0)) / z.std(0, correction=0)
+    value = method.loss(z, batch(labels)).item()
+    assert value == pytest.approx(plain(n_bits=6).loss(by_hand, batch(labels)).item(), rel=1e-5)
+    assert method.loss(2 * z - 9, batch(labels)).item() == pytest.approx(value, rel=1e-5)
+
+    X, y = toy("images")
+    fitted = new(MuLiu).fit(X, y)
+    assert not fitted.state_.training
+    with torch.no_grad():
+        outputs = fitted.network_(torch.tensor(X)).numpy()
+    mean, variance = fitted.state_.running_mean.numpy(), fitted.state_.running_var.numpy()
+    expected = 1.5 * (outputs - mean) / np.sqrt(variance + fitted.state_.eps)
+    np.testing.assert_allclose(fitted.project(X), expected, rtol=1e-4, atol=1e-5)
+    as_they_come = new(MuLiu, deviation=None).fit(X, y)
+    with torch.no_grad():
+        np.testing.assert_allclose(as_they_come.project(X), as_they_come.network_(torch.tensor(X)))
+
+
 def test_zero_outputs_are_stationary_and_training_starts_elsewhere():
     z = torch.zeros(9, 12, dtype=torch.float64, requires_grad=True)
-    loss = MuLiu(n_bits=12, scale=1.0).loss(z, batch(torch.arange(9) % 3))
+    loss = plain(n_bits=12, scale=1.0).loss(z, batch(torch.arange(9) % 3))
     loss.backward()
     assert (z.grad == 0).all()
     assert loss.item() == pytest.approx(math.cosh(1 / 12) ** 12, rel=1e-6)

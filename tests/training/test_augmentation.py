@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,8 @@ import torch
 from hashbench.recipe import Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 from hashbench.training.images import DeviceImages
+
+UNCHANGED = Recipe(crop=0.0, warp=0.0)
 
 
 def generator(seed=1):
@@ -95,9 +99,9 @@ def test_what_is_erased_is_a_square_or_its_part_inside_the_image():
 def test_the_recipe_names_the_changes():
     images, index = pixels(), torch.arange(200)
     for name, change in CHANGES.items():
-        recipe = Recipe(crop=0.0, **{name: 0.3})
+        recipe = replace(UNCHANGED, **{name: 0.3})
         draws = generator()
-        plain = DeviceImages(images, Recipe(crop=0.0)).augmented(index, draws)
+        plain = DeviceImages(images, UNCHANGED).augmented(index, draws)
         if name == "erase":
             mean = images.float().mean(dim=(0, 2, 3)).view(1, 3, 1, 1)
             expected = erased(plain, 0.3, mean, draws)
@@ -107,4 +111,5 @@ def test_the_recipe_names_the_changes():
 
 
 def test_without_changes_of_values_images_stay_uint8():
-    assert DeviceImages(pixels(), Recipe()).augmented(torch.arange(5), generator()).dtype == torch.uint8
+    shifted = DeviceImages(pixels(), replace(UNCHANGED, crop=0.125)).augmented(torch.arange(5), generator())
+    assert shifted.dtype == torch.uint8

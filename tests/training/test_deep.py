@@ -23,7 +23,7 @@ class Centres(torch.nn.Module):
     def __init__(self, n_train, n_classes):
         super().__init__()
         self.centre = torch.nn.Parameter(torch.randn(n_classes, N_BITS))
-        self.register_buffer("seen", torch.zeros(n_train))
+        self.register_buffer("seen", torch.zeros(n_train, dtype=torch.int64))
 
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
@@ -267,7 +267,7 @@ def test_joint_training_adds_a_classifier_and_drops_it_afterwards():
             assert z.shape == (len(batch.index), N_BITS)
             return 0 * z.sum()
 
-    recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, weight_decay=0.0)
+    recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, warp=0.0)
     method = Silent(n_bits=N_BITS, device="cpu", recipe=recipe, pretraining="joint").fit(X, y)
     assert len(method.history_["loss"]) == 20
     assert method.history_["loss"][-1] < 0.1 * method.history_["loss"][0]
@@ -314,7 +314,7 @@ class Unsupervised(DeepHashMethod):
 
 
 def test_an_unsupervised_method_sees_no_labels_and_starts_without(trunk):
-    method = new(Unsupervised, pretraining="none", recipe=dataclasses.replace(SHORT, epochs=3))
+    method = new(Unsupervised, pretraining="none", recipe=dataclasses.replace(SHORT, epochs=3, warp=0.0))
     values = method.fit(X).project(X)
     assert np.array_equal(method.fit(X, y).project(X), values)
     assert method.history_["loss"][-1] < method.history_["loss"][0]

@@ -167,7 +167,7 @@ def test_outputs_labels_and_index_belong_to_the_same_images():
         assert torch.equal(z.detach()[:, 0], batch.index.float())
         return 0 * z.sum()
 
-    recipe = Recipe(batch_size=5, weight_decay=0.0)
+    recipe = Recipe(batch_size=5, weight_decay=0.0, warp=0.0)
     network = nn.Sequential(nn.Flatten(), Scale())
     train(
         network,
@@ -306,7 +306,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_when(spoilt, tmp_path, 
     assert torch.load(tmp_path / "c")["epoch"] == 1, "the last checkpoint is from before"
 
 
-def test_the_network_ends_as_the_moving_average_of_its_weights_and_statistics():
+def test_modules_end_as_the_moving_average_of_their_weights_and_statistics():
     seen, modules = [], small()
 
     def loss(z, batch):  # before the step: as the last one left them, and the statistics of this batch
@@ -327,6 +327,7 @@ def test_the_network_ends_as_the_moving_average_of_its_weights_and_statistics():
     assert torch.allclose(averaged[f"0.{name}"], expected, atol=1e-6)
     assert torch.allclose(averaged[f"0.{statistic}"], expected_mean, atol=1e-6)
     assert averaged["0.layers.2.num_batches_tracked"] == len(seen)
+    assert not torch.equal(averaged["1.offset"], plain["1.offset"]), "also what the loss is made of"
     assert not torch.allclose(averaged[f"0.{name}"], end[name], atol=1e-4)
 
 
