@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 OURS, ALL, BARE = "ours: mAP and both bounds", "ours: all default metrics, curves", "bare: XOR and popcount"
-ARGSORT = "numpy argsort for each query"
+ARGSORT = "numpy argsort for each query, {} labels"
 MAIN = "10,000 x 50,000"
 
 INTRODUCTION = """# How fast evaluation is
@@ -31,8 +31,9 @@ Gaussian cluster for each class, as unsupervised methods give; collapsed codes a
 with a bit flipped here and there, as supervised methods give. 10 classes; sizes are queries x database.
 Ours is exact over ties and multi-threaded; "bare" is XOR and popcount of all pairs by as many threads, which
 no comparison of all pairs can do without, and which ours undercuts where codes repeat. The argsort is what
-public hashing code does: for each query a matrix product, a sort and a mean, ties as they fall. faiss only
-searches.
+public hashing code does: for each query two matrix products, a sort and a mean, ties as they fall. One-hot
+labels are int8 in the code that most others took theirs from (DeepHash-pytorch's CIFAR-10), float32 in some;
+a product of int8 matrices has no fast routine in numpy. faiss only searches.
 
 {parts}
 """
@@ -152,9 +153,9 @@ def promises(timings: list[Timing], facts: list[dict[str, Any]]) -> str:
         ]
         return max(chosen)
 
-    ratios = [
-        t.seconds / seconds[OURS, t.codes, t.size] for t in timings if t.what == ARGSORT and t.size == MAIN
-    ]
+    def least_ratio(what: str) -> float:
+        return min(t.seconds / seconds[OURS, t.codes, t.size] for t in timings if t.what == what)
+
     peak = max(fact["mib"] for fact in facts if "mib" in fact)
     one, ten = (seconds[OURS, "uniform 64", size] for size in ("1,000 x 1,000,000", "1,000 x 10,000,000"))
     rows = [
@@ -174,15 +175,10 @@ def promises(timings: list[Timing], facts: list[dict[str, Any]]) -> str:
         [what, f"at most {limit:g} {unit}", f"{number(value)} {unit}", "yes" if value <= limit else "**no**"]
         for what, value, limit, unit in rows
     ]
-    least = min(ratios)
-    cells.append(
-        [
-            ARGSORT + " over ours",
-            "at least 100 times",
-            f"{number(least)} times",
-            "yes" if least >= 100 else "**no**",
-        ]
-    )
+    for what in (ARGSORT.format("int8"), ARGSORT.format("float32")):
+        least = least_ratio(what)
+        kept = "yes" if least >= 100 else "**no**"
+        cells.append([f"{what}, over ours", "at least 100 times", f"{number(least)} times", kept])
     return table(["", "promised", "worst measured", "kept"], cells)
 
 
