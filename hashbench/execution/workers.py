@@ -10,11 +10,12 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from multiprocessing import current_process
+from multiprocessing import current_process, resource_tracker
 from typing import TypeVar
 
 import joblib
 import torch
+from joblib.externals.loky.backend import resource_tracker as loky_resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from hashbench.errors import WorkerDiedError
@@ -77,6 +78,8 @@ def _children_deaf_to_ctrl_c() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    for tracker in (resource_tracker, loky_resource_tracker):
+        tracker.ensure_running()  # else the first worker starts it, which ends the blocking for the next ones
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -2,11 +2,13 @@
 
 import os
 import select
+import signal
 import time
 from dataclasses import replace
 
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from hashbench.execution import workers
 
@@ -29,6 +31,21 @@ def test_a_worker_ends_when_the_process_that_started_it_is_gone():
     assert select.select([read], [], [], 120)[0]
     assert os.read(read, 1) == b""
     os.close(read)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system has no signal masks")
+def test_workers_leave_ctrl_c_to_the_process_that_started_them(place):
+    def blocked(item, place):
+        import signal
+        import time
+
+        time.sleep(0.05)
+        return os.getpid(), signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    get_reusable_executor().shutdown(kill_workers=True)  # of tests before: here workers are to start
+    seen = dict(workers.each(blocked, range(8), place, 2))
+    assert list(seen.values()) == [True, True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_each_worker_keeps_to_one_gpu_of_its_own(place, monkeypatch):
