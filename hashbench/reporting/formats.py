@@ -88,7 +88,8 @@ def value_text(value: Value) -> str:
     """A value as printed, without bold and mark: ``0.712 ± 0.004†``, ``failed`` or a dash."""
     if value.mean is None:
         return "failed" if value.failed else MISSING
-    digits = f",.{0 if value.mean >= 100 else DECIMALS}f"  # a count, of distinct codes, needs none
+    is_count = value.mean >= 100 or (value.mean > 1 and value.mean.is_integer())  # of distinct codes
+    digits = f",.{0 if is_count else DECIMALS}f"
     spread = "" if value.sd is None else f" ± {value.sd:{digits}}"
     return f"{value.mean:{digits}}{spread}{'†' if value.separable is False else ''}"
 

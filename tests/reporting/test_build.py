@@ -283,6 +283,7 @@ def test_code_health_is_tabulated_without_a_best(make: Make) -> None:
     records += [make("lsh", health={"distinct_codes": 9.0, "bit_balance": 0.5}), make("real_valued", None)]
     counts, balances = build_tables(records, ["distinct_codes", "bit_balance"])
     assert [value_text(v) for v in row(counts, "itq").values] == ["48,000 ± 1"]
+    assert [value_text(v) for v in row(counts, "lsh").values] == ["9"]
     assert [value_text(v) for v in row(balances, "lsh").values] == ["0.500"]
     assert [v.mean for v in row(counts, "real_valued").values] == [None]
     assert not any(v.best for table in (counts, balances) for r in table.rows for v in r.values)
