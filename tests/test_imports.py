@@ -45,7 +45,9 @@ ROOMS = {
     "execution": Room(
         (*CONTRACTS, "records", "data", "training", "evaluation"), ("joblib", "numpy", "pydantic", "torch")
     ),
-    "reporting": Room((*CONTRACTS, "definitions", "records"), ("numpy", "rich"), late=("pandas", "scipy")),
+    "reporting": Room(
+        (*CONTRACTS, "definitions", "records"), ("numpy", "rich"), late=("matplotlib", "pandas", "scipy")
+    ),
     "testing": Room((*CONTRACTS, "data", "training", "evaluation"), ("numpy", "sklearn", "torch")),
     "scaffold": Room(CONTRACTS),
     "suites": Room(),

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -88,8 +84,8 @@ def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> li
                 protocol=ours[0].cell.protocol,
                 metric=metric,
                 bits=ours[0].cell.bits or theirs[0].cell.bits,
-                first=_name(ours[0]),
-                second=_name(theirs[0]),
+                first=row_name(ours[0]),
+                second=row_name(theirs[0]),
                 mean_first=float(a.mean()),
                 mean_second=float(b.mean()),
                 difference=tested.mean,
@@ -110,7 +106,7 @@ def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> li
 
 def _named(records: Iterable[Record], name: str) -> list[Record]:
     """The records that are done of the rows of a name."""
-    forms = [(record, {record.cell.label, _name(record)}) for record in records]
+    forms = [(record, {record.cell.label, row_name(record)}) for record in records]
     named = [record for record, names in forms if name in names]
     if not named:
         raise UnknownNameError("row", name, {form for _, names in forms for form in names})
@@ -120,7 +116,8 @@ def _named(records: Iterable[Record], name: str) -> list[Record]:
     return done
 
 
-def _name(record: Record) -> str:
+def row_name(record: Record) -> str:
+    """A row's name with its features: ``itq:cnn``, ``mu_liu (pretraining=none)``."""
     return f"{record.cell.label}:{record.cell.features}" if record.cell.features else record.cell.label
 
 
@@ -147,7 +144,7 @@ def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
 
 def _order(pair: Pair) -> tuple[str, str, int]:
     ours, theirs = pair[0][0], pair[1][0]
-    return _name(ours), _name(theirs), ours.cell.bits or theirs.cell.bits or 0
+    return row_name(ours), row_name(theirs), ours.cell.bits or theirs.cell.bits or 0
 
 
 def _comparable(a: Cell, b: Cell, across: bool) -> bool:
@@ -160,12 +157,12 @@ def _comparable(a: Cell, b: Cell, across: bool) -> bool:
 def _values(queries: QueryValues, repetitions: Sequence[Record], metric: str) -> NDArray[np.float64]:
     known = {name for record in repetitions for name in record.metrics}
     if metric not in known:
-        raise UnknownNameError(f"metric of {_name(repetitions[0])}", metric, known)
+        raise UnknownNameError(f"metric of {row_name(repetitions[0])}", metric, known)
     values = queries.mean(repetitions, metric)
     if values is None:
         card = repetitions[0].card
         cure = CURE if card is None or card.output == "codes" else "run its cells again"
         raise InvalidInputError(
-            f"values per query of {_name(repetitions[0])} are missing beside its records; {cure}"
+            f"values per query of {row_name(repetitions[0])} are missing beside its records; {cure}"
         )
     return values
