@@ -1,9 +1,8 @@
 """``docs/metrics.md`` is what ``docs/metrics.py`` writes, and it tells of every metric."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
+import metrics as pages
 import pytest
 
 from hashbench.definitions import HEALTH_DEFINITIONS
@@ -12,22 +11,12 @@ from hashbench.evaluation import METRICS
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.py"
 
 
-@pytest.fixture(scope="module")
-def pages():
-    spec = importlib.util.spec_from_file_location("metrics_page", PAGE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["metrics_page"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["metrics_page"]
-
-
-def test_the_page_is_the_generators(pages):
+def test_the_page_is_the_generators():
     written = PAGE.with_suffix(".md").read_text(encoding="utf-8")
     assert written == pages.page(), "write it again: python docs/metrics.py > docs/metrics.md"
 
 
-def test_every_metric_is_on_it(pages):
+def test_every_metric_is_on_it():
     text = pages.page()
     for name in METRICS:
         assert f"\n### `{name}`\n" in text
@@ -35,13 +24,13 @@ def test_every_metric_is_on_it(pages):
         assert f"\n| `{name}` |" in text
 
 
-def test_wrong_arithmetic_is_not_printed(pages, monkeypatch):
+def test_wrong_arithmetic_is_not_printed(monkeypatch):
     monkeypatch.setitem(pages.WORKED, "precision@5", "3/5")
     with pytest.raises(ValueError, match=r"precision@5 is 0\.5, but worked out by hand 3/5 = 0\.6"):
         pages.page()
 
 
-def test_every_mistake_changes_a_number(pages):
+def test_every_mistake_changes_a_number():
     found = pages.evaluate_ranking([*pages.WORKED])
     for mistake in pages.mistakes(found):
         assert abs(mistake.wrong - mistake.right) > 0.01

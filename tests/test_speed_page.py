@@ -1,26 +1,12 @@
 """``docs/speed.py``: the page says what the benchmarks' JSON holds, worked out by hand here."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+import speed
 
 INT8, FLOAT32 = (f"numpy argsort for each query, {name} labels" for name in ("int8", "float32"))
-PAGE = Path(__file__).parents[1] / "docs" / "speed.py"
 
 
-@pytest.fixture(scope="module")
-def speed():
-    spec = importlib.util.spec_from_file_location("speed_page", PAGE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["speed_page"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["speed_page"]
-
-
-def report(speed, load=0.1, slow=1.0):
+def report(load=0.1, slow=1.0):
     def timed(what, codes, seconds, size=speed.MAIN, part=1):
         facts = {"what": what, "codes": codes, "size": size, "part": part}
         return {"extra_info": facts, "stats": {"min": seconds / part}}
@@ -61,8 +47,8 @@ def row(page, start, at=0):
     return [cell.strip() for cell in rows[at].strip("|").split("|")][1:]
 
 
-def test_seconds_and_ratios(speed):
-    page = speed.page(report(speed))
+def test_seconds_and_ratios():
+    page = speed.page(report())
     assert row(page, INT8) == ["10", "", ""]  # seconds: a fiftieth was timed
     assert row(page, INT8, 1) == ["200", "", ""]  # over ours
     assert row(page, INT8, 2) == ["500", "", ""]  # over the bare work
@@ -74,21 +60,21 @@ def test_seconds_and_ratios(speed):
     assert "10.0 GB/s" in page
 
 
-def test_promises(speed):
-    page = speed.page(report(speed))
+def test_promises():
+    page = speed.page(report())
     assert row(page, "mAP and both bounds, collapsed codes") == ["at most 0.1 s", "0.05 s", "yes"]
     linear = row(page, "mAP and both bounds, 1,000 x 10,000,000 over that")
     assert linear == ["at most 12 times", "11 times", "yes"]
     assert row(page, f"{INT8}, over ours") == ["at least 100 times", "200 times", "yes"]
     assert row(page, f"{FLOAT32}, over ours") == ["at least 100 times", "80 times", "**no**"]
-    page = speed.page(report(speed, slow=3))
+    page = speed.page(report(slow=3))
     assert row(page, "mAP and both bounds, collapsed codes") == ["at most 0.1 s", "0.15 s", "**no**"]
     assert row(page, f"{INT8}, over ours")[1:] == ["66.7 times", "**no**"]
 
 
 @pytest.mark.parametrize(("load", "word"), [(0.1, "otherwise idle"), (3.0, "a shared machine")])
-def test_the_machine(speed, load, word):
-    page = speed.page(report(speed, load))
+def test_the_machine(load, word):
+    page = speed.page(report(load))
     for part in ("A processor, 2 cores", word, "faiss-cpu not installed", "2026-11-21, commit 0123456789."):
         assert part in page
 
@@ -96,5 +82,5 @@ def test_the_machine(speed, load, word):
 @pytest.mark.parametrize(
     ("value", "text"), [(12.345, "12.3"), (1234, "1230"), (4.812e-5, "0.0000481"), (2, "2")]
 )
-def test_numbers(speed, value, text):
+def test_numbers(value, text):
     assert speed.number(value) == text

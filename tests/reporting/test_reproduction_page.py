@@ -1,17 +1,14 @@
 """``docs/reproduction.py``: the page says what small hand-made records hold, and names what is not there."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+import reproduction
+from sections import gallery
 
 from hashbench.codes import Codes
 from hashbench.evaluation import save_codes
 from hashbench.records import write_record
 
-DOCS = Path(__file__).parents[2] / "docs"
 N = 200
 NOISE = np.random.default_rng(0).normal(0, 0.05, N)
 NOISE -= NOISE.mean()
@@ -23,17 +20,6 @@ CURVES = {
     "loss": [2.0, 1.25],
     "pretrain_loss": [2.3, 0.5],
 }
-
-
-@pytest.fixture
-def docs(monkeypatch):
-    """The module of the page and its sections."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(DOCS)
-    yield importlib.import_module("reproduction")
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] in ("reproduction", "sections"):
-            del sys.modules[name]
 
 
 @pytest.fixture
@@ -54,9 +40,9 @@ def write(make, tmp_path):
 
 
 @pytest.fixture
-def page(docs, tmp_path):
+def page(tmp_path):
     def made():
-        return docs.page(docs.read([tmp_path / "results"]), tmp_path)
+        return reproduction.page(reproduction.read([tmp_path / "results"]), tmp_path)
 
     return made
 
@@ -148,8 +134,7 @@ def test_every_figure_of_the_page_is_drawn_and_the_page_is_the_same_each_time(wr
     assert drawn == {name: (tmp_path / "figures" / name).read_bytes() for name in named}
 
 
-def test_neighbours_are_nearest_first_and_ties_are_counted(docs, tmp_path):
-    gallery = sys.modules["sections.gallery"]
+def test_neighbours_are_nearest_first_and_ties_are_counted(tmp_path):
     bits = np.array([[1, 1, 1, 1]] * 6 + [[1, 1, 1, -1]] * 8 + [[-1, -1, -1, -1]] * 5)
     labels = np.array([0] * 6 + [1] * 8 + [0] * 5)
     save_codes(tmp_path / "a.query.npz", Codes.from_real(np.array([[1, 1, 1, 1]])), np.array([0]))
@@ -161,7 +146,7 @@ def test_neighbours_are_nearest_first_and_ties_are_counted(docs, tmp_path):
     assert found.tied.tolist() == [14]
 
 
-def test_one_query_of_each_class_is_drawn(docs):
+def test_one_query_of_each_class_is_drawn():
     labels = np.repeat([3, 5, 7], 20)
-    chosen = sys.modules["sections.gallery"].one_a_class(labels, seed=1)
+    chosen = gallery.one_a_class(labels, seed=1)
     assert labels[chosen].tolist() == [3, 5, 7]
