@@ -39,6 +39,18 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
 
 
+class Several(argparse.Action):
+    """The values of an option that may also be given several times; the first ones replace the default."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs="+", **options)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Add the values to those there are."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of ``hashbench``; parsed options hold ``call`` and that function's arguments."""
     parser = Parser(
@@ -78,29 +90,46 @@ def _add_run(commands: Any) -> None:
     grid = run.add_argument_group("the grid (each option overrides the suite's key)")
     grid.add_argument("--suite", default="quick", metavar="NAME|FILE.toml", help="default: quick")
     grid.add_argument(
-        "--methods", "--method", "-m", nargs="+", metavar="NAME", help="names, or all, control, shallow, deep"
+        "--methods",
+        "--method",
+        "-m",
+        action=Several,
+        metavar="NAME",
+        help="names, or all, control, shallow, deep",
     )
     grid.add_argument(
-        "--datasets", "--dataset", "-d", nargs="+", metavar="NAME", help="digits, mnist, cifar10, folder:PATH"
+        "--datasets",
+        "--dataset",
+        "-d",
+        action=Several,
+        metavar="NAME",
+        help="digits, mnist, cifar10, folder:PATH",
     )
     grid.add_argument(
-        "--protocols", "--protocol", "-p", nargs="+", metavar="NAME", help="full, 5k, 5k-disjoint, unseen"
+        "--protocols",
+        "--protocol",
+        "-p",
+        action=Several,
+        metavar="NAME",
+        help="full, 5k, 5k-disjoint, unseen",
     )
     grid.add_argument(
-        "--features", nargs="+", metavar="NAME", help="what shallow methods read: pixels, cnn (default: both)"
+        "--features",
+        action=Several,
+        metavar="NAME",
+        help="what shallow methods read: pixels, cnn (default: both)",
     )
     grid.add_argument(
         "--pretraining",
-        nargs="+",
+        action=Several,
         metavar="NAME",
         help="how deep methods start: softmax (their default), none, frozen, joint",
     )
-    grid.add_argument("--bits", "-b", nargs="+", type=int, metavar="N", help="code lengths")
+    grid.add_argument("--bits", "-b", action=Several, type=int, metavar="N", help="code lengths")
     grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
     grid.add_argument(
         "--set",
-        nargs="+",
-        action="extend",
+        action=Several,
         dest="settings",
         default=[],
         metavar="KEY=VALUE",
@@ -129,7 +158,7 @@ def _add_table(commands: Any) -> None:
         "Print tables by bit length: one per data set, protocol and metric.",
     )
     table.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
-    table.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
+    table.add_argument("--metric", action=Several, default=["map"], metavar="NAME", help="default: map")
     table.add_argument("--format", "-f", default="rich", choices=("rich", "md", "csv", "latex"))
     table.add_argument(
         "--suite", metavar="NAME|FILE.toml", help="only the suite's rows, in its order and under its labels"
@@ -158,12 +187,12 @@ def _add_compare(commands: Any) -> None:
             name, metavar=letter, help="a row as tables name it: itq, itq:cnn, 'mu_liu (pretraining=none)'"
         )
     compare.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
-    compare.add_argument("--metric", nargs="+", default=["map"], metavar="NAME", help="default: map")
+    compare.add_argument("--metric", action=Several, default=["map"], metavar="NAME", help="default: map")
     compare.add_argument(
-        "--dataset", "-d", nargs="+", default=[], dest="datasets", metavar="NAME", help="default: all"
+        "--dataset", "-d", action=Several, default=[], dest="datasets", metavar="NAME", help="default: all"
     )
     compare.add_argument(
-        "--protocol", "-p", nargs="+", default=[], dest="protocols", metavar="NAME", help="default: all"
+        "--protocol", "-p", action=Several, default=[], dest="protocols", metavar="NAME", help="default: all"
     )
     _add_digest(compare)
     compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
@@ -178,7 +207,11 @@ def _add_rescore(commands: Any) -> None:
     )
     rescore.add_argument("results", type=Path, help="folder with records and the codes beside them")
     rescore.add_argument(
-        "--metric", nargs="+", default=[], metavar="NAME", help="besides those recorded and the default ones"
+        "--metric",
+        action=Several,
+        default=[],
+        metavar="NAME",
+        help="besides those recorded and the default ones",
     )
     rescore.add_argument(
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
@@ -255,7 +288,7 @@ def _add_eval(commands: Any) -> None:
             metavar="FILE.npz",
             help="arrays codes (n, K) and labels, (n,) classes or (n, C) multi-hot",
         )
-    eval_.add_argument("--metric", nargs="+", metavar="NAME", help="see 'hashbench list metrics'")
+    eval_.add_argument("--metric", action=Several, metavar="NAME", help="see 'hashbench list metrics'")
     eval_.add_argument(
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
@@ -268,8 +301,7 @@ def _add_eval(commands: Any) -> None:
 def _add_plugin(parser: Any) -> None:
     parser.add_argument(
         "--plugin",
-        nargs="+",
-        action="extend",
+        action=Several,
         dest="plugins",
         type=Path,
         default=[],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 
@@ -27,11 +28,13 @@ def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
     files = read_record_files(results)
     ready = [path for path, record in files.items() if has_codes(record)]
     command = shlex.join(["hashbench", *sys.argv[1:]])
-    done, failed = 0, dict[Path, HashbenchError]()
+    done, failed, moved = 0, dict[Path, HashbenchError](), list[str]()
     try:
         for path in track(ready, "rescoring", console=console, disable=not console.is_terminal):
             try:
-                rescore_record(path, metric, device, command)
+                moved += _moved(
+                    path, files[path].metrics, rescore_record(path, metric, device, command).metrics
+                )
                 done += 1
             except HashbenchError as error:
                 failed[path] = error
@@ -41,6 +44,9 @@ def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
     without = [path for path, record in files.items() if path not in ready and record.status == "done"]
     n_failed_cells = len(files) - len(ready) - len(without)
     console.print(f"{done} of {len(files)} records rescored in {results}", markup=False)
+    if moved:
+        listed = "\n".join(f"  {line}" for line in moved)
+        console.print(f"values that are others now:\n{listed}", markup=False, soft_wrap=True)
     if without:
         names = ", ".join(sorted({files[path].cell.method for path in without}))
         console.print(f"  {len(without)} left as they are: {names} makes no codes", markup=False)
@@ -56,3 +62,10 @@ def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
         if path not in absent:
             console.print(f"failed: {path}: {reason}", style="red", markup=False, soft_wrap=True)
     return 1 if failed else 0
+
+
+def _moved(path: Path, before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
+    """What of a record's metrics is another value than before, beyond rounding."""
+    for name, value in before.items():
+        if not math.isclose(value, after[name], abs_tol=1e-9):
+            yield f"{path.stem}: {name} {value:.6f}, now {after[name]:.6f}"

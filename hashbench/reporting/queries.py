@@ -53,7 +53,7 @@ class QueryValues:
             with np.load(path, allow_pickle=False) as archive:
                 values = archive[metric] if metric in archive.files else np.empty(0)
         except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise InvalidInputError(f"'{path}' is damaged ({error}); delete it, then: {CURE}") from error
+            raise InvalidInputError(f"'{path}' is damaged; {CURE.replace('them', 'it anew')}") from error
         same = len(values) == record.split["queries"]
         return values if same and math.isclose(values.mean(), record.metrics[metric], abs_tol=1e-12) else None
 
@@ -74,18 +74,17 @@ def mark_inseparable(
     from hashbench.reporting.significance import ALPHA, holm, paired_bootstrap
 
     tested: list[tuple[int, str, NDArray[np.float64]]] = []  # column, row, best - own value of each query
-    lacking: set[str] = set()
+    lacking, untested = set[str](), list[str]()
     for column, length in enumerate(bits):
         ranked = sorted(
             (row for row in rows if row.group != "controls" and row.values[column].mean is not None),
             key=lambda row: -(row.values[column].mean or 0.0),
         )
-        values = {
-            row.key: queries.mean((r for r in cells[row.key] if r.cell.bits in (None, length)), metric)
-            for row in ranked
-        }
+        values = {row.key: _of_column(row, cells, length, queries, metric) for row in ranked}
         if len(ranked) > 1:
             lacking |= {_title(row) for row in ranked if values[row.key] is None}
+            if values[ranked[0].key] is None:
+                untested.append(f"{length} bits" if length else metric)
         for row in ranked[1:]:
             best, own = values[ranked[0].key], values[row.key]
             if best is not None and own is not None:
@@ -107,19 +106,37 @@ def mark_inseparable(
         )
         for row in rows
     ]
-    return marked, _explain(bool(tested), not all(separable.values()), sorted(lacking))
+    return marked, _explain(bool(tested), not all(separable.values()), sorted(lacking), untested)
 
 
-def _explain(tested: bool, found: bool, lacking: Sequence[str]) -> str:
+def _of_column(
+    row: Row,
+    cells: Mapping[str, Sequence[Record]],
+    length: int | None,
+    queries: QueryValues,
+    metric: str,
+) -> NDArray[np.float64] | None:
+    try:
+        return queries.mean((r for r in cells[row.key] if r.cell.bits in (None, length)), metric)
+    except InvalidInputError:  # a damaged file: the table is there without it, and says so
+        return None
+
+
+def _explain(tested: bool, found: bool, lacking: Sequence[str], untested: Sequence[str]) -> str:
+    """untested: columns in which the best itself lacks its values."""
     if not tested:
-        return f"Nothing is marked †, for values per query are missing: {CURE}." if lacking else ""
-    marked = "†: not separable from the best of its column" if found else "All are separable from the best"
+        return f"Nothing is marked †, for values per query are missing or damaged: {CURE}." if lacking else ""
+    others = "All that were tested" if lacking else "All"
+    marked = (
+        "†: not separable from the best of its column" if found else f"{others} are separable from the best"
+    )
     text = (
         f"{marked} (paired bootstrap over the queries, values of repetitions averaged; Holm-corrected within "
         "a column, 5 %); another draw of queries is covered, another training is not."
     )
     if lacking:
-        text += f" Not tested, for values per query are missing: {', '.join(lacking)}; {CURE}."
+        text += f" Not tested, for values per query are missing or damaged: {', '.join(lacking)}"
+        text += f", and so nothing at {', '.join(untested)}; {CURE}." if untested else f"; {CURE}."
     return text
 
 

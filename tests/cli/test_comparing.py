@@ -5,7 +5,7 @@ import json
 import pytest
 
 import hashbench
-from hashbench.evaluation import load_per_query
+from hashbench.evaluation import load_codes, load_per_query, save_codes
 from hashbench.records import Record, read_record_files
 
 
@@ -59,6 +59,27 @@ def test_rescore_makes_up_what_is_missing_and_names_what_it_cannot(call, files):
     assert called.code == 1
     assert "1 without their codes; copy the codes there, or delete the record" in called.out
     assert called.out.endswith(f"  {files['itq']}\n")
+
+
+def test_rescore_names_the_values_that_are_others_now(call, files):
+    assert "others now" not in call("rescore", "runs").out
+    path = files["lsh"].with_suffix(".query.npz")
+    codes, labels = load_codes(path)
+    save_codes(path, codes, (labels + 1) % 10)  # of other labels than the record's
+    before = Record.load(files["lsh"]).metrics["map"]
+    said = call("rescore", "runs").out
+    assert (
+        f"{path.name.split('.')[0]}: map {before:.6f}, now {Record.load(files['lsh']).metrics['map']:.6f}"
+        in said
+    )
+    assert "itq" not in said
+
+
+def test_an_option_given_twice_counts_twice(call, files):
+    said = call(
+        "compare", "itq", "lsh", "--metric", "map", "--metric", "recall@r2", "precision@r2", "--json"
+    ).out
+    assert [found["metric"] for found in json.loads(said)] == ["map", "recall@r2", "precision@r2"]
 
 
 def test_rescore_refuses_a_metric_before_it_touches_anything(call, files):

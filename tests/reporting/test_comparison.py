@@ -95,7 +95,7 @@ def test_a_damaged_file_is_named(written, tmp_path):
     written("itq", 0.5 + NOISE, name="a")
     files = written("lsh", 0.5 + NOISE, name="b")
     (tmp_path / "b.per_query.npz").write_bytes(b"PK no archive")
-    with pytest.raises(InvalidInputError, match=r"b\.per_query\.npz' is damaged .*: hashbench rescore"):
+    with pytest.raises(InvalidInputError, match=r"b\.per_query\.npz' is damaged; hashbench rescore"):
         compare(files, "itq", "lsh")
 
 
@@ -137,7 +137,7 @@ def test_values_of_another_evaluation_are_not_taken(written, tmp_path):
         np.savez(tmp_path / "b.per_query.npz", map=other)
         with pytest.raises(InvalidInputError, match="lsh:pixels are missing"):
             compare(files, "itq", "lsh")
-    assert "missing: hashbench rescore" in " ".join(marked(files)[1].caption)
+    assert "missing or damaged: hashbench rescore" in " ".join(marked(files)[1].caption)
 
 
 def test_columns_have_tests_of_their_own(written):
@@ -153,13 +153,25 @@ def test_the_caption_says_what_was_not_tested_and_the_cure(written):
     files = written("lsh", 0.5 + NOISE, per_query=False)
     found, table = marked(files)
     assert found == {"itq": [None], "lsh": [None]}
-    assert "Nothing is marked †, for values per query are missing: hashbench rescore" in " ".join(
+    assert "Nothing is marked †, for values per query are missing or damaged: hashbench rescore" in " ".join(
         table.caption
     )
     files = written("dsh", 0.4 + NOISE)
     caption = " ".join(marked(files)[1].caption)
-    assert "All are separable from the best (paired bootstrap" in caption
-    assert "Not tested, for values per query are missing: lsh pixels; hashbench rescore" in caption
+    assert "All that were tested are separable from the best (paired bootstrap" in caption
+    assert "Not tested, for values per query are missing or damaged: lsh pixels; hashbench rescore" in caption
+
+
+def test_where_the_best_lacks_its_values_the_caption_names_the_column(written, tmp_path):
+    for bits in (12, 24):
+        written("itq", 0.6 + NOISE, bits=bits, name=f"itq{bits}")
+        files = written("lsh", 0.3 + NOISE, bits=bits)
+    (tmp_path / "itq24.per_query.npz").write_bytes(b"PK no archive")
+    found, table = marked(files)
+    assert found == {"itq": [None, None], "lsh": [True, None]}
+    caption = " ".join(table.caption)
+    assert "All that were tested are separable" in caption
+    assert "missing or damaged: itq pixels, and so nothing at 24 bits; hashbench rescore" in caption
 
 
 def test_the_interval_over_repetitions(written):
