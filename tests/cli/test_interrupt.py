@@ -50,6 +50,7 @@ def test_ctrl_c(small, tmp_path, jobs):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # as a shell gives it a process group, all of which gets the signal
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     assert process.stdout is not None
     try:
