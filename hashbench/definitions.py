@@ -34,8 +34,11 @@ HEALTH_DEFINITIONS = {
 
 
 def split_name(name: str) -> tuple[str, int | None]:
-    """The pattern that a name follows and its number: ``("map@K[hits]", 1000)``, ``("map", None)``."""
-    match = re.search(r"@(r?)(\d+)", name)
+    """The pattern that a name follows and its number: ``("map@K[hits]", 1000)``, ``("map", None)``.
+
+    A number has one form, plain digits, so that a metric has one name: ``precision@007`` holds none.
+    """
+    match = re.search(r"@(r?)(0|[1-9][0-9]*)(?=\[|\Z)", name)
     if match is None:
         return name, None
     return name.replace(match[0], "@rR" if match[1] else "@K", 1), int(match[2])

@@ -14,17 +14,24 @@ class HashbenchError(Exception):
 
 
 class UnknownNameError(HashbenchError, LookupError):
-    """A name that is not among those available; suggests the nearest one."""
+    """A name that is not among those available; suggests the nearest one, whatever its case.
 
-    def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
+    like: the names that may be suggested, where the available ones are patterns.
+    """
+
+    def __init__(
+        self, kind: str, name: str, available: Iterable[str], like: Iterable[str] | None = None
+    ) -> None:
         names = sorted(available)
-        near = get_close_matches(name, names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ";"
+        forms = {form.lower(): form for form in (names if like is None else like)}
+        near = get_close_matches(name.lower(), forms, n=1)
+        hint = f"; did you mean '{forms[near[0]]}'?" if near else ";"
         super().__init__(f"unknown {kind} '{name}'{hint} available: {', '.join(names)}")
         self.kind, self.name, self.available = kind, name, names
+        self._like = None if like is None else list(forms.values())
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, list[str]]]:
-        return type(self), (self.kind, self.name, self.available)  # workers send errors pickled
+    def __reduce__(self) -> tuple[type, tuple[str, str, list[str], list[str] | None]]:
+        return type(self), (self.kind, self.name, self.available, self._like)  # workers send errors pickled
 
 
 class InvalidInputError(HashbenchError, ValueError):

@@ -6,6 +6,7 @@ in ``hashbench.definitions``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -75,6 +76,10 @@ def describe_metrics() -> dict[str, str]:
 
 def parse_metric(name: str) -> Metric:
     """The metric of a name. Raises UnknownNameError; InvalidInputError where a part is wrong or missing."""
+    if not isinstance(name, str):
+        raise InvalidInputError(
+            f"the name of a metric is text, not {name!r}; available: {', '.join(METRICS)}"
+        )
     pattern, number = split_name(name)
     stem, at_rank, denominator = pattern.partition("@K")
     if stem == "map" and at_rank and number is not None and pattern not in METRICS:
@@ -87,8 +92,11 @@ def parse_metric(name: str) -> Metric:
         raise InvalidInputError(
             f"'{name}' is of a set of codes, not of rankings: hashbench.code_health(codes) gives it"
         )
-    if pattern not in METRICS or ("@" in pattern and number is None):
-        raise UnknownNameError("metric", name, METRICS)
+    if number is None:
+        _check_number(name)
+    if pattern not in METRICS:
+        known = [*METRICS, *HEALTH_DEFINITIONS]
+        raise UnknownNameError("metric", name, known, [_example(form, number) for form in known])
     if at_rank and number == 0:
         raise InvalidInputError(f"metric '{name}' asks for rank 0; ranks start at 1")
     return Metric(
@@ -96,18 +104,39 @@ def parse_metric(name: str) -> Metric:
     )
 
 
-def choose_metrics(names: Iterable[str], n_database: int, *, radii: bool = True) -> list[Metric]:
-    """The metrics to compute; of DEFAULT_METRICS itself, those that the database allows.
+def _check_number(name: str) -> None:
+    """Raise InvalidInputError where K, R, nothing or no plain number stands where a metric has its number."""
+    match = re.search(r"@(r?)([^\[]*)", name)
+    if match is None:
+        return
+    pattern = name.replace(match[0], "@rR" if match[1] else "@K", 1)
+    if pattern not in METRICS:
+        return
+    letter, meaning = ("R", "a Hamming radius") if match[1] else ("K", "a rank")
+    fault = f"{letter} stands for {meaning}" if match[2] in ("", letter) else f"{match[2]!r} is not {meaning}"
+    raise InvalidInputError(f"metric {name!r}: {fault}; write {_example(pattern)}")
+
+
+def _example(pattern: str, number: int | None = None) -> str:
+    """A name that follows a pattern, with a usual number where none is given."""
+    rank, radius = (100, 2) if number is None else (number, number)
+    return pattern.replace("@K", f"@{rank}").replace("@rR", f"@r{radius}")
+
+
+def choose_metrics(names: Iterable[str] | None, n_database: int, *, radii: bool = True) -> list[Metric]:
+    """The metrics to compute; of DEFAULT_METRICS itself, or None, those that the database allows.
 
     radii: whether items have a Hamming distance. Raises InvalidInputError where a metric asked for by name
     cannot be computed; nothing asked for is dropped.
     """
     if isinstance(names, str):
         raise InvalidInputError(f"metrics must be a list of names, not the text '{names}'; write ['{names}']")
-    if names is DEFAULT_METRICS:
-        known = [parse_metric(name) for name in names]
+    if names is None or names is DEFAULT_METRICS:
+        known = [parse_metric(name) for name in DEFAULT_METRICS]
         return [m for m in known if (m.rank or 0) <= n_database and (radii or m.radius is None)]
-    chosen = [parse_metric(name) for name in dict.fromkeys(names)]
+    if not isinstance(names, Iterable):
+        raise InvalidInputError(f"metrics must be a list of names, not {names!r}; write ['map']")
+    chosen = list({metric.name: metric for metric in map(parse_metric, names)}.values())
     if not chosen:
         raise InvalidInputError(f"no metric is asked for; available: {', '.join(METRICS)}")
     for metric in chosen:
