@@ -86,7 +86,7 @@ def evaluate(
     database_codes: Codes | ArrayLike,
     query_labels: ArrayLike,
     database_labels: ArrayLike,
-    metrics: Iterable[str] = DEFAULT_METRICS,
+    metrics: Iterable[str] | None = DEFAULT_METRICS,
     device: str = "cpu",
 ) -> Evaluation:
     """Rank the database by Hamming distance for each query and score the rankings, exactly.
@@ -99,6 +99,8 @@ def evaluate(
     Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within
     a small multiple of the codes. Raises InvalidInputError, UnknownNameError.
     """
+    from numba import config  # it takes a moment to import
+
     query, database = as_codes(query_codes, "query"), as_codes(database_codes, "database")
     if query.n_bits != database.n_bits:
         raise InvalidInputError(
@@ -119,7 +121,7 @@ def evaluate(
     ranks = curve_ranks(len(database))
     per_query: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
     by_radius, by_rank = np.zeros((2, query.n_bits + 1)), np.zeros((2, len(ranks)))
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as pool:  # type: ignore[attr-defined]
         for histograms, rows in index.blocks():
             firsts = range(0, len(histograms.items), ROWS)
             scores = list(pool.map(partial(_score, chosen, ranks, histograms), firsts))

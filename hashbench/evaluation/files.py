@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +15,16 @@ from hashbench.atomic import atomic_file
 from hashbench.codes import Codes
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation.evaluate import Evaluation
-from hashbench.evaluation.inputs import as_codes
+from hashbench.evaluation.inputs import as_codes, find_real
 from hashbench.evaluation.relevance import check_labels
+
+
+class CodesFile(NamedTuple):
+    """What a codes file holds. real_values: (n, n_bits), the codes where they are real values, not bits."""
+
+    codes: Codes
+    labels: NDArray
+    real_values: NDArray | None
 
 
 def load_codes(path: str | Path) -> tuple[Codes, NDArray]:
@@ -23,19 +33,22 @@ def load_codes(path: str | Path) -> tuple[Codes, NDArray]:
     codes: (n, n_bits) bool, 0/1, -1/+1 or real values (bit = value > 0); or packed as by ``numpy.packbits``,
     (n, ceil(n_bits / 8)) uint8, with the number ``n_bits`` beside them.
     labels: (n,) classes or (n, C) multi-hot.
+    Other arrays are left unread.
     Raises MissingDataError where there is no file, InvalidInputError where it does not hold these arrays.
     """
+    return read_codes(path)[:2]
+
+
+def read_codes(path: str | Path) -> CodesFile:
+    """As ``load_codes``, with the real values that the codes were made from, where the file holds them."""
     path = Path(path)
-    arrays = _read(path, "codes file", "save codes and labels with numpy.savez")
-    missing = [name for name in ("codes", "labels") if name not in arrays]
-    if missing:
-        raise InvalidInputError(
-            f"codes file '{path}' lacks the array '{missing[0]}'; it holds: "
-            f"{', '.join(sorted(arrays)) or 'none'}"
-        )
+    arrays = _read(
+        path, "codes file", "save codes and labels with numpy.savez", ("codes", "labels"), ("n_bits",)
+    )
     try:
-        codes = as_codes(_unpacked(arrays), "its")
-        return codes, check_labels(arrays["labels"], len(codes), "its")
+        stored = _unpacked(arrays)
+        codes = as_codes(stored, "its")
+        return CodesFile(codes, check_labels(arrays["labels"], len(codes), "its"), find_real(stored))
     except InvalidInputError as error:
         raise InvalidInputError(f"codes file '{path}': {error}") from error
 
@@ -73,21 +86,39 @@ def save_per_query(path: str | Path, evaluation: Evaluation) -> None:
         np.savez_compressed(file, **evaluation.per_query)  # type: ignore[arg-type]
 
 
-def _read(path: Path, what: str, cure: str) -> dict[str, NDArray]:
+def _read(
+    path: Path, what: str, cure: str, needed: Collection[str] = (), optional: Collection[str] = ()
+) -> dict[str, NDArray]:
+    """The needed and optional arrays of an archive, each by its name; all where no names are given."""
+    if path.is_dir():
+        raise InvalidInputError(f"{what} '{path}' is a folder; give the path of an .npz file")
     if not path.is_file():
         raise MissingDataError(f"{what} '{path}' does not exist; give the path of an .npz file")
     if not zipfile.is_zipfile(path):
         raise InvalidInputError(f"{what} '{path}' is not an intact .npz file; {cure}")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            held = archive.files
+            names = [name for name in held if name in (*needed, *optional)] if needed else held
+            arrays = {name: archive[name] for name in names}
     except ValueError as error:
+        if "pickle" not in str(error):
+            raise InvalidInputError(f"{what} '{path}' is damaged ({error}); write it again") from error
         raise InvalidInputError(
             f"{what} '{path}' cannot be read without pickle, which is refused because it can run code; "
             "save plain arrays with numpy.savez"
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InvalidInputError(f"{what} '{path}' is damaged ({error}); write it again") from error
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise InvalidInputError(
+            f"{what} '{path}' lacks the array '{missing[0]}'; it holds: {', '.join(sorted(held)) or 'none'}"
+        )
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy hands other members over as bytes
+            raise InvalidInputError(f"{what} '{path}': its member '{name}' is not an array; {cure}")
+    return arrays
 
 
 def _unpacked(arrays: dict[str, NDArray]) -> Codes | NDArray:
@@ -99,6 +130,8 @@ def _unpacked(arrays: dict[str, NDArray]) -> Codes | NDArray:
     if stored.size != 1 or stored.dtype.kind not in "iu":
         raise InvalidInputError(f"n_bits must be one integer, not {stored.shape} {stored.dtype}")
     n_bits = int(stored.ravel()[0])
+    if n_bits < 1:
+        raise InvalidInputError(f"n_bits must be at least 1, not {n_bits}; give the length of the codes")
     if codes.dtype == np.uint8 and codes.ndim == 2 and codes.shape[1] == -(-n_bits // 8):
         return Codes(codes, n_bits)
     if codes.ndim != 2 or codes.shape[1] != n_bits:

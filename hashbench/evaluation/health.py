@@ -11,7 +11,7 @@ from hashbench.codes import Codes
 from hashbench.definitions import HEALTH_DEFINITIONS
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation.histogram import number_rows
-from hashbench.evaluation.inputs import as_codes
+from hashbench.evaluation.inputs import as_array, as_codes, find_real
 
 ROWS = 1 << 14  # codes unpacked at a time; their counts are exact in float32
 
@@ -50,10 +50,12 @@ class CodeHealth:
 def code_health(codes: Codes | ArrayLike, real_values: ArrayLike | None = None) -> CodeHealth:
     """The health of ``Codes``, or of (n, n_bits) bool, 0/1, -1/+1 or real values (bit = value > 0).
 
-    real_values: (n, n_bits), whose signs the bits are, for the quantization error. Raises InvalidInputError.
+    real_values: (n, n_bits), whose signs the bits are, for the quantization error; by default the codes
+    themselves where they are real values. Raises InvalidInputError.
     """
     binary = as_codes(codes, "the")
-    error = None if real_values is None else _quantization_error(binary, np.asarray(real_values))
+    real = find_real(codes) if real_values is None else as_array(real_values, "real values")
+    error = None if real is None else _quantization_error(binary, real)
     together = np.zeros((binary.n_bits, binary.n_bits))  # codes in which two bits are set
     for first in range(0, len(binary), ROWS):
         bits = binary[first : first + ROWS].unpack().astype(np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
+from hashbench.evaluation.inputs import as_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ def check_labels(labels: ArrayLike, n_items: int, of: str) -> NDArray:
 
     of: whose labels, for the message.
     """
-    array = np.asarray(labels)
+    array = as_array(labels, f"{of} labels")
     if array.ndim not in (1, 2) or len(array) != n_items:
         raise InvalidInputError(
             f"{of} labels must be ({n_items},) classes or ({n_items}, C) multi-hot, one row for each of the "

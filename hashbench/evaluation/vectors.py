@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation.evaluate import Evaluation, curve_ranks, summarise
+from hashbench.evaluation.inputs import as_array
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
 from hashbench.evaluation.metrics import Counts, Gains, Values, precision_recall_by_rank
 from hashbench.evaluation.relevance import Labels, check_labels, has_label, match_labels
@@ -23,7 +24,7 @@ def evaluate_vectors(
     database_vectors: ArrayLike,
     query_labels: ArrayLike,
     database_labels: ArrayLike,
-    metrics: Iterable[str] = DEFAULT_METRICS,
+    metrics: Iterable[str] | None = DEFAULT_METRICS,
 ) -> Evaluation:
     """Rank the database by cosine similarity for each query and score the rankings, exactly.
 
@@ -100,7 +101,7 @@ def rank_groups(similarity: NDArray[np.float32], gains: NDArray) -> tuple[Counts
 
 
 def _check_vectors(vectors: ArrayLike, of: str) -> NDArray[np.float32]:
-    array = np.asarray(vectors)
+    array = as_array(vectors, f"{of} vectors")
     if array.ndim != 2 or array.shape[1] == 0 or array.dtype.kind not in "biuf":
         raise InvalidInputError(f"{of} vectors must be (n, d) real values, not {array.shape} {array.dtype}")
     if not len(array):

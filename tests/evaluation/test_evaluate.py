@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -231,6 +234,20 @@ WRONG = {
     "ternary without +1": (1, -np.eye(150, 9), "database codes are ternary"),
     "nan": (0, with_nan(), "query codes contain NaN"),
     "packed": (0, np.full((20, 9), 200, np.uint8), "look packed; give Codes"),
+    "packed, signed": (
+        1,
+        np.packbits(REAL_DATABASE > 0, axis=1).astype(int),
+        "from 0 to [0-9]+, so they look pack",
+    ),
+    "signed beyond -1": (0, np.full((20, 9), -3), "int64 with values from -3 to -3, so they look packed"),
+    "sigmoid": (
+        1,
+        1 / (1 + np.exp(-REAL_DATABASE)),
+        "database codes are real .* every bit would be 1 .* subtract",
+    ),
+    "ragged": (0, [[1, 0], [1]], "query codes cannot be read as an array .*; give rows of one length"),
+    "ragged labels": (3, [[1, 0], [1]], "database labels cannot be read as an array"),
+    "with gradients": (0, torch.zeros((20, 9), requires_grad=True), r"codes cannot .* tensor.detach\(\)"),
     "one axis": (0, REAL_QUERY[0], r"query codes must be \(n, n_bits\).*not \(9,\) float64"),
     "no bits": (0, np.zeros((20, 0)), r"query codes must be"),
     "objects": (0, REAL_QUERY.astype(object), "query codes must be .* object"),
@@ -260,6 +277,39 @@ def test_wrong_input_gets_one_clear_line(position: int, value: np.ndarray, messa
     with pytest.raises(InvalidInputError, match=message) as caught:
         evaluate(*arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_one_query_can_have_all_its_bits_set() -> None:
+    """Unlike a whole set without a value at most 0; bits that are all 1 are no outputs of a sigmoid."""
+    database, labels = REAL_DATABASE, DATABASE_LABELS
+    one = evaluate([[0.5] * 9], database, [1], labels, ["map"])
+    ones = evaluate(np.ones((2, 9)), database, [1, 1], labels, ["map"])
+    assert ones["map"] == one["map"]
+
+
+def test_metrics_are_names() -> None:
+    assert list(evaluate(*GOOD, None)) == list(evaluate(*GOOD))
+    for wrong, message in (
+        (5, "must be a list of names, not 5"),
+        (["map", 5], "is text, not 5"),
+        ([[]], r"not \[\]"),
+    ):
+        for function in (evaluate, evaluate_vectors):
+            with pytest.raises(InvalidInputError, match=message):
+                function(*GOOD, wrong)  # type: ignore[arg-type]
+
+
+def test_no_more_threads_score_than_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def pool(*sizes: int) -> ThreadPoolExecutor:
+        asked.append(sizes)
+        return ThreadPoolExecutor(*sizes)
+
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 1)
+    monkeypatch.setitem(evaluate.__globals__, "ThreadPoolExecutor", pool)
+    evaluate(*GOOD)
+    assert asked == [(1,)]
 
 
 def test_multi_hot_of_different_width() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hashbench.codes import Codes
 from hashbench.errors import HashbenchError, InvalidInputError, MissingDataError
 from hashbench.evaluation import evaluate, load_codes, load_per_query, save_codes, save_per_query
+from hashbench.evaluation.files import read_codes
 
 BITS = np.random.default_rng(0).integers(0, 2, (30, 12))
 LABELS = np.arange(30) % 4
@@ -66,6 +68,11 @@ def test_all_forms_of_codes(tmp_path: Path, arrays: dict[str, np.ndarray]) -> No
         ({"codes": np.packbits(BITS, axis=1), "n_bits": 20, "labels": LABELS}, "n_bits is 20, but codes are"),
         ({"codes": np.packbits(BITS, axis=1), "n_bits": 9, "labels": LABELS}, "ones beyond the last bit"),
         ({"codes": BITS, "n_bits": 12.0, "labels": LABELS}, "n_bits must be one integer"),
+        ({"codes": BITS, "n_bits": 0, "labels": LABELS}, "n_bits must be at least 1, not 0"),
+        (
+            {"codes": 1 / (1 + np.exp(-BITS)), "labels": LABELS},
+            "its codes are real values .* every bit would be 1",
+        ),
     ],
 )
 def test_faults_name_the_file(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
@@ -77,9 +84,43 @@ def test_faults_name_the_file(tmp_path: Path, arrays: dict[str, np.ndarray], mes
 
 
 def test_no_file(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent.npz", tmp_path):
-        with pytest.raises(MissingDataError, match="does not exist"):
-            load_codes(path)
+    with pytest.raises(MissingDataError, match="does not exist"):
+        load_codes(tmp_path / "absent.npz")
+    with pytest.raises(InvalidInputError, match=f"'{tmp_path}' is a folder; give the path of an .npz file"):
+        load_codes(tmp_path)
+
+
+def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
+    """Objects, which would need pickle, and damage elsewhere in the file are no matter."""
+    path = write(tmp_path / "c.npz", codes=BITS, labels=LABELS, paths=np.array([{}, None]))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("notes.npy", b"\x93NUMPY damaged")
+    codes, labels = load_codes(path)
+    assert np.array_equal(codes.unpack(), BITS)
+    assert np.array_equal(labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [(b"0 1 0 1", "its member 'labels' is not an array"), (b"\x93NUMPY\x01\x00", "is damaged")],
+)
+def test_members_that_are_no_arrays(tmp_path: Path, member: bytes, message: str) -> None:
+    path = write(tmp_path / "plain.npz", codes=BITS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.npy", member)
+    with pytest.raises(InvalidInputError, match=rf"codes file '.*plain.npz'.* {message}"):
+        load_codes(path)
+
+
+def test_real_values_are_kept(tmp_path: Path) -> None:
+    values = np.where(BITS, 0.3, -2.0)
+    read = read_codes(write(tmp_path / "real.npz", codes=values, labels=LABELS)).real_values
+    assert read is not None
+    assert np.array_equal(read, values)
+    for bits in (BITS, BITS > 0, BITS.astype(float), 2.0 * BITS - 1):
+        assert read_codes(write(tmp_path / "bits.npz", codes=bits, labels=LABELS)).real_values is None
+    save_codes(tmp_path / "packed.npz", Codes.from_real(values), LABELS)
+    assert read_codes(tmp_path / "packed.npz").real_values is None
 
 
 def test_not_an_archive(tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ def test_agrees_with_numpy_and_scipy(rows: int, monkeypatch: pytest.MonkeyPatch)
     assert all(type(value) in (int, float) for value in found.values.values())  # as JSON takes them
 
 
+def test_real_values_given_as_codes_tell_their_quantization_error() -> None:
+    assert code_health(VALUES).values == code_health(VALUES > 0, VALUES).values
+    for bits in (VALUES > 0, np.sign(VALUES), (VALUES > 0).astype(float), Codes.from_real(VALUES)):
+        assert code_health(bits).quantization_error is None
+
+
 def test_the_best_that_codes_can_be() -> None:
     """All codes of 10 bits, once each."""
     bits = np.arange(1024)[:, None] >> np.arange(10) & 1
@@ -90,5 +96,10 @@ def test_codes_of_more_than_a_word() -> None:
 def test_values_that_do_not_fit_the_codes(values: np.ndarray, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         code_health(VALUES, values)
+
+
+def test_codes_that_have_no_health() -> None:
     with pytest.raises(InvalidInputError, match="the codes are empty"):
         code_health(VALUES[:0])
+    with pytest.raises(InvalidInputError, match="real values cannot be read as an array"):
+        code_health(VALUES, [[1.0], [1.0, 2.0]])
