@@ -65,23 +65,49 @@ def eval_(
     per_query: Path | None,
     as_json: bool,
 ) -> int:
-    """Evaluate codes from anywhere, exactly; tell their health too, unless metrics are named."""
-    from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, load_codes, save_per_query
+    """Evaluate codes from anywhere, exactly; without named metrics, tell the health of the database's too."""
+    from hashbench.definitions import HEALTH_DEFINITIONS
+    from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, save_per_query
+    from hashbench.evaluation.files import read_codes
 
-    (query_codes, query_labels), (database_codes, database_labels) = load_codes(query), load_codes(database)
-    parts = query_codes, database_codes, query_labels, database_labels
-    result = evaluate(*parts, metric or DEFAULT_METRICS, device)
+    ranking = (
+        DEFAULT_METRICS if metric is None else [name for name in metric if name not in HEALTH_DEFINITIONS]
+    )
     if per_query is not None:
-        save_per_query(per_query, result)
+        _check_per_query(per_query, (query, database), ranking)
+    queries, items = read_codes(query), read_codes(database)
+    if metric is not None and "quantization_error" in metric and items.real_values is None:
+        raise InvalidInputError(
+            f"quantization_error needs real values, but codes file '{database}' holds bits; leave it out"
+        )
+    values: dict[str, float] = {}
+    if ranking:
+        result = evaluate(queries.codes, items.codes, queries.labels, items.labels, ranking, device)
+        values |= result.values
+        if per_query is not None:
+            save_per_query(per_query, result)
+    health: dict[str, float] = {}
+    if metric is None or len(ranking) < len(metric):
+        health = code_health(items.codes, items.real_values).values
+    if metric is not None:
+        values, health = {name: (values | health)[name] for name in metric}, {}
     if as_json:
-        print(json.dumps(result.values))
+        print(json.dumps(values | health))
         return 0
-    print(f"{len(query_codes):,} queries, {len(database_codes):,} items, {query_codes.n_bits} bits")
-    _print_values(result.values)
-    if metric is None:
+    print(f"{len(queries.codes):,} queries, {len(items.codes):,} items, {items.codes.n_bits} bits")
+    _print_values(values)
+    if health:
         print("\nhealth of the database's codes")
-        _print_values(code_health(database_codes).values)
+        _print_values(health)
     return 0
+
+
+def _check_per_query(out: Path, files: Sequence[Path], ranking: Sequence[str]) -> None:
+    for file in files:
+        if out.resolve() == file.resolve():
+            raise InvalidInputError(f"--per-query '{out}' would overwrite the codes in it; give another file")
+    if not ranking:
+        raise InvalidInputError("--per-query has nothing to write: code health has no values of queries")
 
 
 def _print_values(values: dict[str, float]) -> None:

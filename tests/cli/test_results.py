@@ -113,11 +113,45 @@ def test_eval_reads_the_codes_of_a_run(call, records, tmp_path):
     database = query.with_name(query.name.replace("query", "database"))
     called = call("eval", "--query", query, "--database", database, "--json")
     values = json.loads(called.out)
-    assert values == {name: records["lsh"].metrics[name] for name in values}
-    assert "map" in values
+    known = records["lsh"].metrics | records["lsh"].health
+    assert values == {name: known[name] for name in values}
+    assert {"map", "bit_balance", "code_entropy"} < set(values)
     ranking, health = call("eval", "--query", query, "--database", database).out.split("\n\n")
-    assert len(ranking.splitlines()) == 1 + len(values)
+    assert len(ranking.splitlines() + health.splitlines()) == 2 + len(values)
     shown = dict(line.split() for line in health.splitlines()[1:])
     assert shown["distinct_codes"] == f"{records['lsh'].health['distinct_codes']:,.0f}"
     assert shown["code_entropy"] == f"{records['lsh'].health['code_entropy']:.4f}"
     assert "quantization_error" not in shown  # codes tell nothing of the values they came from
+    named = ["eval", "--query", query, "--database", database, "--metric"]
+    mixed = ["bit_balance", "map", "distinct_codes"]
+    called = call(*named, *mixed, "--json")
+    assert [*json.loads(called.out).items()] == [(name, values[name]) for name in mixed]
+    assert [line.split()[0] for line in call(*named, *mixed).out.splitlines()[1:]] == mixed
+    assert json.loads(call(*named, "bit_balance", "--json").out) == {"bit_balance": values["bit_balance"]}
+    assert "holds bits; leave it out" in call(*named, "map", "quantization_error").refused(2)
+    assert "has nothing to write" in call(*named, "bit_balance", "--per-query", "out.npz").refused(2)
+
+
+def test_eval_tells_the_quantization_error_of_real_values(call, tmp_path):
+    values, labels = np.random.default_rng(0).normal(size=(50, 8)), np.arange(50) % 3
+    np.savez(tmp_path / "real.npz", codes=values, labels=labels)
+    expected = hashbench.code_health(values).values
+    arguments = "eval", "--query", "real.npz", "--database", "real.npz"
+    said = json.loads(call(*arguments, "--json").out)
+    assert expected == {name: said[name] for name in expected}
+    assert f"quantization_error  {expected['quantization_error']:.4f}" in call(*arguments).out
+    assert json.loads(call(*arguments, "--metric", "quantization_error", "--json").out) == {
+        "quantization_error": expected["quantization_error"]
+    }
+
+
+@pytest.mark.parametrize("out", ["query.npz", "../{folder}/database.npz", "link.npz"])
+def test_eval_does_not_write_over_the_codes(call, tmp_path, out):
+    for name in ("query", "database"):
+        np.savez(tmp_path / f"{name}.npz", codes=np.eye(5), labels=np.arange(5))
+    (tmp_path / "link.npz").symlink_to("query.npz")
+    before = [path.read_bytes() for path in sorted(tmp_path.glob("*.npz"))]
+    out = out.format(folder=tmp_path.name)
+    called = call("eval", "--query", "query.npz", "--database", "database.npz", "--per-query", out)
+    assert f"--per-query '{out}' would overwrite the codes" in called.refused(2)
+    assert [path.read_bytes() for path in sorted(tmp_path.glob("*.npz"))] == before
