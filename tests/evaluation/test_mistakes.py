@@ -15,6 +15,7 @@ import pytest
 from hashbench.codes import Codes
 from hashbench.evaluation import METRICS, evaluate
 from hashbench.evaluation import metrics as m
+from hashbench.evaluation.histogram import HammingIndex, Histograms
 
 QUERY = np.array([[-1, -1, -1, -1], [-1, -1, 1, -1], [1, -1, -1, -1]]) * 0.7
 DATABASE = np.array(
@@ -115,9 +116,63 @@ def the_last_item_is_dropped(patch: pytest.MonkeyPatch) -> None:
     replace(patch, "curve_ranks", lambda n_database: [1])  # else the rank of the lost item is refused
 
 
+def rank_by(patch: pytest.MonkeyPatch, distances: np.ndarray, sort: str | None = None) -> None:
+    """Let the package count distances (Q, N) that can be halves; ``sort``: and break ties as argsort does.
+
+    Each item has a bin of 2 N a unit of distance: those of a distance share one, or follow one another as
+    sorted. All else, the balls of a radius too, stays as it is.
+    """
+    n = len(DATABASE)
+    places = (2 * n * distances).astype(int)
+    if sort is not None:
+        places += distances.argsort(axis=1, kind=sort).argsort(axis=1)  # type: ignore[call-overload]
+    gains = QUERY_SETS @ DATABASE_SETS.T
+
+    def count(weights: np.ndarray) -> np.ndarray:
+        pairs = zip(places, weights, strict=True)
+        return np.array([np.bincount(row, weight, 2 * n * 5) for row, weight in pairs]).astype(int)
+
+    def blocks(index: object) -> Iterator[tuple[Histograms, np.ndarray]]:
+        grades = np.array([np.bincount(row, minlength=3) for row in gains])
+        once = np.ones(len(QUERY), int)
+        counts = count(np.ones(gains.shape)), count(gains > 0)
+        yield Histograms(*counts, once, m.Gains(count(gains), grades)), np.arange(len(QUERY))
+
+    def within(metric: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        return lambda items, relevant, radius: metric(items, relevant, 2 * n * radius + n - 1)
+
+    def by_radius(*counts: np.ndarray) -> list[np.ndarray]:
+        return [values[:, n - 1 :: 2 * n] for values in m.precision_recall_by_radius(*counts)]
+
+    patch.setattr(HammingIndex, "blocks", blocks)
+    replace(patch, "precision_recall_by_radius", by_radius)
+    for name in METRICS:
+        if name.endswith("@rR"):
+            patch.setitem(METRICS, name, within(METRICS[name]))
+
+
+HAMMING = ((QUERY[:, None] > 0) != (DATABASE > 0)).sum(2)
+
+
+def test_what_the_plants_of_rankings_leave_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are noticed for their distances and their ties, not for how they are planted."""
+    rank_by(monkeypatch, HAMMING)
+    check()
+
+
 @plant
 def ties_fall_as_the_file_lists_them(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(METRICS, "map", m.average_precision_optimistic)
+    rank_by(patch, HAMMING, "stable")
+
+
+@plant
+def ties_fall_as_an_unstable_sort_leaves_them(patch: pytest.MonkeyPatch) -> None:
+    rank_by(patch, HAMMING, "heapsort")
+
+
+@plant
+def sign_of_zero_is_a_third_value(patch: pytest.MonkeyPatch) -> None:
+    rank_by(patch, (4 - np.sign(QUERY) @ np.sign(DATABASE).T) / 2)
 
 
 @plant
