@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hashbench.reporting.panels import Interval
-from sections.ablation import RANDOM_START
+from sections.ablation import EQUAL_COMPUTE, RANDOM_START
 from sections.comparisons import Compared
 from sections.records import METHOD, SETTINGS, Results, Setting, abstract, title
 
@@ -77,18 +77,19 @@ def verdict(ours: Interval, claim: float) -> str:
 
 
 def _comparisons(rivals: Compared, starts: Compared) -> Iterable[str]:
-    from_start = {name: found for name, found in starts.found.items() if name == RANDOM_START}
     yield _compared(
         "better than all others, by significant margins",
         f"[{', '.join(rivals.found) or 'rivals'}](#does-the-exponentiated-loss-win), most of them later "
         "methods, run here",
         rivals,
     )
-    yield _compared(
-        "pre-training is effective",
-        "[pre-trained against a random start](#the-ablation), as many epochs of the hashing loss",
-        Compared(from_start, starts.faults),
-    )
+    for claim, start, epochs in (
+        ("pre-training is effective", RANDOM_START, "as many epochs of the hashing loss"),
+        ("the same, were it a claim at equal cost", EQUAL_COMPUTE, "as many epochs in all"),
+    ):
+        found = {name: differences for name, differences in starts.found.items() if name == start}
+        test = f"[pre-trained against a random start](#the-ablation), {epochs}"
+        yield _compared(claim, test, Compared(found, starts.faults))
 
 
 def _compared(claim: str, test: str, compared: Compared) -> str:

@@ -91,6 +91,7 @@ def test_pre_training_is_tested_against_both_random_starts_and_missing_rows_are_
     write("mu_liu", 48, value=0.75)
     text = page()
     assert "| reached: separably better in 1 of 1" in line_of(text, "pre-training is effective")
+    assert "| **not reached**: separably better in 0 of 1" in line_of(text, "were it a claim at equal cost")
     assert "| CIFAR-10 `5k` | 12 | **+0.100 [+0.100, +0.100]** | **-0.010 [-0.010, -0.010]** |" in text
     section = text.split("## The ablation")[1].split("\n## ")[0]
     assert "| R0 random start: mu_liu (pretraining=none) |" in section
