@@ -23,7 +23,7 @@ from sklearn.metrics import average_precision_score
 
 from hashbench.codes import Codes
 from hashbench.evaluation import evaluate, evaluate_vectors
-from hashbench.evaluation.kernel import CHUNK, QUERIES, _popcount
+from hashbench.evaluation.kernel import CHUNK, _popcount
 
 N_QUERIES, N_DATABASE, N_CLASSES = 10_000, 50_000, 10
 BOUNDS = ["map", "map_optimistic", "map_pessimistic"]
@@ -123,7 +123,7 @@ def bare_work(problem: Problem) -> Callable[[], None]:
 
     def distances() -> None:
         with ThreadPoolExecutor(threads) as pool:
-            blocks = [queries[i : i + QUERIES] for i in range(0, len(queries), QUERIES)]
+            blocks = np.array_split(queries, 8 * threads)
             list(pool.map(lambda block: xor_and_popcount(block, words, np.empty(CHUNK, np.uint8)), blocks))
 
     return distances

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,14 +16,13 @@ from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_metrics
-from hashbench.evaluation.metrics import Gains, Values, precision_recall_by_radius, precision_recall_by_rank
+from hashbench.evaluation.metrics import Values, precision_recall_by_radius, precision_recall_by_rank
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 if TYPE_CHECKING:
     import torch
 
 MAX_BITS = 4096
-ROWS = 1024  # queries scored at a time: their temporary arrays stay in the cache
 
 
 @dataclass(frozen=True)
@@ -119,31 +118,36 @@ def evaluate(
     graded = any(metric.graded for metric in chosen)
     index = HammingIndex(query, database, labels, _find_gpu(device), graded)
     ranks = curve_ranks(len(database))
-    per_query: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
-    by_radius, by_rank = np.zeros((2, query.n_bits + 1)), np.zeros((2, len(ranks)))
-    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as pool:  # type: ignore[attr-defined]
-        for histograms, rows in index.blocks():
-            firsts = range(0, len(histograms.items), ROWS)
-            scores = list(pool.map(partial(_score, chosen, ranks, histograms), firsts))
-            for i, metric in enumerate(chosen):
-                per_query[metric.name].append(np.concatenate([score[0][i] for score in scores])[rows])
-            by_radius += sum(score[1] for score in scores)
-            by_rank += sum(score[2] for score in scores)
+
+    def score(block: slice) -> list[_Scores]:
+        return [_score(chosen, ranks, part) for part in index.count(block).parts(index.block_size)]
+
+    n_threads = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(n_threads) as pool:  # one counts while another holds the GIL to score
+        scores = list(chain.from_iterable(pool.map(score, index.blocks())))
+    values = zip(*(part.values for part in scores), strict=True)
+    per_query = {
+        metric.name: np.concatenate(parts)[index.rows] for metric, parts in zip(chosen, values, strict=True)
+    }
+    by_radius = np.sum([part.by_radius for part in scores], axis=0)
     precision, recall = (by_radius / len(query)).tolist()
     curve = PrecisionRecallCurve(list(range(query.n_bits + 1)), precision, recall)
-    return summarise(per_query, len(database), curve, by_rank)
+    return summarise(per_query, len(database), curve, np.sum([part.by_rank for part in scores], axis=0))
 
 
-def _score(
-    chosen: list[Metric], ranks: list[int], histograms: Histograms, first: int
-) -> tuple[list[Values], Values, Values]:
-    """The values of ROWS queries for each metric, and the sums of their curves by radius and by rank."""
-    rows = slice(first, first + ROWS)
-    items, relevant, times = histograms.items[rows], histograms.relevant[rows], histograms.multiplicity[rows]
-    gains = histograms.gains and Gains(*(counts[rows] for counts in histograms.gains))
+class _Scores(NamedTuple):
+    """Of some queries: the values for each metric, (Q,), and the sums over them of their two curves."""
+
+    values: list[Values]
+    by_radius: Values
+    by_rank: Values
+
+
+def _score(chosen: list[Metric], ranks: list[int], histograms: Histograms) -> _Scores:
+    items, relevant, times = histograms.items, histograms.relevant, histograms.multiplicity
     by_radius = np.array([times @ values for values in precision_recall_by_radius(items, relevant)])
     by_rank = np.array([times @ values for values in precision_recall_by_rank(items, relevant, ranks)])
-    return [metric(items, relevant, gains) for metric in chosen], by_radius, by_rank
+    return _Scores([metric(items, relevant, histograms.gains) for metric in chosen], by_radius, by_rank)
 
 
 def _find_gpu(device: str) -> torch.device | None:
@@ -163,16 +167,15 @@ def curve_ranks(n_database: int) -> list[int]:
 
 
 def summarise(
-    parts: Mapping[str, list[Values]],
+    per_query: dict[str, Values],
     n_database: int,
     curve: PrecisionRecallCurve | None,
     by_rank: Values,
 ) -> Evaluation:
-    """The evaluation of values that came in blocks of queries.
+    """The evaluation of the values of each query by metric.
 
     by_rank: (2, n_ranks), the sums over the queries of precision and recall at the ranks of the curve.
     """
-    per_query = {name: np.concatenate(blocks) for name, blocks in parts.items()}
     values = {name: float(array.mean()) for name, array in per_query.items()}
     n_queries = len(next(iter(per_query.values())))
     precision, recall = (by_rank / n_queries).tolist()

@@ -21,7 +21,9 @@ from hashbench.evaluation.relevance import Labels, has_label
 if TYPE_CHECKING:
     import torch
 
-CELLS = 1 << 22  # counts held at a time in each of the two histograms: 32 MiB
+BLOCKS = 8  # into which queries are divided at least, so that no thread waits long for another
+CELLS = 1 << 15  # counts of a block in each of its histograms at most: what follows stays in the cache
+ON_DEVICE = 128  # blocks that a device counts at a time: small ones do not pay
 REPEATS = 0.4  # database codes are counted by multiplicity where at most this part of them is distinct
 SAMPLE = 4096  # codes looked at before all of them are sorted to find repeats
 
@@ -39,6 +41,13 @@ class Histograms:
     multiplicity: NDArray[np.int64]
     gains: Gains | None = None
 
+    def parts(self, size: int) -> Iterator[Histograms]:
+        """So many queries at a time."""
+        for first in range(0, len(self.items), size):
+            rows = slice(first, first + size)
+            gains = self.gains and Gains(*(counts[rows] for counts in self.gains))
+            yield Histograms(self.items[rows], self.relevant[rows], self.multiplicity[rows], gains)
+
 
 @dataclass(frozen=True, eq=False)
 class _Part:
@@ -54,8 +63,10 @@ class _Part:
 
 
 class HammingIndex:
-    """A database laid out for counting: grouped by class, repeated codes merged where that pays.
+    """Queries and database laid out for counting: grouped by class, repeated codes merged where that pays.
 
+    rows: (n_queries,) int64, the row that each query has among the counts of all ``blocks``; equal queries
+    share one. block_size: how many rows to score at a time, the same on every machine.
     device: the torch device that counts; None: the CPU's cores, by numba. The counts are the same.
     graded: whether gains are counted too, where items can share several labels.
     """
@@ -68,8 +79,9 @@ class HammingIndex:
         device: torch.device | None = None,
         graded: bool = False,
     ) -> None:
-        self.query, self.labels, self.n_bits = query.words(), labels, query.n_bits
+        self.labels, self.n_bits = labels, query.n_bits
         self.device, self.graded = device, graded and labels.multi_label
+        self._index_queries(query.words(), labels.query)
         words = database.words()
         if self.graded:
             self._index_gains(words)
@@ -89,33 +101,35 @@ class HammingIndex:
             sizes = np.bincount(pairs // len(first), minlength=labels.n_classes)
         self._class_bounds = np.concatenate([[0], np.cumsum(sizes)])
 
-    def blocks(self) -> Iterator[tuple[Histograms, NDArray[np.int64]]]:
-        """Histograms of a block of distinct queries at a time, and the row of each query of the block.
+    def blocks(self) -> list[slice]:
+        """The rows to ``count`` at a time."""
+        size = self.block_size * (1 if self.device is None else ON_DEVICE)
+        return [slice(first, first + size) for first in range(0, len(self._words), size)]
 
-        The blocks are in the order of the queries: ``values[rows]`` of all blocks, one after another, gives
-        one value for each query.
-        """
-        size = max(1, CELLS // (self.n_bits + 1))
-        for first in range(0, len(self.query), size):
-            yield self._histograms(slice(first, first + size))
-
-    def _histograms(self, block: slice) -> tuple[Histograms, NDArray[np.int64]]:
-        words, labels = self.query[block], self.labels.query[block]
-        merged = _distinct([*words.T, *_columns(labels)], 0.9)
-        if merged is None:
-            rows, multiplicity = np.arange(len(words)), np.ones(len(words), np.int64)
-        else:
-            first, rows, multiplicity = merged
-            words, labels = words[first], labels[first]
+    def count(self, block: slice) -> Histograms:
+        """The histograms of a block of queries. Threads may count blocks side by side."""
+        words, labels = self._words[block], self._query_labels[block]
         if self.device is not None:
             items, relevant = self._count_on_device(words, labels, self._all, self.n_bits)
         elif self.labels.multi_label:
             items, relevant = self._count_shared(words, labels)
         else:
             items = self._count_all(words, self._all, self.n_bits)
-            relevant = self._count_class(words, labels)
+            ranges = np.stack([self._class_bounds[labels], self._class_bounds[labels + 1]], axis=1)
+            relevant = self._count(words, self._by_class, ranges, self.n_bits)
         gains = self._count_gains(words, labels) if self.graded else None
-        return Histograms(items, relevant, multiplicity, gains), rows
+        return Histograms(items, relevant, self._multiplicity[block], gains)
+
+    def _index_queries(self, words: NDArray[np.uint64], labels: NDArray) -> None:
+        """Equal ones as one, beside those that differ in their label only; else, grouped by class."""
+        merged = _distinct([*words.T, *_columns(labels)], 0.9)
+        if merged is not None:
+            first, self.rows, self._multiplicity = merged
+        else:
+            first = np.arange(len(words)) if self.labels.multi_label else np.argsort(labels, kind="stable")
+            self.rows, self._multiplicity = np.argsort(first), np.ones(len(words), np.int64)
+        self._words, self._query_labels = np.ascontiguousarray(words[first]), labels[first]
+        self.block_size = max(1, min(CELLS // (self.n_bits + 1), -(-len(first) // BLOCKS)))
 
     def _count_all(self, words: NDArray[np.uint64], part: _Part, n_bits: int) -> NDArray[np.int64]:
         merged = _distinct([*words.T], 0.9)  # equal codes under different labels rank alike
@@ -126,13 +140,6 @@ class HammingIndex:
             ranges = np.tile(np.array([0, part.words.shape[1]]), (len(queries), 1))
             counts = self._count(queries, part, ranges, n_bits)
         return counts if merged is None else counts[merged[1]]
-
-    def _count_class(self, words: NDArray[np.uint64], classes: NDArray[np.int64]) -> NDArray[np.int64]:
-        order = np.argsort(classes, kind="stable")  # neighbouring queries read the same part of the database
-        ranges = np.stack([self._class_bounds[classes], self._class_bounds[classes + 1]], axis=1)
-        counts = np.empty((len(words), self.n_bits + 1), np.int64)
-        counts[order] = self._count(words[order], self._by_class, ranges[order], self.n_bits)
-        return counts
 
     def _count_shared(
         self, words: NDArray[np.uint64], masks: NDArray[np.uint64]

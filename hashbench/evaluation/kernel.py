@@ -1,20 +1,19 @@
 """The counting kernel: how many database items stand at each Hamming distance of each query.
 
-The only module that imports numba. Compiled once, then read from numba's cache on disk. Parallel by threads
-over blocks of queries (the kernel releases the GIL), which is safe in joblib workers whatever started them.
+The only module that imports numba for more than its number of threads. Compiled once, then read from numba's
+cache on disk. It releases the GIL, so that threads that each count a block of queries run side by side, which
+is safe in joblib workers whatever started them.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numba import config, njit, types
+from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-QUERIES = 32  # queries that share a pass over a tile, and a thread's unit of work
 TILE = 1 << 16  # database items a tile; half of it must not overflow a uint16 count
 CHUNK = 1 << 12  # distances held at a time: they stay in the first-level cache
 PAIR_BINS = 256  # up to as many bins two neighbouring uint8 bins make one 16-bit index
@@ -130,20 +129,11 @@ def count_distances(
     if query_masks is None or masks is None:
         query_masks, masks = np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0), np.uint64)
     counts = np.zeros((len(queries), n_bins), np.int64)
-    paired = weights is None and n_bins <= PAIR_BINS
-    each = np.zeros(0, np.int64) if weights is None else weights
-
-    def count(first: int) -> None:
-        block = slice(first, first + QUERIES)
-        shared = (queries[block], words, query_masks[block], masks, starts[block], stops[block], n)
-        if paired:
-            _count_pairs(*shared, counts[block])
-        else:
-            _count_each(*shared, each, counts[block])
-
     n = np.uint64(n_distances)
     starts, stops = np.ascontiguousarray(ranges.T)
-    n_threads = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(count, range(0, len(queries), QUERIES)))
+    shared = (queries, words, query_masks, masks, starts, stops, n)
+    if weights is None and n_bins <= PAIR_BINS:
+        _count_pairs(*shared, counts)
+    else:
+        _count_each(*shared, np.zeros(0, np.int64) if weights is None else weights, counts)
     return counts

@@ -35,11 +35,6 @@ class Gains(NamedTuple):
     grades: Counts
 
 
-# H_0..H_64, exact to the last digit; beyond, differences of the asymptotic series lose no digits.
-_SWITCH = 64
-_HARMONIC = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _SWITCH + 1))])
-
-
 def average_precision(items: Counts, relevant: Counts) -> Values:
     """Expected average precision of the whole ranking.
 
@@ -173,7 +168,7 @@ def precision_recall_by_rank(items: Counts, relevant: Counts, ranks: ArrayLike) 
     """
     k = np.asarray(ranks)
     _check_rank(items, int(k.max()))
-    N, P = (np.pad(counts.cumsum(1), ((0, 0), (1, 0))) for counts in (items, relevant))
+    N, P = (np.insert(counts.cumsum(1), 0, 0, axis=1) for counts in (items, relevant))
     # One interpolation for all queries: their rankings laid end to end.
     start = np.arange(len(items))[:, None] * (N[:, -1:] + 1)
     hits = np.interp((k + start).ravel(), (N + start).ravel(), P.ravel()).reshape(len(items), len(k))
@@ -183,16 +178,34 @@ def precision_recall_by_rank(items: Counts, relevant: Counts, ranks: ArrayLike) 
 def harmonic_between(a: Counts, b: Counts) -> Values:
     """sum_{t=a+1..b} 1/t = H_b - H_a for 0 <= a <= b, without cancellation.
 
-    H_n = gamma + ln(n + 1/2) + 1/24 x^-2 - 7/960 x^-4 + 31/8064 x^-6 - ..., x = n + 1/2.
+    H_n = gamma + ln(n + 1/2) + e(n), of which e is so small that its rounding is of no account.
     """
-    near = _HARMONIC[np.minimum(b, _SWITCH)] - _HARMONIC[np.minimum(a, _SWITCH)]
-    x, y = np.maximum(a, _SWITCH) + 0.5, np.maximum(b, _SWITCH) + 0.5
-    return near + np.log1p((y - x) / x) + (_series(y) - _series(x))
+    return np.log1p((b - a) / (a + 0.5)) + (_remainder(b) - _remainder(a))
 
 
-def _series(x: Values) -> Values:
-    u = 1 / (x * x)
+def _remainder(n: Counts) -> Values:
+    """e(n)."""
+    known = _REMAINDERS.take(n, mode="clip")
+    if n.max(initial=0) < len(_REMAINDERS):
+        return known
+    return np.where(n < len(_REMAINDERS), known, _series(n))
+
+
+def _series(n: Counts) -> Values:
+    """e(n) = 1/24 x^-2 - 7/960 x^-4 + 31/8064 x^-6 ..., x = n + 1/2; to the last digit of H_n if n >= 64."""
+    u = 1 / (n + 0.5) ** 2
     return u * (1 / 24 - u * (7 / 960 - u * (31 / 8064)))
+
+
+def _remainders(size: int) -> Values:
+    """e(0), ..., e(size - 1); below 64 by e(n - 1) = e(n) + ln((n + 1/2) / (n - 1/2)) - 1/n."""
+    n = np.arange(64, 0, -1)
+    e = _series(np.arange(64, size))
+    below = e[0] + np.cumsum(np.log1p(1 / (n - 0.5)) - 1 / n)
+    return np.concatenate([below[::-1], e])
+
+
+_REMAINDERS = _remainders(1 << 16)  # looked up twice as fast as computed
 
 
 def _precision_sum(items: Counts, relevant: Counts, kept: Counts) -> Values:

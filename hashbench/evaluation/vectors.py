@@ -49,7 +49,7 @@ def evaluate_vectors(
     same = _first_equal(database)
     graded = labels.multi_label and any(metric.graded for metric in chosen)
     ranks = curve_ranks(len(database))
-    per_query: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
+    parts: dict[str, list[Values]] = {metric.name: [] for metric in chosen}
     by_rank = np.zeros((2, len(ranks)))
     size = int(np.clip(CELLS // len(database), 1, 256))
     for first in range(0, len(query), size):
@@ -64,8 +64,9 @@ def evaluate_vectors(
         items, relevant, sums = rank_groups(similarity, shared if graded else shared > 0)
         gains = Gains(sums, _count_grades(shared)) if graded else None
         for metric in chosen:
-            per_query[metric.name].append(metric(items, relevant, gains))
+            parts[metric.name].append(metric(items, relevant, gains))
         by_rank += [values.sum(0) for values in precision_recall_by_rank(items, relevant, ranks)]
+    per_query = {name: np.concatenate(blocks) for name, blocks in parts.items()}
     return summarise(per_query, len(database), None, by_rank)
 
 

@@ -40,10 +40,11 @@ def count(
     """All histograms, one row for each query; by torch on a device, else by numba."""
     labels = match_labels(check_labels(ql, len(query), "query"), check_labels(dl, len(database), "database"))
     index = HammingIndex(query, database, labels, None if device is None else torch.device(device))
-    blocks = list(index.blocks())
-    items = np.concatenate([h.items[rows] for h, rows in blocks])
-    relevant = np.concatenate([h.relevant[rows] for h, rows in blocks])
-    assert sum(h.multiplicity.sum() for h, _ in blocks) == len(query)
+    blocks = [index.count(block) for block in index.blocks()]
+    items = np.concatenate([block.items for block in blocks])[index.rows]
+    relevant = np.concatenate([block.relevant for block in blocks])[index.rows]
+    multiplicity = np.concatenate([block.multiplicity for block in blocks])
+    assert np.array_equal(multiplicity, np.bincount(index.rows))
     return Histograms(items, relevant, np.ones(len(query), np.int64))
 
 
@@ -80,9 +81,9 @@ def test_gains_are_those_of_numpy(labels: str, distinct: int, device: str | None
     ql[7] = dl[9] = True
     matched = match_labels(ql, dl)
     index = HammingIndex(query, database, matched, device and torch.device(device), graded=True)
-    ((histograms, rows),) = index.blocks()
-    assert histograms.gains is not None
-    sums, grades = (counts[rows] for counts in histograms.gains)
+    gains = index.count(slice(None)).gains
+    assert gains is not None
+    sums, grades = (counts[index.rows] for counts in gains)
     shared = ql.astype(int) @ dl.T.astype(int)
     for i, code in enumerate(query.unpack()):
         distances = (database.unpack() != code).sum(1)
@@ -93,8 +94,8 @@ def test_gains_are_those_of_numpy(labels: str, distinct: int, device: str | None
 def test_gains_are_counted_only_where_they_are_asked_for_and_differ() -> None:
     for labels, graded in (("single", True), ("multi", False)):
         query, database, ql, dl = make(20, 35, 601, labels, 90)
-        ((histograms, _),) = HammingIndex(query, database, match_labels(ql, dl), None, graded).blocks()
-        assert histograms.gains is None
+        index = HammingIndex(query, database, match_labels(ql, dl), None, graded)
+        assert index.count(slice(None)).gains is None
 
 
 @pytest.mark.parametrize("n_database", [4095, 4097, 65_536, 140_001])
@@ -134,9 +135,9 @@ def test_repeated_codes_are_merged_and_distinct_ones_are_not() -> None:
     for distinct, n_rows in ((5, 5), (100_000, 300)):
         query, database, _, _ = make(40, 300, 300, "single", distinct)
         labels = match_labels(np.zeros(300, np.int64), np.zeros(300, np.int64))
-        ((histograms, rows),) = HammingIndex(query, database, labels).blocks()
-        assert len(histograms.items) == len(np.unique(query.packed, axis=0)) == n_rows
-        assert len(rows) == 300
+        index = HammingIndex(query, database, labels)
+        assert len(index.count(slice(None)).items) == len(np.unique(query.packed, axis=0)) == n_rows
+        assert len(index.rows) == 300
 
 
 def test_blocks_of_queries_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_blocks_of_queries_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = count(query, database, ql, dl)
     monkeypatch.setattr(histogram, "CELLS", 13 * 7)  # seven queries at a time
     labels = match_labels(ql, dl)
-    assert len(list(HammingIndex(query, database, labels).blocks())) == 8
+    assert len(HammingIndex(query, database, labels).blocks()) == 8
     parts = count(query, database, ql, dl)
     assert np.array_equal(parts.items, whole.items)
     assert np.array_equal(parts.relevant, whole.relevant)

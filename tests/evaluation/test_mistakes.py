@@ -132,11 +132,12 @@ def rank_by(patch: pytest.MonkeyPatch, distances: np.ndarray, sort: str | None =
         pairs = zip(places, weights, strict=True)
         return np.array([np.bincount(row, weight, 2 * n * 5) for row, weight in pairs]).astype(int)
 
-    def blocks(index: object) -> Iterator[tuple[Histograms, np.ndarray]]:
+    def all_at_once(index: HammingIndex, block: slice) -> Histograms:
+        index.rows, index.block_size = np.arange(len(QUERY)), len(QUERY)
         grades = np.array([np.bincount(row, minlength=3) for row in gains])
         once = np.ones(len(QUERY), int)
         counts = count(np.ones(gains.shape)), count(gains > 0)
-        yield Histograms(*counts, once, m.Gains(count(gains), grades)), np.arange(len(QUERY))
+        return Histograms(*counts, once, m.Gains(count(gains), grades))
 
     def within(metric: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         return lambda items, relevant, radius: metric(items, relevant, 2 * n * radius + n - 1)
@@ -144,7 +145,8 @@ def rank_by(patch: pytest.MonkeyPatch, distances: np.ndarray, sort: str | None =
     def by_radius(*counts: np.ndarray) -> list[np.ndarray]:
         return [values[:, n - 1 :: 2 * n] for values in m.precision_recall_by_radius(*counts)]
 
-    patch.setattr(HammingIndex, "blocks", blocks)
+    patch.setattr(HammingIndex, "blocks", lambda index: [slice(None)])
+    patch.setattr(HammingIndex, "count", all_at_once)
     replace(patch, "precision_recall_by_radius", by_radius)
     for name in METRICS:
         if name.endswith("@rR"):
@@ -195,8 +197,8 @@ def zero_is_not_a_negative_output(patch: pytest.MonkeyPatch) -> None:
 
 @plant
 def queries_without_relevant_items_are_skipped(patch: pytest.MonkeyPatch) -> None:
-    def skipping(parts, *rest):  # type: ignore[no-untyped-def]
-        return HOME.summarise({name: [values[0][:2]] for name, values in parts.items()}, *rest)
+    def skipping(per_query, *rest):  # type: ignore[no-untyped-def]
+        return HOME.summarise({name: values[:2] for name, values in per_query.items()}, *rest)
 
     replace(patch, "summarise", skipping)
 
