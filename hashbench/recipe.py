@@ -32,7 +32,7 @@ class Recipe:
     label_smoothing: float = 0.1  # stage 1
     averaging: float = 0.99
     crop: float = 0.125
-    warp: float = 0.15
+    warp: float = 0.15  # if not 0, a data set may have its own
     jitter: float = 0.0
     erase: float = 0.0
     flip: bool = False  # set by the data set: a mirrored digit is not a digit

@@ -119,7 +119,7 @@ def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
         console.print(f"  to run: {why}", markup=False)
-    for work in {(work.cell.dataset, work.protocol.digest): work for work in works}.values():
+    for work in {(work.cell.dataset, work.protocol_digest): work for work in works}.values():
         split = open_context(work.cell.dataset, work.protocol, data).split
         console.print(
             f"  {work.cell.dataset}, protocol {work.protocol.name}: {split.describe()}", markup=False

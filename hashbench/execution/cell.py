@@ -93,7 +93,7 @@ def run_cell(work: Work, place: Place) -> Record:
         "status": "done",
         "cell": work.cell,
         "protocol": asdict(work.protocol),
-        "digests": {"protocol": work.protocol.digest},
+        "digests": {"protocol": work.protocol_digest},
         "environment": describe_environment(device),
         "command": place.command,
     }

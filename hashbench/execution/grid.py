@@ -25,8 +25,9 @@ OWN_PARAMS = ("n_bits", "random_state", "device", "recipe")  # the runner's to s
 
 @dataclass(frozen=True)
 class Work:
-    """A cell with the protocol in force: that of its name, with the grid's recipe and the data set's flip.
+    """A cell with the protocol in force: that of its name, with the grid's recipe and the data set's part.
 
+    protocol_digest: of the protocol without the data set's part, so that it is one for all data sets.
     needs_trunk: whether the cell starts from the pre-trained backbone, or reads its features.
     label: what the suite calls the cell's row; "" where it does not.
     method_source: the digest of the method's code; None for a broken one.
@@ -35,6 +36,7 @@ class Work:
 
     cell: Cell
     protocol: Protocol
+    protocol_digest: str
     label: str
     needs_trunk: bool
     method_source: str | None
@@ -48,12 +50,12 @@ class Work:
     @cached_property
     def stem(self) -> str:
         """Where the cell's files stand below the output folder."""
-        return self.cell.stem(self.protocol.digest)
+        return self.cell.stem(self.protocol_digest)
 
     @property
     def trunk_key(self) -> tuple[str, str, int]:
         """Cells of one key share a backbone."""
-        return self.cell.dataset, self.protocol.digest, self.cell.repetition
+        return self.cell.dataset, self.protocol_digest, self.cell.repetition
 
 
 def expand(suite: Suite) -> list[Work]:
@@ -65,9 +67,12 @@ def expand(suite: Suite) -> list[Work]:
     work = []
     datasets = dict.fromkeys(dataset_from(spec) for spec in suite.datasets)
     for dataset, protocol_name in product(datasets, dict.fromkeys(suite.protocols)):
-        protocol = find_protocol(protocol_name)
-        recipe = replace(protocol.recipe, **recipe_fields, flip=type(dataset).mirror)
-        protocol = replace(protocol, recipe=recipe)
+        named = find_protocol(protocol_name)
+        named = replace(named, recipe=replace(named.recipe, **recipe_fields))
+        recipe = replace(named.recipe, flip=dataset.mirror)
+        if dataset.warp is not None and recipe.warp and "warp" not in recipe_fields:
+            recipe = replace(recipe, warp=dataset.warp)
+        protocol = replace(named, recipe=recipe)
         for repetition, row in product(range(suite.repetitions), rows):
             for features, bits in _axes(row.cls, suite):
                 deep = row.cls is not None and row.cls.deep
@@ -86,6 +91,7 @@ def expand(suite: Suite) -> list[Work]:
                     Work(
                         cell,
                         protocol,
+                        named.digest,
                         label=row.label,
                         needs_trunk=features == "cnn" or row.starts_from_trunk,
                         method_source=method_digest(row.cls) if row.cls else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
 
 from hashbench.device import resolve_device
@@ -67,8 +67,8 @@ def _why_to_run(work: Work, place: Place, context: Context) -> str | None:
     }.items():
         if getattr(record.digests, what) != now:
             return _CHANGED[what]
-    if work.cell.backbone is not None and record.protocol["recipe"]["flip"] != work.protocol.recipe.flip:
-        return "whose images may now be mirrored, or no longer"
+    if work.cell.backbone is not None and record.protocol["recipe"] != asdict(work.protocol.recipe):
+        return "whose data set is augmented otherwise now"
     return None
 
 

@@ -72,7 +72,18 @@ def test_the_data_set_decides_whether_images_are_mirrored():
     )[::2]
     assert (digits.protocol.recipe.flip, cifar.protocol.recipe.flip) == (False, True)
     assert digits.protocol.name == cifar.protocol.name == "5k"
-    assert digits.protocol.digest == cifar.protocol.digest == PROTOCOLS["5k"].digest
+    assert digits.protocol_digest == cifar.protocol_digest == PROTOCOLS["5k"].digest
+
+
+def test_the_data_set_decides_how_much_images_are_warped_where_they_are_and_nobody_else_does():
+    def warps(**content):
+        content = {"methods": ["dsh"], "datasets": ["mnist", "cifar10"], "bits": [8], **content}
+        works = expand(make_suite(content, "t"))
+        assert len({(work.cell.protocol, work.protocol_digest) for work in works}) == len(works) / 2
+        return [(work.cell.protocol, work.protocol.recipe.warp) for work in works]
+
+    assert warps(protocols=["5k", "full"]) == [("5k", 0.25), ("full", 0), ("5k", 0.15), ("full", 0)]
+    assert warps(set={"recipe.warp": 0.1}) == [("5k", 0.1)] * 2
 
 
 def test_overrides_go_to_their_method_and_into_the_file_name():
@@ -91,7 +102,7 @@ def test_the_recipe_is_part_of_the_protocol():
     plain, changed = (expand(make_suite({**content, "set": given}, "t")) for given in ({}, content["set"]))
     for before, after in zip(plain, changed, strict=True):
         assert (after.protocol.recipe.epochs, after.protocol.recipe.backbone) == (3, "nin")
-        assert after.protocol.digest != before.protocol.digest
+        assert after.protocol_digest != before.protocol_digest
         assert after.stem != before.stem
         assert after.cell.backbone in (None, "nin")
     assert PROTOCOLS["5k"].recipe.backbone == "vgg7"
@@ -150,7 +161,7 @@ def test_variants_are_rows_with_parameters_of_their_own():
 def test_one_protocol_for_all_starts():
     content = {"methods": ["dsh"], "pretraining": ["none", "softmax", "frozen", "joint"], "bits": [8]}
     works = expand(make_suite(content, "t"))
-    assert len({work.protocol.digest for work in works}) == 1
+    assert len({work.protocol_digest for work in works}) == 1
     assert len({work.stem for work in works}) == 4
 
 
@@ -170,7 +181,7 @@ def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
     assert {(work.cell.dataset, work.cell.bits, work.cell.repetition) for work in works} == set(
         itertools.product(("mnist", "cifar10"), (12, 24, 32, 48), range(3))
     )
-    of_datasets = {(work.cell.dataset, work.protocol.digest) for work in works}
+    of_datasets = {(work.cell.dataset, work.protocol_digest) for work in works}
     assert len(of_datasets) == 2, "one protocol a data set: a table holds them together"
 
 

@@ -140,7 +140,7 @@ def test_another_word_of_the_data_set_on_mirroring_is_computed_anew(grid, place)
     ]
     plan = make_plan(mirrored, place)
     assert (names(plan.pending), names(plan.done)) == (["dsh"], ["lsh"])
-    assert plan.reasons == ["whose images may now be mirrored, or no longer"]
+    assert plan.reasons == ["whose data set is augmented otherwise now"]
 
 
 def test_a_record_from_before_its_training_code_was_recorded_is_computed_anew(grid, place):
