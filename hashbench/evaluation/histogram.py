@@ -21,7 +21,8 @@ from hashbench.evaluation.relevance import Labels, has_label
 if TYPE_CHECKING:
     import torch
 
-BLOCKS = 8  # into which queries are divided at least, so that no thread waits long for another
+BLOCKS = 8  # into which queries are divided at least, so that no thread waits long for another,
+PAIRS = 1 << 25  # unless a block is less work than this many query x item pairs
 CELLS = 1 << 15  # counts of a block in each of its histograms at most: what follows stays in the cache
 ON_DEVICE = 128  # blocks that a device counts at a time: small ones do not pay
 REPEATS = 0.4  # database codes are counted by multiplicity where at most this part of them is distinct
@@ -129,7 +130,8 @@ class HammingIndex:
             first = np.arange(len(words)) if self.labels.multi_label else np.argsort(labels, kind="stable")
             self.rows, self._multiplicity = np.argsort(first), np.ones(len(words), np.int64)
         self._words, self._query_labels = np.ascontiguousarray(words[first]), labels[first]
-        self.block_size = max(1, min(CELLS // (self.n_bits + 1), -(-len(first) // BLOCKS)))
+        size = max(-(-len(first) // BLOCKS), PAIRS // len(self.labels.database))
+        self.block_size = max(1, min(size, CELLS // (self.n_bits + 1)))
 
     def _count_all(self, words: NDArray[np.uint64], part: _Part, n_bits: int) -> NDArray[np.int64]:
         merged = _distinct([*words.T], 0.9)  # equal codes under different labels rank alike

@@ -239,7 +239,7 @@ def _expected_ratio(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts, befor
             else:
                 p = p * (h / (r - h + 1)) * (np.maximum(n - r - m + h, 0) / (m - h + 1))
             h = h + step
-            p = np.where(p > 1e-25, p, 0.0)
+            p = np.where(p > 1e-18, p, 0.0)
             if not p.any():
                 break
             h = np.where(p > 0, h, mode)

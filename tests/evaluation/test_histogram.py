@@ -145,7 +145,8 @@ def test_blocks_of_queries_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = count(query, database, ql, dl)
     monkeypatch.setattr(histogram, "CELLS", 13 * 7)  # seven queries at a time
     labels = match_labels(ql, dl)
-    assert len(HammingIndex(query, database, labels).blocks()) == 8
+    index = HammingIndex(query, database, labels)
+    assert len(index.blocks()) == -(-(index.rows.max() + 1) // 7) > 1
     parts = count(query, database, ql, dl)
     assert np.array_equal(parts.items, whole.items)
     assert np.array_equal(parts.relevant, whole.relevant)
