@@ -21,7 +21,7 @@ class MNIST(Dataset):
     """Training part first, then the test part, each in the order of its file."""
 
     licence: ClassVar[str] = "CC BY-SA 3.0 (Y. LeCun, C. Cortes)"
-    warp: ClassVar = 0.25  # hands differ in slant and proportions: results/recipe.md
+    occlude: ClassVar[bool] = False  # an 8 without a stroke is a 3
     checksums: ClassVar = {
         "MNIST/raw/train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "MNIST/raw/train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",

@@ -73,7 +73,7 @@ class Dataset:
 
     licence: ClassVar[str]  # one line, as the source states it
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
-    warp: ClassVar[float | None] = None  # how much to warp where a protocol warps; None: as it says
+    occlude: ClassVar[bool] = True  # an image of which a part is hidden is, too: augmentation may erase
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
     checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of those files for which the source states one
 

@@ -22,19 +22,19 @@ class Recipe:
     """
 
     backbone: str = "vgg7"
-    pretrain_epochs: int = 60
+    pretrain_epochs: int = 120
     epochs: int = 10
     batch_size: int = 125
     schedule: Literal["onecycle", "cosine"] = "onecycle"
     lr: float = 5e-3  # peak, stage 1 and the hash layer of stage 2
-    trunk_lr: float = 1e-3  # peak, the backbone in stage 2
+    trunk_lr: float = 3e-4  # peak, the backbone in stage 2
     weight_decay: float = 0.05
     label_smoothing: float = 0.1  # stage 1
     averaging: float = 0.99
     crop: float = 0.125
-    warp: float = 0.15  # if not 0, a data set may have its own
-    jitter: float = 0.0
-    erase: float = 0.0
+    warp: float = 0.25
+    jitter: float = 0.3
+    erase: float = 0.3  # only where the data set allows it: an 8 without a stroke is a 3
     flip: bool = False  # set by the data set: a mirrored digit is not a digit
     flip_at_test: bool = True  # only where flip is true
     clip: float | None = None  # largest norm of the gradient; None: no clipping

@@ -40,7 +40,9 @@ class Protocol:
         return digest_of(fields)
 
 
-OF_MANY_LABELS = Recipe(pretrain_epochs=16, epochs=6, warp=0.0)  # tens of thousands: few epochs
+OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
+    pretrain_epochs=16, epochs=6, trunk_lr=1e-3, warp=0.0, jitter=0.0, erase=0.0
+)
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol

@@ -69,9 +69,7 @@ def expand(suite: Suite) -> list[Work]:
     for dataset, protocol_name in product(datasets, dict.fromkeys(suite.protocols)):
         named = find_protocol(protocol_name)
         named = replace(named, recipe=replace(named.recipe, **recipe_fields))
-        recipe = replace(named.recipe, flip=dataset.mirror)
-        if dataset.warp is not None and recipe.warp and "warp" not in recipe_fields:
-            recipe = replace(recipe, warp=dataset.warp)
+        recipe = replace(named.recipe, flip=dataset.mirror, erase=named.recipe.erase * dataset.occlude)
         protocol = replace(named, recipe=recipe)
         for repetition, row in product(range(suite.repetitions), rows):
             for features, bits in _axes(row.cls, suite):

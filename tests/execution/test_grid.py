@@ -75,15 +75,12 @@ def test_the_data_set_decides_whether_images_are_mirrored():
     assert digits.protocol_digest == cifar.protocol_digest == PROTOCOLS["5k"].digest
 
 
-def test_the_data_set_decides_how_much_images_are_warped_where_they_are_and_nobody_else_does():
-    def warps(**content):
-        content = {"methods": ["dsh"], "datasets": ["mnist", "cifar10"], "bits": [8], **content}
-        works = expand(make_suite(content, "t"))
-        assert len({(work.cell.protocol, work.protocol_digest) for work in works}) == len(works) / 2
-        return [(work.cell.protocol, work.protocol.recipe.warp) for work in works]
-
-    assert warps(protocols=["5k", "full"]) == [("5k", 0.25), ("full", 0), ("5k", 0.15), ("full", 0)]
-    assert warps(set={"recipe.warp": 0.1}) == [("5k", 0.1)] * 2
+def test_the_data_set_decides_whether_images_are_erased_but_not_what_else_is_done_to_them():
+    content = {"methods": ["dsh"], "datasets": ["mnist", "cifar10"], "protocols": ["5k", "full"], "bits": [8]}
+    works = expand(make_suite(content, "t"))
+    recipes = [work.protocol.recipe for work in works]
+    assert [(recipe.erase, recipe.warp) for recipe in recipes] == [(0, 0.25), (0, 0), (0.3, 0.25), (0, 0)]
+    assert len({(work.cell.protocol, work.protocol_digest) for work in works}) == 2
 
 
 def test_overrides_go_to_their_method_and_into_the_file_name():
