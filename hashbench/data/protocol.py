@@ -41,8 +41,9 @@ class Protocol:
 
 
 OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
-    pretrain_epochs=16, epochs=6, trunk_lr=1e-3, warp=0.0, jitter=0.0, erase=0.0
+    pretrain_epochs=16, epochs=6, trunk_lr=1e-3, warp=0.0, jitter=0.0
 )
+OF_FEW_LABELS = Recipe(erase=0.3)
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -62,6 +63,7 @@ PROTOCOLS: dict[str, Protocol] = {
             queries=1000,
             train=5000,
             train_in_database=True,
+            recipe=OF_FEW_LABELS,
         ),
         Protocol(
             name="5k-disjoint",
@@ -69,6 +71,7 @@ PROTOCOLS: dict[str, Protocol] = {
             queries=1000,
             train=5000,
             train_in_database=False,
+            recipe=OF_FEW_LABELS,
         ),
         Protocol(  # Sablayrolles et al. 2017
             name="unseen",

@@ -267,7 +267,7 @@ def test_joint_training_adds_a_classifier_and_drops_it_afterwards():
             assert z.shape == (len(batch.index), N_BITS)
             return 0 * z.sum()
 
-    recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, warp=0.0)
+    recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, warp=0.0, jitter=0.0)
     method = Silent(n_bits=N_BITS, device="cpu", recipe=recipe, pretraining="joint").fit(X, y)
     assert len(method.history_["loss"]) == 20
     assert method.history_["loss"][-1] < 0.3 * method.history_["loss"][0]

@@ -36,20 +36,24 @@ def naive(images, index, margin, flip, seed=1):
 def test_augmentation_equals_a_loop_over_images(crop, margin, flip, channels):
     images = pixels(40, channels)
     index = torch.randperm(40, generator=generator())[:33]
-    batch = DeviceImages(images, Recipe(warp=0.0, crop=crop, flip=flip)).augmented(index, generator())
+    batch = DeviceImages(images, Recipe(warp=0.0, jitter=0.0, crop=crop, flip=flip)).augmented(
+        index, generator()
+    )
     assert batch.dtype == torch.uint8
     np.testing.assert_array_equal(batch, naive(images, index, margin, flip))
 
 
 def test_without_crop_and_flip_images_come_as_they_are():
     images, index = pixels(), torch.tensor([4, 0, 0])
-    batch = DeviceImages(images, Recipe(warp=0.0, crop=0.0, flip=False)).augmented(index, generator())
+    batch = DeviceImages(images, Recipe(warp=0.0, jitter=0.0, crop=0.0, flip=False)).augmented(
+        index, generator()
+    )
     assert torch.equal(batch, images[index])
 
 
 def test_every_shift_and_both_directions_occur_and_differ_within_a_batch():
     image = torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5)
-    images = DeviceImages(image, Recipe(warp=0.0, crop=0.2, flip=True))
+    images = DeviceImages(image, Recipe(warp=0.0, jitter=0.0, crop=0.2, flip=True))
     batch = images.augmented(torch.zeros(400, dtype=torch.int64), generator())
     views = batch.unique(dim=0)
     assert len(views) == 2 * 3 * 3
@@ -58,7 +62,9 @@ def test_every_shift_and_both_directions_occur_and_differ_within_a_batch():
 
 
 def test_batches_are_channels_last_without_a_copy():
-    batch = DeviceImages(pixels(), Recipe(warp=0.0, flip=True)).augmented(torch.tensor([1, 2]), generator())
+    batch = DeviceImages(pixels(), Recipe(warp=0.0, jitter=0.0, flip=True)).augmented(
+        torch.tensor([1, 2]), generator()
+    )
     assert batch.is_contiguous(memory_format=torch.channels_last)
     assert batch.to(memory_format=torch.channels_last).data_ptr() == batch.data_ptr()
 

@@ -167,7 +167,7 @@ def test_outputs_labels_and_index_belong_to_the_same_images():
         assert torch.equal(z.detach()[:, 0], batch.index.float())
         return 0 * z.sum()
 
-    recipe = Recipe(batch_size=5, weight_decay=0.0, warp=0.0)
+    recipe = Recipe(batch_size=5, weight_decay=0.0, warp=0.0, jitter=0.0)
     network = nn.Sequential(nn.Flatten(), Scale())
     train(
         network,

@@ -59,7 +59,14 @@ def test_the_loss_is_that_of_the_recipe(labels, monkeypatch):
     backward = torch.Tensor.backward
     monkeypatch.setattr(torch.Tensor, "backward", lambda self: (seen.append(self.item()), backward(self)))
     recipe = Recipe(
-        pretrain_epochs=1, batch_size=96, crop=0.0, warp=0.0, label_smoothing=0.25, lr=1e-9, schedule="cosine"
+        pretrain_epochs=1,
+        batch_size=96,
+        crop=0.0,
+        warp=0.0,
+        jitter=0.0,
+        label_smoothing=0.25,
+        lr=1e-9,
+        schedule="cosine",
     )
     train_trunk(X, labels, recipe, seed=0)
     start = train_trunk(X, labels, Recipe(pretrain_epochs=0), seed=0)
