@@ -8,7 +8,7 @@ from hashbench.recipe import Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 from hashbench.training.images import DeviceImages
 
-UNCHANGED = Recipe(crop=0.0, warp=0.0)
+UNCHANGED = Recipe(crop=0.0, warp=0.0, jitter=0.0)
 
 
 def generator(seed=1):
