@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 BLOCKS = 8  # into which queries are divided at least, so that no thread waits long for another,
 PAIRS = 1 << 25  # unless a block is less work than this many query x item pairs
-CELLS = 1 << 15  # counts of a block in each of its histograms at most: what follows stays in the cache
-ON_DEVICE = 128  # blocks that a device counts at a time: small ones do not pay
+CELLS = 1 << 14  # counts of a block in each of its histograms at most; twice as many, and their temporary
+# arrays are given back to the system and asked for again at every step
+ON_DEVICE = 256  # blocks that a device counts at a time: small ones do not pay
 REPEATS = 0.4  # database codes are counted by multiplicity where at most this part of them is distinct
 SAMPLE = 4096  # codes looked at before all of them are sorted to find repeats
 
