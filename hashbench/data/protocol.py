@@ -33,7 +33,8 @@ class Protocol:
     def digest(self) -> str:
         """SHA-256 of every field but two, so that a protocol has one digest for all data sets.
 
-        The wording of the description changes no number; ``recipe.flip`` is the data set's to say.
+        The wording of the description changes no number; ``recipe.flip`` is the data set's to say. So is
+        whether ``recipe.erase`` is used: a run takes the digest before the data set has had its say.
         """
         fields = asdict(self)
         del fields["description"], fields["recipe"]["flip"]
