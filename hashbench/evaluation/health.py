@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hashbench.codes import Codes
 from hashbench.definitions import HEALTH_DEFINITIONS
 from hashbench.errors import InvalidInputError
-from hashbench.evaluation.histogram import number_rows
+from hashbench.evaluation.distinct import number_rows
 from hashbench.evaluation.inputs import as_array, as_codes, find_real
 
 ROWS = 1 << 14  # codes unpacked at a time; their counts are exact in float32

@@ -1,8 +1,14 @@
-"""The counting kernel: how many database items stand at each Hamming distance of each query.
+"""The counting kernels: how many database items stand at each Hamming distance of each query.
 
 The only module that imports numba for more than its number of threads. Compiled once, then read from numba's
-cache on disk. It releases the GIL, so that threads that each count a block of queries run side by side, which
-is safe in joblib workers whatever started them.
+cache on disk. They release the GIL, so that threads that each count a block of queries run side by side,
+which is safe in joblib workers whatever started them.
+
+Items that differ are counted 64 at a time, as bit planes: word w of plane k holds bit k of items 64 w to
+64 w + 63. Carry-save adders sum the bits in which they differ from the query, so that the distances are bit
+planes too (Harley & Seal's population count across words: Warren, "Hacker's Delight", 2nd ed., section 5-1),
+and the items at a distance are the population count of an AND of these. The items of a call agree in the
+parity of their bits, so that a query's distances are all even or all odd, and half of them need no look.
 """
 
 from __future__ import annotations
@@ -14,9 +20,12 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-TILE = 1 << 16  # database items a tile; half of it must not overflow a uint16 count
-CHUNK = 1 << 12  # distances held at a time: they stay in the first-level cache
-PAIR_BINS = 256  # up to as many bins two neighbouring uint8 bins make one 16-bit index
+TILE = 64  # words of a plane at a time: 64 planes of them fit the first-level cache
+PLANES = 16  # planes added at a time
+LANES = 8  # words of a vector: loops over a multiple of it leave no remainder
+CHUNK = 1 << 12  # distances of weighted items held at a time
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+NONE = np.uint64(0)
 
 
 @intrinsic  # pragma: no cover (compiled)
@@ -30,110 +39,223 @@ def _popcount(typing_context: Any, word: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
-def _fill_bins(bins, query, words, query_mask, masks, first, last, n_distances):  # type: ignore[no-untyped-def]
-    """bins[i] = distance of item first + i, plus n_distances where it shares a label with the query."""
-    for w in range(len(query)):
-        word = query[w]
-        row = words[w, first:last]
-        if w == 0:
-            for i in range(last - first):
-                bins[i] = _popcount(row[i] ^ word)
-        else:
-            for i in range(last - first):
-                bins[i] += _popcount(row[i] ^ word)
-    if len(query_mask) == 1:
-        mask, row = query_mask[0], masks[0, first:last]
-        for i in range(last - first):
-            bins[i] += n_distances * np.uint64((row[i] & mask) != 0)
-    elif len(query_mask) > 1:
-        for i in range(last - first):
-            shared = np.uint64(0)
-            for w in range(len(query_mask)):
-                shared |= masks[w, first + i] & query_mask[w]
-            bins[i] += n_distances * np.uint64(shared != 0)
+def _carry(a, b, c):  # type: ignore[no-untyped-def]
+    """Of the sum of three bits, whose lower bit is a ^ b ^ c: written so that both share b ^ c."""
+    return ((a ^ b) & (b ^ c)) ^ b
+
+
+@njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
+def _add_eight(planes, w, flip, one, two, four):  # type: ignore[no-untyped-def]
+    """Word w of eight planes, each XOR its ``flip``, added to a sum of bit planes: the sum and the carry."""
+    a, b = planes[w] ^ flip[0], planes[w + TILE] ^ flip[1]
+    c, d = planes[w + 2 * TILE] ^ flip[2], planes[w + 3 * TILE] ^ flip[3]
+    x, one = _carry(one, a, b), one ^ a ^ b
+    y, one = _carry(one, c, d), one ^ c ^ d
+    p, two = _carry(two, x, y), two ^ x ^ y
+    a, b = planes[w + 4 * TILE] ^ flip[4], planes[w + 5 * TILE] ^ flip[5]
+    c, d = planes[w + 6 * TILE] ^ flip[6], planes[w + 7 * TILE] ^ flip[7]
+    x, one = _carry(one, a, b), one ^ a ^ b
+    y, one = _carry(one, c, d), one ^ c ^ d
+    q, two = _carry(two, x, y), two ^ x ^ y
+    return one, two, four ^ p ^ q, _carry(four, p, q)
+
+
+@njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
+def _eight(flips, k):  # type: ignore[no-untyped-def]
+    a, b, c, d = flips[k], flips[k + 1], flips[k + 2], flips[k + 3]
+    return a, b, c, d, flips[k + 4], flips[k + 5], flips[k + 6], flips[k + 7]
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
-def _count_pairs(queries, words, query_masks, masks, starts, stops, n_distances, counts):  # type: ignore[no-untyped-def]
-    """Counts of unweighted items, at most 256 bins: one memory increment serves two items.
+def _add_planes(planes, flips, n_words, sums, carry):  # type: ignore[no-untyped-def]
+    """sums[j * TILE + w] = bit j of the distances of the items of word w.
 
-    Two neighbouring bins (uint8) are read as one 16-bit index into a joint histogram, whose margins are added
-    at the end of a tile.
+    planes: those of a tile, (K * TILE,). flips: (K,), ALL where the query has a one. carry: (TILE,) to use.
     """
-    n_bins = counts.shape[1]
-    bins = np.empty(CHUNK, np.uint8)
-    pairs = bins.view(np.uint16)
-    joint = np.zeros((n_bins, 256), np.uint16)
-    flat = joint.reshape(-1)
-    columns = np.empty(n_bins, np.int32)
-    for tile in range(starts.min(), stops.max(), TILE):
+    sums[:] = NONE
+    for k in range(0, len(flips), PLANES):
+        rows = planes[k * TILE : (k + PLANES) * TILE]
+        low, high = _eight(flips, k), _eight(flips, k + 8)
+        for w in range(n_words):
+            one, two, four, eight = sums[w], sums[w + TILE], sums[w + 2 * TILE], sums[w + 3 * TILE]
+            one, two, four, x = _add_eight(rows, w, low, one, two, four)
+            one, two, four, y = _add_eight(rows, w + 8 * TILE, high, one, two, four)
+            sums[w], sums[w + TILE], sums[w + 2 * TILE], sums[w + 3 * TILE] = one, two, four, eight ^ x ^ y
+            carry[w] = _carry(eight, x, y)
+        for first in range(4 * TILE, len(sums), TILE):
+            row = sums[first : first + TILE]
+            for w in range(n_words):
+                row[w], carry[w] = row[w] ^ carry[w], row[w] & carry[w]
+
+
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
+def _tally(sums, mask, low, high, odd, counts, here):  # type: ignore[no-untyped-def]
+    """counts[d] += the items at distance d among those of words [low, high) that ``mask`` has.
+
+    sums: as ``_add_planes`` leaves them. odd: the parity of the distances. here: (TILE,) to use.
+    """
+    n_words, selected = high - low, mask[low:high]
+    two, four = sums[TILE + low : TILE + high], sums[2 * TILE + low : 2 * TILE + high]
+    eight, sixteen = sums[3 * TILE + low : 3 * TILE + high], sums[4 * TILE + low : 4 * TILE + high]
+    for group in range(len(counts) // 16):
+        flip = NONE if group & 1 else ALL
+        for w in range(n_words):
+            here[w] = selected[w] & (sixteen[w] ^ flip)
+        for first in range(5 * TILE, len(sums), TILE):
+            flip = NONE if group >> (first // TILE - 4) & 1 else ALL
+            row = sums[first + low : first + high]
+            for w in range(n_words):
+                here[w] &= row[w] ^ flip
+        n0 = n1 = n2 = n3 = n4 = n5 = n6 = n7 = NONE
+        for w in range(n_words):
+            near, far = here[w] & ~eight[w], here[w] & eight[w]
+            n0 += _popcount(near & ~four[w] & ~two[w])
+            n1 += _popcount(near & ~four[w] & two[w])
+            n2 += _popcount(near & four[w] & ~two[w])
+            n3 += _popcount(near & four[w] & two[w])
+            n4 += _popcount(far & ~four[w] & ~two[w])
+            n5 += _popcount(far & ~four[w] & two[w])
+            n6 += _popcount(far & four[w] & ~two[w])
+            n7 += _popcount(far & four[w] & two[w])
+        for i, n in enumerate((n0, n1, n2, n3, n4, n5, n6, n7)):
+            counts[16 * group + 2 * i + odd] += n
+
+
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
+def _select(mask, low, high):  # type: ignore[no-untyped-def]
+    """Ones for items [low, high) of a tile; returns the words that hold them, whole vectors."""
+    mask[:] = NONE
+    mask[low // 64 : (high + 63) // 64] = ALL
+    mask[low // 64] = ALL << np.uint64(low % 64)
+    mask[(high - 1) // 64] &= ALL >> np.uint64(-high % 64)
+    size = 64 * LANES
+    return low // size * LANES, (high + size - 1) // size * LANES
+
+
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
+def _select_sharing(mask, label_set, planes):  # type: ignore[no-untyped-def]
+    """Ones for the items of a tile that have a label of the set; planes: (64 L, TILE), one for each label."""
+    mask[:] = NONE
+    for label in range(len(planes)):
+        if label_set[label // 64] >> np.uint64(label % 64) & np.uint64(1):
+            for w in range(TILE):
+                mask[w] |= planes[label, w]
+
+
+@njit(cache=True, nogil=True)  # pragma: no cover (compiled)
+def _count_planes(queries, planes, n_items, odd, starts, stops, sets, set_planes, items, relevant, scratch):  # type: ignore[no-untyped-def]
+    mask, spare, sums = scratch[:TILE], scratch[TILE : 2 * TILE], scratch[2 * TILE :]
+    n_planes = planes.shape[1]
+    flips = np.empty((len(queries), n_planes), np.uint64)
+    odds = np.empty(len(queries), np.int64)
+    for q in range(len(queries)):
+        ones = np.uint64(odd)
+        for word in queries[q]:
+            ones += _popcount(word)
+        odds[q] = ones & np.uint64(1)
+        for k in range(n_planes):
+            flips[q, k] = ALL if queries[q, k // 64] >> np.uint64(k % 64) & np.uint64(1) else NONE
+    for t in range(len(planes)):
+        first, last = 64 * TILE * t, min(64 * TILE * (t + 1), n_items)
+        tile = planes[t].reshape(-1)
         for q in range(len(queries)):
-            low, high = max(tile, starts[q]), min(tile + TILE, stops[q])
-            if low >= high:
-                continue
-            for first in range(low, high, CHUNK):
-                last = min(first + CHUNK, high)
-                _fill_bins(bins, queries[q], words, query_masks[q], masks, first, last, n_distances)
-                for i in range((last - first) // 2):
-                    flat[pairs[i]] += np.uint16(1)
-                if (last - first) % 2:
-                    counts[q, bins[last - first - 1]] += 1
-            columns[:] = 0
-            for a in range(n_bins):
-                row = np.int32(0)
-                for b in range(n_bins):
-                    count = np.int32(joint[a, b])
-                    row += count
-                    columns[b] += count
-                    joint[a, b] = 0
-                counts[q, a] += row
-            for b in range(n_bins):
-                counts[q, b] += columns[b]
+            begin, end = _select(mask, 0, last - first)
+            _add_planes(tile, flips[q], end, sums, spare)
+            _tally(sums, mask, begin, end, odds[q], items[q], spare)
+            if len(set_planes):
+                _select_sharing(mask, sets[q], set_planes[t])
+                _tally(sums, mask, begin, end, odds[q], relevant[q], spare)
+            elif max(starts[q], first) < min(stops[q], last):
+                begin, end = _select(mask, max(starts[q], first) - first, min(stops[q], last) - first)
+                _tally(sums, mask, begin, end, odds[q], relevant[q], spare)
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
 def _count_each(queries, words, query_masks, masks, starts, stops, n_distances, weights, counts):  # type: ignore[no-untyped-def]
-    """Counts of items with multiplicities, any number of bins. No weights: each counts once."""
-    bins = np.empty(CHUNK, np.uint16)
+    distances = np.empty(CHUNK, np.uint16)
     for q in range(len(queries)):
         for first in range(starts[q], stops[q], CHUNK):
             last = min(first + CHUNK, stops[q])
-            _fill_bins(bins, queries[q], words, query_masks[q], masks, first, last, n_distances)
-            if len(weights):
+            distances[:] = 0
+            for w in range(queries.shape[1]):
+                word, row = queries[q, w], words[w, first:last]
                 for i in range(last - first):
-                    counts[q, bins[i]] += weights[first + i]
-            else:
+                    distances[i] += _popcount(row[i] ^ word)
+            if query_masks.shape[1]:
                 for i in range(last - first):
-                    counts[q, bins[i]] += 1
+                    shared = NONE
+                    for w in range(query_masks.shape[1]):
+                        shared |= masks[w, first + i] & query_masks[q, w]
+                    distances[i] += n_distances * np.uint64(shared != 0)
+            for i in range(last - first):
+                counts[q, distances[i]] += weights[first + i]
 
 
-def count_distances(
+def as_planes(words: NDArray[np.uint64], n_planes: int) -> NDArray[np.uint64]:
+    """Words (n, W) as bit planes (T, K, TILE) with K the next multiple of PLANES; zeros beyond."""
+    n, n_tiles = len(words), -(-len(words) // (64 * TILE))
+    n_planes = -(-n_planes // PLANES) * PLANES
+    planes = _aligned(n_tiles * n_planes * TILE).reshape(n_tiles, n_planes, TILE)
+    octets = np.zeros((n_planes // 8, n_tiles * TILE * 64), np.uint8)
+    octets[:, :n] = words.view(np.uint8).reshape(n, 8 * words.shape[1])[:, : n_planes // 8].T
+    for bit in range(8):
+        rows = np.packbits(octets & np.uint8(1 << bit), axis=1, bitorder="little").view(np.uint64)
+        planes[:, bit::8] = rows.reshape(n_planes // 8, n_tiles, TILE).swapaxes(0, 1)
+    return planes
+
+
+def count_planes(
+    queries: NDArray[np.uint64],
+    planes: NDArray[np.uint64],
+    n_items: int,
+    odd: int,
+    ranges: NDArray[np.int64],
+    sets: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None,
+    items: NDArray[np.uint64],
+    relevant: NDArray[np.uint64],
+) -> None:
+    """Add the items and the relevant items at each distance to ``items`` and ``relevant``.
+
+    queries: (Q, W) words of 64 bits. planes: (T, K, TILE), n_items of the database, all with an odd number of
+    ones or, if ``odd`` is 0, with an even one. Relevant are those of ranges (Q, 2), [start, stop), or those
+    that share a label, with sets: those of the queries, (Q, L) words of bits, and planes of them for the
+    items, (T, 64 L, TILE). items, relevant: (Q, G), G a multiple of 16 beyond the largest distance.
+    """
+    n_sums = max(5, planes.shape[1].bit_length())
+    scratch = _aligned((2 + n_sums) * TILE)
+    starts, stops = np.ascontiguousarray(ranges.T)
+    own, others = sets or (np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0, TILE), np.uint64))
+    _count_planes(queries, planes, n_items, odd, starts, stops, own, others, items, relevant, scratch)
+
+
+def count_weighted(
     queries: NDArray[np.uint64],
     words: NDArray[np.uint64],
+    weights: NDArray[np.int64],
     ranges: NDArray[np.int64],
     n_bits: int,
-    weights: NDArray[np.int64] | None = None,
     query_masks: NDArray[np.uint64] | None = None,
     masks: NDArray[np.uint64] | None = None,
 ) -> NDArray[np.int64]:
-    """Histograms of the distances of each query to the items of its range.
+    """Histograms of the distances of each query to the items of its range, each counted so many times.
 
-    queries: (Q, W) words of 64 bits. words: (W, N), the database. ranges: (Q, 2), items [start, stop) that
-    the query is compared with. weights: (N,), how often an item counts; None: once. query_masks (Q, L) and
-    masks (L, N): label sets as bits.
+    queries: (Q, W) words of 64 bits. words: (W, N), the database. weights: (N,). ranges: (Q, 2), the items
+    [start, stop) that the query is compared with. query_masks (Q, L) and masks (L, N): label sets as bits.
     Returns (Q, n_bits + 1), or (Q, 2 (n_bits + 1)) with masks: first the items that share no label, then
     those that do.
     """
-    n_distances = n_bits + 1
-    n_bins = n_distances if masks is None else 2 * n_distances
+    n_bins = n_bits + 1 if masks is None else 2 * (n_bits + 1)
     if query_masks is None or masks is None:
         query_masks, masks = np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0), np.uint64)
     counts = np.zeros((len(queries), n_bins), np.int64)
-    n = np.uint64(n_distances)
     starts, stops = np.ascontiguousarray(ranges.T)
-    shared = (queries, words, query_masks, masks, starts, stops, n)
-    if weights is None and n_bins <= PAIR_BINS:
-        _count_pairs(*shared, counts)
-    else:
-        _count_each(*shared, np.zeros(0, np.int64) if weights is None else weights, counts)
+    _count_each(queries, words, query_masks, masks, starts, stops, np.uint64(n_bits + 1), weights, counts)
     return counts
+
+
+def _aligned(n_words: int) -> NDArray[np.uint64]:
+    """Zeros that begin at a cache line, which vectors must not straddle: a third of the time."""
+    line = 8
+    buffer = np.zeros(n_words + line, np.uint64)
+    first = -(buffer.ctypes.data // 8) % line
+    return buffer[first : first + n_words]

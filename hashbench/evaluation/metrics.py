@@ -48,9 +48,7 @@ def average_precision_optimistic(items: Counts, relevant: Counts) -> Values:
 
     AP = (1/R) sum over groups of sum_{i=1..r} (P + i) / (N + i).
     """
-    N, P = _before(items), _before(relevant)
-    total = relevant - (N - P) * harmonic_between(N, N + relevant)
-    return _divide(total.sum(1), relevant.sum(1))
+    return _divide(_first_come(relevant, _before(items)), relevant.sum(1))
 
 
 def average_precision_pessimistic(items: Counts, relevant: Counts) -> Values:
@@ -58,10 +56,7 @@ def average_precision_pessimistic(items: Counts, relevant: Counts) -> Values:
 
     AP = (1/R) sum over groups of sum_{i=1..r} (P + i) / (N + n - r + i).
     """
-    N = _before(items) + items - relevant
-    P = _before(relevant)
-    total = relevant - (N - P) * harmonic_between(N, N + relevant)
-    return _divide(total.sum(1), relevant.sum(1))
+    return _divide(_first_come(relevant, _before(items) + items - relevant), relevant.sum(1))
 
 
 def average_precision_at_total(items: Counts, relevant: Counts, k: int) -> Values:
@@ -166,59 +161,26 @@ def precision_recall_by_rank(items: Counts, relevant: Counts, ranks: ArrayLike) 
 
     The expected number of hits is P + (k - N) r/n, in the group that holds rank k.
     """
+    from hashbench.evaluation.sums import hits_within
+
     k = np.asarray(ranks)
     _check_rank(items, int(k.max()))
-    N, P = (np.insert(counts.cumsum(1), 0, 0, axis=1) for counts in (items, relevant))
-    # One interpolation for all queries: their rankings laid end to end.
-    start = np.arange(len(items))[:, None] * (N[:, -1:] + 1)
-    hits = np.interp((k + start).ravel(), (N + start).ravel(), P.ravel()).reshape(len(items), len(k))
-    return hits / k, _divide(hits, P[:, -1:])
-
-
-def harmonic_between(a: Counts, b: Counts) -> Values:
-    """sum_{t=a+1..b} 1/t = H_b - H_a for 0 <= a <= b, without cancellation.
-
-    H_n = gamma + ln(n + 1/2) + e(n), of which e is so small that its rounding is of no account.
-    """
-    return np.log1p((b - a) / (a + 0.5)) + (_remainder(b) - _remainder(a))
-
-
-def _remainder(n: Counts) -> Values:
-    """e(n)."""
-    known = _REMAINDERS.take(n, mode="clip")
-    if n.max(initial=0) < len(_REMAINDERS):
-        return known
-    return np.where(n < len(_REMAINDERS), known, _series(n))
-
-
-def _series(n: Counts) -> Values:
-    """e(n) = 1/24 x^-2 - 7/960 x^-4 + 31/8064 x^-6 ..., x = n + 1/2; to the last digit of H_n if n >= 64."""
-    u = 1 / (n + 0.5) ** 2
-    return u * (1 / 24 - u * (7 / 960 - u * (31 / 8064)))
-
-
-def _remainders(size: int) -> Values:
-    """e(0), ..., e(size - 1); below 64 by e(n - 1) = e(n) + ln((n + 1/2) / (n - 1/2)) - 1/n."""
-    n = np.arange(64, 0, -1)
-    e = _series(np.arange(64, size))
-    below = e[0] + np.cumsum(np.log1p(1 / (n - 0.5)) - 1 / n)
-    return np.concatenate([below[::-1], e])
-
-
-_REMAINDERS = _remainders(1 << 16)  # looked up twice as fast as computed
+    hits = hits_within(items, relevant, k)
+    return hits / k, _divide(hits, relevant.sum(1, keepdims=True))
 
 
 def _precision_sum(items: Counts, relevant: Counts, kept: Counts) -> Values:
     """Expected sum of the precisions at the relevant items, over the first ``kept`` items of each group."""
-    N, P = _before(items), _before(relevant)
-    return _group_sum(items, relevant, kept, N, P).sum(1)
+    from hashbench.evaluation.sums import precision_sum
+
+    return precision_sum(items, relevant, kept, _before(items), _before(relevant)).sum(1)
 
 
-def _group_sum(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts) -> Values:
-    """(r/n) sum_{j=1..m} [P + 1 + (j - 1)(r - 1)/(n - 1)] / (N + j), elementwise."""
-    gap = harmonic_between(N, N + m)
-    later = m - (N + 1) * gap  # sum_{j=1..m} (j - 1) / (N + j)
-    return r / np.maximum(n, 1) * ((P + 1) * gap + (r - 1) / np.maximum(n - 1, 1) * later)
+def _first_come(relevant: Counts, N: Counts) -> Values:
+    """Sum of the precisions at the relevant items where those of a group have the ranks N + 1 to N + r."""
+    from hashbench.evaluation.sums import precision_sum
+
+    return precision_sum(relevant, relevant, relevant, N, _before(relevant)).sum(1)
 
 
 def _expected_ratio(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts, before: Values) -> Values:
@@ -226,6 +188,8 @@ def _expected_ratio(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts, befor
 
     def ratio(h: Counts) -> Values:
         return _divide(before + h / m * ((P + 1) * gap + (h - 1) / np.maximum(m - 1, 1) * later), P + h)
+
+    from hashbench.evaluation.sums import harmonic_between
 
     gap = harmonic_between(N, N + m)
     later = m - (N + 1) * gap
@@ -263,7 +227,9 @@ def _discount_sums(k: int) -> Values:
 
 
 def _before(counts: Counts) -> Counts:
-    return counts.cumsum(1) - counts
+    from hashbench.evaluation.sums import before
+
+    return before(counts)
 
 
 def _kept(items: Counts, k: int) -> Counts:

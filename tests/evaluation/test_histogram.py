@@ -7,7 +7,7 @@ import torch
 from hashbench.codes import Codes
 from hashbench.evaluation import histogram, torch_kernel
 from hashbench.evaluation.histogram import HammingIndex, Histograms
-from hashbench.evaluation.kernel import count_distances
+from hashbench.evaluation.layout import BitPlanes
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 CUDA = pytest.param(
@@ -112,13 +112,26 @@ def test_counts_across_chunks_and_tiles(
         assert np.array_equal(counted.relevant, relevant)
 
 
-def test_as_many_items_at_one_distance_as_a_tile_holds() -> None:
-    """Counts of pairs are 16-bit: here all pairs of a tile fall into one cell, unmerged."""
-    words = np.zeros((1, 140_001), np.uint64)
-    for n_bits in (20, 300):
-        counts = count_distances(words[:, :3].T, words, np.tile([0, 140_001], (3, 1)), n_bits)
-        assert counts[:, 0].tolist() == [140_001] * 3
-        assert not counts[:, 1:].any()
+def test_all_items_at_one_distance() -> None:
+    """As bit planes, which otherwise hold items that differ; and with no item of odd parity."""
+    words, labels = np.zeros((140_001, 1), np.uint64), np.arange(140_001) % 2
+    for n_bits in (20, 64):
+        items, relevant = BitPlanes(words, n_bits, labels).count(words[:3], np.array([0, 1, 2]))
+        assert items.tolist() == [[140_001] + n_bits * [0]] * 3
+        assert relevant.tolist() == [[n] + n_bits * [0] for n in (70_001, 70_000, 0)]
+
+
+@pytest.mark.parametrize("n_bits", [1, 15, 16, 31, 32, 63, 64, 4095, 4096])
+def test_every_distance(n_bits: int) -> None:
+    """From equal to complement, as many items as the distance: the largest ones need one more bit plane."""
+    distances = np.repeat(np.arange(n_bits + 1), np.arange(n_bits + 1) % 7 + 1)
+    words = Codes.from_real(np.arange(n_bits) < distances[:, None]).words()
+    labels = np.arange(len(words)) % 2
+    for query in (0, -1):  # the zeros, the ones
+        near = distances if query == 0 else n_bits - distances
+        items, relevant = BitPlanes(words, n_bits, labels).count(words[query][None], np.array([1]))
+        assert items.tolist() == [np.bincount(near, minlength=n_bits + 1).tolist()]
+        assert relevant.tolist() == [np.bincount(near, labels, n_bits + 1).astype(int).tolist()]
 
 
 def test_large_sets_decide_by_sample() -> None:

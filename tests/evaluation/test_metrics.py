@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import metrics as m
+from hashbench.evaluation.sums import harmonic_between
 
 Groups = list[tuple[int, int]]
 
@@ -196,7 +197,7 @@ def test_harmonic_differences() -> None:
     for a, b in product((0, 1, 5, 63, 64, 65, 100, 700), repeat=2):
         if a <= b:
             exact = sum((Fraction(1, t) for t in range(a + 1, b + 1)), Fraction(0))
-            assert m.harmonic_between(np.array(a), np.array(b)) == pytest.approx(float(exact), rel=1e-13)
+            assert harmonic_between(np.array([a]), np.array([b])) == pytest.approx(float(exact), rel=1e-13)
 
 
 @pytest.mark.parametrize(
