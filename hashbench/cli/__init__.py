@@ -6,6 +6,7 @@ A command's module is imported when the command is called, so that ``--help`` is
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,7 +18,10 @@ from hashbench.errors import HashbenchError
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    options = vars(make_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = vars(make_parser().parse_args(given))
+    if "command" in options:  # of the commands that write it into records
+        options["command"] = shlex.join(["hashbench", *given])
     module, _, function = options.pop("call").rpartition(".")
     try:
         code = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)

@@ -87,6 +87,7 @@ def _add_run(commands: Any) -> None:
         "Train and evaluate a grid of methods, then print the table. What is done already, with its record "
         "under --out, is not run again.",
     )
+    run.set_defaults(command="")
     grid = run.add_argument_group("the grid (each option overrides the suite's key)")
     grid.add_argument("--suite", default="quick", metavar="NAME|FILE.toml", help="default: quick")
     grid.add_argument(
@@ -205,6 +206,7 @@ def _add_rescore(commands: Any) -> None:
         "rescoring.rescore",
         "Compute the metrics of stored codes anew, without training; write them into the records.",
     )
+    rescore.set_defaults(command="")
     rescore.add_argument("results", type=Path, help="folder with records and the codes beside them")
     rescore.add_argument(
         "--metric",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 
-def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
+def rescore(*, results: Path, metric: Sequence[str], device: str, command: str) -> int:
     """Evaluate stored codes anew and rewrite their records; exit code 1 if some could not be."""
     from rich.progress import track
 
@@ -27,7 +25,6 @@ def rescore(*, results: Path, metric: Sequence[str], device: str) -> int:
     console = make_console()
     files = read_record_files(results)
     ready = [path for path, record in files.items() if has_codes(record)]
-    command = shlex.join(["hashbench", *sys.argv[1:]])
     done, failed, moved = 0, dict[Path, HashbenchError](), list[str]()
     try:
         for path in track(ready, "rescoring", console=console, disable=not console.is_terminal):

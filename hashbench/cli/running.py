@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 import tomllib
 from collections import Counter
@@ -31,6 +29,7 @@ def run(
     jobs: int,
     plugins: Sequence[Path],
     dry_run: bool,
+    command: str,
     **grid: Any,
 ) -> int:
     """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
@@ -55,9 +54,7 @@ def run(
     given["set"] = applicable(base.set, chosen) | dict(_setting(text) for text in settings)
     cells = expand(make_suite(base.model_dump(exclude={"set"}) | given, "command line"))
     files = tuple(path.resolve() for path in plugins)
-    place = Place(
-        out.absolute(), data_root(data_dir), device, files, shlex.join(["hashbench", *sys.argv[1:]])
-    )
+    place = Place(out.absolute(), data_root(data_dir), device, files, command)
     plan = make_plan(cells, place)
 
     console = make_console()

@@ -69,6 +69,11 @@ def expand(suite: Suite) -> list[Work]:
     for dataset, protocol_name in product(datasets, dict.fromkeys(suite.protocols)):
         named = find_protocol(protocol_name)
         named = replace(named, recipe=replace(named.recipe, **recipe_fields))
+        if recipe_fields.get("erase") and not dataset.occlude:
+            raise InvalidInputError(
+                f"recipe.erase: an image of '{dataset.spec}' of which a part is hidden can be another; leave "
+                "the setting or the data set out"
+            )
         recipe = replace(named.recipe, flip=dataset.mirror, erase=named.recipe.erase * dataset.occlude)
         protocol = replace(named, recipe=recipe)
         for repetition, row in product(range(suite.repetitions), rows):

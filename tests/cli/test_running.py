@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashbench.records import read_records
+from hashbench.records import Record, read_records
 
 SHORT = ("--set", "recipe.pretrain_epochs=1", "recipe.epochs=1", "recipe.batch_size=360")
 
@@ -46,6 +46,16 @@ def test_the_same_command_computes_nothing_again(small, tmp_path):
     assert re.search(r"\n0 cells in \d+ s, 2 done before, 0 failed;", again.out)
     table = first.out[first.out.index("digits · 5k") : first.out.index(" cells in ") - 1]
     assert table in again.out
+
+
+def test_the_record_says_what_was_called_also_from_python(small, call, tmp_path):
+    small("lsh")
+    (file,) = (tmp_path / "runs").rglob("*lsh*.json")
+    ran = "hashbench run -m lsh --features pixels -b 8 --device cpu"
+    assert Record.load(file).command == ran
+    call("rescore", "runs", "--device", "cpu")
+    assert Record.load(file).command == ran
+    assert Record.load(file).rescored.command == "hashbench rescore runs --device cpu"
 
 
 def test_a_dry_run_writes_nothing(call, small, tmp_path):

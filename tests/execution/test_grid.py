@@ -226,6 +226,10 @@ VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
         ({"set": {"ksh.n_bits": 3}}, "unknown parameter of ksh 'n_bits'"),
         ({"methods": ["dsh"], "set": {"dsh.recipe": 1}}, "unknown parameter of dsh 'recipe'"),
         ({"set": {"recipe.flip": True}}, "unknown parameter of recipe 'flip'"),
+        (
+            {"datasets": ["cifar10", "mnist"], "set": {"recipe.erase": 0.2}},
+            "recipe.erase: an image of 'mnist'",
+        ),
         ({"set": {"recipe.epoch": 3}}, "unknown parameter of recipe 'epoch'; did you mean 'epochs'"),
         ({"set": {"recipe.schedule": "step"}}, "Input should be 'onecycle' or 'cosine'"),
         ({"set": {"recipe.backbone": "vgg"}}, "unknown backbone 'vgg'; did you mean 'vgg7'"),
