@@ -2,7 +2,8 @@
 
 Each layout has ``count(queries, labels)``: queries (Q, W) words of 64 bits with their classes (Q,) or label
 sets (Q, L), as ``Labels`` holds them, to the items and the relevant items at each distance, both (Q,
-n_bits + 1) int64. Laid out without labels, no item is relevant. Threads may count side by side.
+n_bits + 1) int64; laid out and counted without labels, only the items mean something. Threads may count side
+by side.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from hashbench.evaluation.metrics import Counts
 if TYPE_CHECKING:
     import torch
 
-REPEATS = 0.4  # codes are counted by multiplicity where at most this part of them is distinct
+BITS = 400  # on a CPU, codes of n bits are counted by multiplicity where at most n / BITS are distinct,
+ON_DEVICE = 0.4  # on a device where at most this part is: there merged codes are as fast as others
 Words = NDArray[np.uint64]
 
 
@@ -39,7 +41,7 @@ def lay_out(
     columns = [*words.T]
     if labels is not None and (labels.ndim == 2 or device is not None):
         columns += [*np.atleast_2d(labels.T).view(np.uint64)]
-    merged = find_distinct(columns, REPEATS)
+    merged = find_distinct(columns, min(n_bits / BITS, 0.9) if device is None else ON_DEVICE)
     if device is not None:
         return OnDevice(words, n_bits, labels, device, merged)
     return BitPlanes(words, n_bits, labels) if merged is None else Merged(words, n_bits, labels, *merged)
