@@ -96,7 +96,8 @@ class HammingIndex:
             words, labels = words[first], labels[first]
         self._words, self._labels = words, labels
         size = max(-(-len(words) // BLOCKS), PAIRS // n_items)
-        self.block_size = max(1, min(size, CELLS // (self.n_bits + 1)))
+        n_cells = max(self.n_bits, self.n_classes if self.graded else 0) + 1
+        self.block_size = max(1, min(size, CELLS // n_cells))
 
     def _index_gains(self, words: NDArray[np.uint64], sets: NDArray[np.uint64]) -> None:
         """Group the items by label, each in the groups of all its labels, and the label sets by size."""

@@ -1,8 +1,7 @@
 """The counting kernels: how many database items stand at each Hamming distance of each query.
 
-The only module that imports numba for more than its number of threads. Compiled once, then read from numba's
-cache on disk. They release the GIL, so that threads that each count a block of queries run side by side,
-which is safe in joblib workers whatever started them.
+Compiled once, then read from numba's cache on disk. They release the GIL, so that threads that each count a
+block of queries run side by side, which is safe in joblib workers whatever started them.
 
 Items that differ are counted 64 at a time, as bit planes: word w of plane k holds bit k of items 64 w to
 64 w + 63. Carry-save adders sum the bits in which they differ from the query, so that the distances are bit
@@ -40,7 +39,7 @@ def _popcount(typing_context: Any, word: Any) -> Any:
 
 @njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
 def _carry(a, b, c):  # type: ignore[no-untyped-def]
-    """Of the sum of three bits, whose lower bit is a ^ b ^ c: written so that both share b ^ c."""
+    """Of the sum of three bits, whose lower bit is a ^ b ^ c."""
     return ((a ^ b) & (b ^ c)) ^ b
 
 
@@ -89,10 +88,10 @@ def _add_planes(planes, flips, n_words, sums, carry):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
-def _tally(sums, mask, low, high, odd, counts, here):  # type: ignore[no-untyped-def]
+def _tally(sums, mask, low, high, parity, counts, here):  # type: ignore[no-untyped-def]
     """counts[d] += the items at distance d among those of words [low, high) that ``mask`` has.
 
-    sums: as ``_add_planes`` leaves them. odd: the parity of the distances. here: (TILE,) to use.
+    sums: as ``_add_planes`` leaves them. parity: that of the distances. here: (TILE,) to use.
     """
     n_words, selected = high - low, mask[low:high]
     two, four = sums[TILE + low : TILE + high], sums[2 * TILE + low : 2 * TILE + high]
@@ -106,6 +105,11 @@ def _tally(sums, mask, low, high, odd, counts, here):  # type: ignore[no-untyped
             row = sums[first + low : first + high]
             for w in range(n_words):
                 here[w] &= row[w] ^ flip
+        found = NONE
+        for w in range(n_words):
+            found |= here[w]
+        if found == NONE:  # few groups of long codes have items
+            continue
         n0 = n1 = n2 = n3 = n4 = n5 = n6 = n7 = NONE
         for w in range(n_words):
             near, far = here[w] & ~eight[w], here[w] & eight[w]
@@ -118,7 +122,7 @@ def _tally(sums, mask, low, high, odd, counts, here):  # type: ignore[no-untyped
             n6 += _popcount(far & four[w] & ~two[w])
             n7 += _popcount(far & four[w] & two[w])
         for i, n in enumerate((n0, n1, n2, n3, n4, n5, n6, n7)):
-            counts[16 * group + 2 * i + odd] += n
+            counts[16 * group + 2 * i + parity] += n
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
@@ -143,16 +147,16 @@ def _select_sharing(mask, label_set, planes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
-def _count_planes(queries, planes, n_items, odd, starts, stops, sets, set_planes, items, relevant, scratch):  # type: ignore[no-untyped-def]
+def _count_planes(queries, planes, n_items, parity, ranges, sets, set_planes, items, relevant, scratch):  # type: ignore[no-untyped-def]
     mask, spare, sums = scratch[:TILE], scratch[TILE : 2 * TILE], scratch[2 * TILE :]
     n_planes = planes.shape[1]
     flips = np.empty((len(queries), n_planes), np.uint64)
-    odds = np.empty(len(queries), np.int64)
+    parities = np.empty(len(queries), np.int64)
     for q in range(len(queries)):
-        ones = np.uint64(odd)
+        differing = np.uint64(parity)
         for word in queries[q]:
-            ones += _popcount(word)
-        odds[q] = ones & np.uint64(1)
+            differing += _popcount(word)
+        parities[q] = differing & np.uint64(1)
         for k in range(n_planes):
             flips[q, k] = ALL if queries[q, k // 64] >> np.uint64(k % 64) & np.uint64(1) else NONE
     for t in range(len(planes)):
@@ -161,21 +165,24 @@ def _count_planes(queries, planes, n_items, odd, starts, stops, sets, set_planes
         for q in range(len(queries)):
             begin, end = _select(mask, 0, last - first)
             _add_planes(tile, flips[q], end, sums, spare)
-            _tally(sums, mask, begin, end, odds[q], items[q], spare)
+            _tally(sums, mask, begin, end, parities[q], items[q], spare)
             if len(set_planes):
                 _select_sharing(mask, sets[q], set_planes[t])
-                _tally(sums, mask, begin, end, odds[q], relevant[q], spare)
-            elif max(starts[q], first) < min(stops[q], last):
-                begin, end = _select(mask, max(starts[q], first) - first, min(stops[q], last) - first)
-                _tally(sums, mask, begin, end, odds[q], relevant[q], spare)
+                _tally(sums, mask, begin, end, parities[q], relevant[q], spare)
+                continue
+            start, stop = max(ranges[q, 0], first), min(ranges[q, 1], last)
+            if start < stop:
+                begin, end = _select(mask, start - first, stop - first)
+                _tally(sums, mask, begin, end, parities[q], relevant[q], spare)
 
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
-def _count_each(queries, words, query_masks, masks, starts, stops, n_distances, weights, counts):  # type: ignore[no-untyped-def]
+def _count_each(queries, words, query_masks, masks, ranges, n_distances, weights, counts):  # type: ignore[no-untyped-def]
     distances = np.empty(CHUNK, np.uint16)
     for q in range(len(queries)):
-        for first in range(starts[q], stops[q], CHUNK):
-            last = min(first + CHUNK, stops[q])
+        start, stop = ranges[q]
+        for first in range(start, stop, CHUNK):
+            last = min(first + CHUNK, stop)
             distances[:] = 0
             for w in range(queries.shape[1]):
                 word, row = queries[q, w], words[w, first:last]
@@ -192,15 +199,19 @@ def _count_each(queries, words, query_masks, masks, starts, stops, n_distances, 
 
 
 def as_planes(words: NDArray[np.uint64], n_planes: int) -> NDArray[np.uint64]:
-    """Words (n, W) as bit planes (T, K, TILE) with K the next multiple of PLANES; zeros beyond."""
+    """Words (n, W) as bit planes (T, K, TILE), plane k of bit k % 8 of byte k // 8; zeros beyond the words.
+
+    K is the next multiple of PLANES: whole bytes, as codes fill theirs from the top. On little-endian
+    machines only.
+    """
     n, n_tiles = len(words), -(-len(words) // (64 * TILE))
     n_planes = -(-n_planes // PLANES) * PLANES
     planes = _aligned(n_tiles * n_planes * TILE).reshape(n_tiles, n_planes, TILE)
-    octets = np.zeros((n_planes // 8, n_tiles * TILE * 64), np.uint8)
-    octets[:, :n] = words.view(np.uint8).reshape(n, 8 * words.shape[1])[:, : n_planes // 8].T
-    for bit in range(8):
-        rows = np.packbits(octets & np.uint8(1 << bit), axis=1, bitorder="little").view(np.uint64)
-        planes[:, bit::8] = rows.reshape(n_planes // 8, n_tiles, TILE).swapaxes(0, 1)
+    octets = words.view(np.uint8).reshape(n, 8 * words.shape[1])
+    column = np.zeros(n_tiles * TILE * 64, np.uint8)
+    for k in range(n_planes):
+        column[:n] = octets[:, k // 8] & np.uint8(1 << k % 8)
+        planes[:, k] = np.packbits(column, bitorder="little").view(np.uint64).reshape(n_tiles, TILE)
     return planes
 
 
@@ -208,7 +219,7 @@ def count_planes(
     queries: NDArray[np.uint64],
     planes: NDArray[np.uint64],
     n_items: int,
-    odd: int,
+    parity: int,
     ranges: NDArray[np.int64],
     sets: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None,
     items: NDArray[np.uint64],
@@ -216,16 +227,15 @@ def count_planes(
 ) -> None:
     """Add the items and the relevant items at each distance to ``items`` and ``relevant``.
 
-    queries: (Q, W) words of 64 bits. planes: (T, K, TILE), n_items of the database, all with an odd number of
-    ones or, if ``odd`` is 0, with an even one. Relevant are those of ranges (Q, 2), [start, stop), or those
-    that share a label, with sets: those of the queries, (Q, L) words of bits, and planes of them for the
-    items, (T, 64 L, TILE). items, relevant: (Q, G), G a multiple of 16 beyond the largest distance.
+    queries: (Q, W) words of 64 bits. planes: (T, K, TILE), n_items of the database, all with an even number
+    of ones (parity 0) or all with an odd one (1). Relevant are those of ranges (Q, 2), [start, stop), or,
+    with sets, those that share a label: (Q, L) words of bits of the queries, (T, 64 L, TILE) planes of the
+    items. items, relevant: (Q, G), G a multiple of 16 beyond the largest distance.
     """
     n_sums = max(5, planes.shape[1].bit_length())
     scratch = _aligned((2 + n_sums) * TILE)
-    starts, stops = np.ascontiguousarray(ranges.T)
     own, others = sets or (np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0, TILE), np.uint64))
-    _count_planes(queries, planes, n_items, odd, starts, stops, own, others, items, relevant, scratch)
+    _count_planes(queries, planes, n_items, parity, ranges, own, others, items, relevant, scratch)
 
 
 def count_weighted(
@@ -248,8 +258,7 @@ def count_weighted(
     if query_masks is None or masks is None:
         query_masks, masks = np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0), np.uint64)
     counts = np.zeros((len(queries), n_bins), np.int64)
-    starts, stops = np.ascontiguousarray(ranges.T)
-    _count_each(queries, words, query_masks, masks, starts, stops, np.uint64(n_bits + 1), weights, counts)
+    _count_each(queries, words, query_masks, masks, ranges, np.uint64(n_bits + 1), weights, counts)
     return counts
 
 

@@ -1,8 +1,10 @@
 """How the items of a database lie in memory to be counted: by which of three kernels is a matter of speed.
 
+On a CPU bit planes save the more, the shorter the codes; beyond 256 bits they cost what codes one by one do.
+
 Each layout has ``count(queries, labels)``: queries (Q, W) words of 64 bits with their classes (Q,) or label
 sets (Q, L), as ``Labels`` holds them, to the items and the relevant items at each distance, both (Q,
-n_bits + 1) int64; laid out and counted without labels, only the items mean something. Threads may count side
+n_bits + 1) int64. Laid out or counted without labels, only the first means anything. Threads may count side
 by side.
 """
 
@@ -19,8 +21,9 @@ from hashbench.evaluation.metrics import Counts
 if TYPE_CHECKING:
     import torch
 
-BITS = 400  # on a CPU, codes of n bits are counted by multiplicity where at most n / BITS are distinct,
-ON_DEVICE = 0.4  # on a device where at most this part is: there merged codes are as fast as others
+BITS = 400  # on a CPU, codes of n bits are merged where at most the part n / BITS of them is distinct,
+FEW = 1 << 10  # or where there are fewer: planes of them would be padding for the most part,
+ON_DEVICE = 0.4  # on a device where at most this part is: there a merged code costs what another does
 Words = NDArray[np.uint64]
 
 
@@ -44,6 +47,8 @@ def lay_out(
     merged = find_distinct(columns, min(n_bits / BITS, 0.9) if device is None else ON_DEVICE)
     if device is not None:
         return OnDevice(words, n_bits, labels, device, merged)
+    if merged is None and len(words) < FEW:
+        merged = (every := np.arange(len(words))), every, np.ones(len(words), np.int64)
     return BitPlanes(words, n_bits, labels) if merged is None else Merged(words, n_bits, labels, *merged)
 
 
@@ -58,8 +63,8 @@ class BitPlanes:
         del order  # as large as the codes
         middle = int(sizes[0].sum())
         self._halves = [
-            _Half.of(words[part], n_bits, sizes[odd], None if sets is None else sets[part])
-            for odd, part in enumerate((slice(middle), slice(middle, None)))
+            _Half.of(words[part], n_bits, sizes[parity], None if sets is None else sets[part])
+            for parity, part in enumerate((slice(middle), slice(middle, None)))
         ]
 
     def count(self, queries: Words, labels: NDArray | None) -> tuple[Counts, Counts]:
@@ -67,10 +72,10 @@ class BitPlanes:
         from hashbench.evaluation.kernel import count_planes  # numba takes a moment to import
 
         counts = np.zeros((2, len(queries), 16 * (self.n_bits // 16 + 1)), np.uint64)
-        for odd, half in enumerate(self._halves):
+        for parity, half in enumerate(self._halves):
             ranges = _class_ranges(half.bounds, labels, len(queries))
             sets = None if labels is None or half.sets is None else (labels, half.sets)
-            count_planes(queries, half.planes, half.n_items, odd, ranges, sets, *counts)
+            count_planes(queries, half.planes, half.n_items, parity, ranges, sets, *counts)
         items, relevant = counts[:, :, : self.n_bits + 1].view(np.int64)
         return items, relevant
 
@@ -90,7 +95,7 @@ class _Half(NamedTuple):
     def of(cls, words: Words, n_bits: int, sizes: NDArray[np.int64], sets: Words | None) -> Self:
         from hashbench.evaluation.kernel import as_planes
 
-        planes = as_planes(words, 8 * -(-n_bits // 8))
+        planes = as_planes(words, n_bits)
         set_planes = None if sets is None else as_planes(sets, 64 * sets.shape[1])
         return cls(len(words), planes, _class_bounds(sizes), set_planes)
 

@@ -1,6 +1,6 @@
 """Metrics of a ranking with ties, each a pure function of two histograms.
 
-``items`` and ``relevant`` are (Q, G) integers: for each query (a row) and each group of tied items, nearest
+``items`` and ``relevant`` are (Q, G) int64: for each query (a row) and each group of tied items, nearest
 first, how many items and how many relevant items the group holds. For codes, group d holds the items at
 Hamming distance d. Every function returns (Q,) float64. A query without a relevant item scores 0.
 

@@ -1,6 +1,6 @@
 """Sums over groups of tied items, compiled to ufuncs: the arithmetic of ``metrics.py``, with its notation.
 
-Only the logarithm is left to numpy, which has it in vector instructions. All release the GIL.
+Only the logarithm is left to numpy, which has it in AVX-512. All release the GIL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def hits_within(items, relevant, ranks, result):  # type: ignore[no-untyped-def]
             g = N = P = 0
         while g < len(items) - 1 and N + items[g] < k:
             N, P, g = N + items[g], P + relevant[g], g + 1
-        result[i] = P + (k - N) * relevant[g] / max(items[g], 1)
+        result[i] = P + float(k - N) * relevant[g] / max(items[g], 1)
 
 
 def harmonic_between(a: Counts, b: Counts) -> Values:

@@ -7,7 +7,7 @@ import torch
 from hashbench.codes import Codes
 from hashbench.evaluation import histogram, layout, torch_kernel
 from hashbench.evaluation.histogram import HammingIndex, Histograms
-from hashbench.evaluation.layout import BitPlanes
+from hashbench.evaluation.layout import BitPlanes, Merged, lay_out
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 CUDA = pytest.param(
@@ -18,6 +18,11 @@ CUDA = pytest.param(
     ],
 )
 DEVICES = [None, "cpu", CUDA]
+
+
+@pytest.fixture(autouse=True)
+def _no_database_is_too_small_for_bit_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "FEW", 0)
 
 
 def reference(
@@ -138,6 +143,17 @@ def test_every_distance(n_bits: int) -> None:
         assert relevant.tolist() == [np.bincount(near, labels, n_bits + 1).astype(int).tolist()]
 
 
+@pytest.mark.parametrize("labels", ["single", "multi"])
+def test_few_items_are_counted_one_by_one(labels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "FEW", 602)
+    query, database, ql, dl = make(64, 35, 601, labels, 100_000)
+    assert isinstance(lay_out(database.words(), 64), Merged)
+    items, relevant = reference(query, database, ql, dl)
+    counted = count(query, database, ql, dl)
+    assert np.array_equal(counted.items, items)
+    assert np.array_equal(counted.relevant, relevant)
+
+
 def test_large_sets_decide_by_sample() -> None:
     """Beyond 4,096 codes a sample comes first; with and without repeats the counts are right."""
     for distinct in (50, 100_000):
@@ -205,9 +221,12 @@ def test_class_without_database_items() -> None:
 def test_many_classes() -> None:
     rng = np.random.default_rng(0)
     query, database, _, _ = make(10, 40, 3000, "single", distinct=2000)
-    for spread in (300, 100_000):  # more than one byte; more than the labels that need no sort
+    odd = int(np.flatnonzero(database.unpack().sum(axis=1) % 2)[0])
+    # Of both parities no more than one byte; more; no more than two; more than the labels that need no sort.
+    for spread in (128, 129, 300, 40_000, 100_000):
         ql, dl = rng.integers(0, spread, 40), rng.integers(0, spread, 3000)
         dl[:40] = ql
+        dl[odd] = ql[-1] = spread - 1
         items, relevant = reference(query, database, ql, dl)
         counted = count(query, database, ql, dl)
         assert np.array_equal(counted.items, items)

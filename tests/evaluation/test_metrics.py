@@ -120,6 +120,9 @@ def test_curve_by_rank_is_precision_and_recall_at_each_rank(rows: list[Groups]) 
     rows = [row + [(0, 0)] * (width - len(row)) for row in rows]
     ranks = list(range(1, longest + 1))
     precision, recall = m.precision_recall_by_rank(*histograms(*rows), ranks)
+    backwards = m.precision_recall_by_rank(*histograms(*rows), ranks[::-1])
+    assert np.array_equal(backwards[0][:, ::-1], precision)
+    assert np.array_equal(backwards[1][:, ::-1], recall)
     for row, precisions, recalls in zip(rows, precision, recall, strict=True):
         # Each place of a group holds a relevant item with probability r/n.
         places, R = [ratio(r, n) for n, r in row for _ in range(n)], sum(r for _, r in row)
