@@ -210,8 +210,10 @@ def as_planes(words: NDArray[np.uint64], n_planes: int) -> NDArray[np.uint64]:
     octets = words.view(np.uint8).reshape(n, 8 * words.shape[1])
     column = np.zeros(n_tiles * TILE * 64, np.uint8)
     for k in range(n_planes):
-        column[:n] = octets[:, k // 8] & np.uint8(1 << k % 8)
-        planes[:, k] = np.packbits(column, bitorder="little").view(np.uint64).reshape(n_tiles, TILE)
+        if k % 8 == 0:
+            column[:n] = octets[:, k // 8]
+        bits = np.packbits(column & np.uint8(1 << k % 8), bitorder="little")
+        planes[:, k] = bits.view(np.uint64).reshape(n_tiles, TILE)
     return planes
 
 
