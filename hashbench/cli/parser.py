@@ -73,9 +73,9 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, call: str, text: str) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, call: str, text: str, **options: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(call=call)
+    parser.set_defaults(call=call, **options)
     return parser
 
 
@@ -86,8 +86,8 @@ def _add_run(commands: Any) -> None:
         "running.run",
         "Train and evaluate a grid of methods, then print the table. What is done already, with its record "
         "under --out, is not run again.",
+        command="",
     )
-    run.set_defaults(command="")
     grid = run.add_argument_group("the grid (each option overrides the suite's key)")
     grid.add_argument("--suite", default="quick", metavar="NAME|FILE.toml", help="default: quick")
     grid.add_argument(
@@ -205,8 +205,8 @@ def _add_rescore(commands: Any) -> None:
         "rescore",
         "rescoring.rescore",
         "Compute the metrics of stored codes anew, without training; write them into the records.",
+        command="",
     )
-    rescore.set_defaults(command="")
     rescore.add_argument("results", type=Path, help="folder with records and the codes beside them")
     rescore.add_argument(
         "--metric",
@@ -264,8 +264,7 @@ def _add_new(commands: Any) -> None:
     kinds = new.add_subparsers(metavar="KIND", required=True)
     for kind in ("method", "dataset"):
         text = f"Write NAME.py, a {kind} that works and passes the checks, and its test."
-        parser = _command(kinds, kind, "checking.new", text)
-        parser.set_defaults(kind=kind)
+        parser = _command(kinds, kind, "checking.new", text, kind=kind)
         parser.add_argument("name", metavar="NAME", help="a lower-case identifier: file stem and row name")
 
 
