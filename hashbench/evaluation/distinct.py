@@ -31,6 +31,11 @@ def find_distinct(
     return first, numbers, np.bincount(numbers, minlength=n_distinct)
 
 
+def as_columns(*arrays: NDArray) -> list[NDArray[np.uint64]]:
+    """The columns of 64-bit arrays (n,) or (n, W), side by side."""
+    return [column.view(np.uint64) for array in arrays for column in np.atleast_2d(array.T)]
+
+
 def number_rows(columns: list[NDArray[np.uint64]]) -> NDArray[np.int64]:
     """Equal rows get equal numbers, 0..distinct - 1; columns: the columns of the rows, each (n,)."""
     numbers = np.unique(columns[0], return_inverse=True)[1]

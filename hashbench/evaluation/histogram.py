@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.codes import Codes
-from hashbench.evaluation.distinct import find_distinct
+from hashbench.evaluation.distinct import as_columns, find_distinct
 from hashbench.evaluation.layout import lay_out
 from hashbench.evaluation.metrics import Gains
 from hashbench.evaluation.relevance import Labels, has_label
@@ -89,7 +89,7 @@ class HammingIndex:
 
     def _index_queries(self, words: NDArray[np.uint64], labels: NDArray, n_items: int) -> None:
         """Equal ones as one, beside those that differ in their label only."""
-        merged = find_distinct([*words.T, *np.atleast_2d(labels.T).view(np.uint64)], 0.9)
+        merged = find_distinct(as_columns(words, labels), 0.9)
         self.rows, self._multiplicity = np.arange(len(words)), np.ones(len(words), np.int64)
         if merged is not None:
             first, self.rows, self._multiplicity = merged

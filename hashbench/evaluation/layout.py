@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.distinct import find_distinct
+from hashbench.evaluation.distinct import as_columns, find_distinct
 from hashbench.evaluation.metrics import Counts
 
 if TYPE_CHECKING:
     import torch
 
-BITS = 400  # on a CPU, codes of n bits are merged where at most the part n / BITS of them is distinct,
-FEW = 1 << 10  # or where there are fewer: planes of them would be padding for the most part,
-ON_DEVICE = 0.4  # on a device where at most this part is: there a merged code costs what another does
+MERGED_BITS = 400  # on a CPU, codes of n bits are merged where at most n / MERGED_BITS of them are distinct,
+FEW = 1 << 10  # or counted one by one where there are fewer: planes of them would be mostly padding
+MERGED_ON_DEVICE = 0.4  # on a device they are where at most this part is: a merged code costs no more there
 Words = NDArray[np.uint64]
 
 
@@ -41,15 +41,16 @@ def lay_out(
 
     device: the torch device that counts; None: the CPU's cores, by numba. The counts are the same.
     """
-    columns = [*words.T]
-    if labels is not None and (labels.ndim == 2 or device is not None):
-        columns += [*np.atleast_2d(labels.T).view(np.uint64)]
-    merged = find_distinct(columns, min(n_bits / BITS, 0.9) if device is None else ON_DEVICE)
     if device is not None:
-        return OnDevice(words, n_bits, labels, device, merged)
-    if merged is None and len(words) < FEW:
-        merged = (every := np.arange(len(words))), every, np.ones(len(words), np.int64)
-    return BitPlanes(words, n_bits, labels) if merged is None else Merged(words, n_bits, labels, *merged)
+        return OnDevice(words, n_bits, labels, device)
+    sets = [labels] if labels is not None and labels.ndim == 2 else []
+    merged = find_distinct(as_columns(words, *sets), min(n_bits / MERGED_BITS, 0.9))
+    if merged is not None:
+        return Merged(words, n_bits, labels, *merged)
+    if len(words) < FEW:
+        every = np.arange(len(words))
+        return Merged(words, n_bits, labels, every, every, np.ones_like(every))
+    return BitPlanes(words, n_bits, labels)
 
 
 class BitPlanes:
@@ -103,7 +104,8 @@ class _Half(NamedTuple):
 class Merged:
     """Items of equal code as one that counts so many times: among all, and among those of its class.
 
-    Of multi-label items, those of equal code and label set.
+    Of multi-label items, those of equal code and label set. first, numbers, times: what ``find_distinct``
+    gives.
     """
 
     def __init__(
@@ -153,11 +155,11 @@ class OnDevice:
         n_bits: int,
         labels: NDArray | None,
         device: torch.device,
-        merged: tuple[NDArray[np.int64], ...] | None,
     ) -> None:
         self.n_bits, self.device = n_bits, device
         labels = np.zeros(len(words), np.int64) if labels is None else labels
         self._times = None
+        merged = find_distinct(as_columns(words, labels), MERGED_ON_DEVICE)
         if merged is not None:
             first, _, self._times = merged
             words, labels = words[first], labels[first]

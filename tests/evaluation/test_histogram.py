@@ -72,7 +72,7 @@ def test_counts_are_those_of_numpy(
     n_bits: int, labels: str, distinct: int, device: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if distinct == 90:  # as in a database so large that merging pays for short codes, too
-        monkeypatch.setattr(layout, "BITS", 1)
+        monkeypatch.setattr(layout, "MERGED_BITS", 1)
     query, database, ql, dl = make(n_bits, 35, 601, labels, distinct)
     items, relevant = reference(query, database, ql, dl)
     counted = count(query, database, ql, dl, device)
