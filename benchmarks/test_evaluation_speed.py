@@ -21,7 +21,7 @@ from numba import config, njit
 from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import average_precision_score
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.evaluation import evaluate, evaluate_vectors
 from hashbench.evaluation.kernel import CHUNK, _popcount
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.training import Batch, classification_loss
 from hashbench.training.images import DeviceImages
 from hashbench.training.loop import stratified_order, train

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
 from hashbench.errors import InvalidInputError, MissingDataError
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from statistics import fmean
 
 import numpy as np
 
-from hashbench.definitions import HEALTH_DEFINITIONS, define, split_name
 from hashbench.evaluation import METRICS, CodeHealth, Evaluation, code_health, evaluate, metrics
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, define, split_name
 
 QUERY_LABELS = ("sea", "boat")
 QUERY = [-0.8, -0.5, -0.9, -0.3]

@@ -14,32 +14,32 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hashbench.api import compare, get_method, load_dataset, run
-    from hashbench.codes import Codes
-    from hashbench.data.protocol import Protocol, find_protocol
-    from hashbench.data.split import Split, make_split
-    from hashbench.dataset import Dataset, Images
+    from hashbench.contracts.codes import Codes
+    from hashbench.contracts.dataset import Dataset, Images
+    from hashbench.contracts.method import HashMethod
     from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate
-    from hashbench.method import HashMethod
+    from hashbench.images.protocol import Protocol, find_protocol
+    from hashbench.images.split import Split, make_split
     from hashbench.records import read_records
     from hashbench.training import DeepHashMethod
 
 _HOMES = {
     "CodeHealth": "evaluation",
-    "Codes": "codes",
-    "Dataset": "dataset",
+    "Codes": "contracts.codes",
+    "Dataset": "contracts.dataset",
     "DeepHashMethod": "training",
     "Evaluation": "evaluation",
-    "HashMethod": "method",
-    "Images": "dataset",
-    "Protocol": "data.protocol",
-    "Split": "data.split",
+    "HashMethod": "contracts.method",
+    "Images": "contracts.dataset",
+    "Protocol": "images.protocol",
+    "Split": "images.split",
     "code_health": "evaluation",
     "compare": "api",
     "evaluate": "evaluation",
-    "find_protocol": "data.protocol",
+    "find_protocol": "images.protocol",
     "get_method": "api",
     "load_dataset": "api",
-    "make_split": "data.split",
+    "make_split": "images.split",
     "read_records": "records",
     "run": "api",
 }

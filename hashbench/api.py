@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import UnknownNameError
-from hashbench.registry import find, register_file
+from hashbench.plugins.registry import find, register_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hashbench.dataset import Images
-    from hashbench.method import HashMethod
+    from hashbench.contracts.dataset import Images
+    from hashbench.contracts.method import HashMethod
     from hashbench.records import Record
 
 
@@ -25,7 +25,7 @@ def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Image
     root: the data folder; None: $HASHBENCH_DATA, else the user's cache. Nothing is downloaded.
     Raises UnknownNameError, and MissingDataError which says how to get the data.
     """
-    from hashbench.data.store import data_root, dataset_from, load_images
+    from hashbench.images.store import data_root, dataset_from, load_images
 
     return load_images(dataset_from(name), data_root(None if root is None else Path(root)))
 
@@ -66,12 +66,12 @@ def run(
     "failed". set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. on_record: called as each cell ends.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
-    from hashbench.data.store import data_root
     from hashbench.execution.cell import Place
     from hashbench.execution.grid import expand
     from hashbench.execution.runner import make_plan
     from hashbench.execution.runner import run as run_plan
     from hashbench.execution.suite import make_suite
+    from hashbench.images.store import data_root
     from hashbench.records import Record, to_frame
 
     files = tuple(Path(path).resolve() for path in plugins)

@@ -16,7 +16,7 @@ ROWS = 8192  # rows handled at a time where an intermediate would be as large as
 
 
 def sign(values: torch.Tensor) -> torch.Tensor:
-    """+1 where a value is positive, else -1: the bits of ``hashbench.codes`` as the papers write them."""
+    """+1 where a value is positive, else -1: the bits of ``Codes`` as the papers write them."""
     return (values > 0).to(values.dtype) * 2 - 1
 
 

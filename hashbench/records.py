@@ -23,9 +23,9 @@ from pydantic import (
     model_validator,
 )
 
-from hashbench.atomic import atomic_file
-from hashbench.digest import digest_of
 from hashbench.errors import InvalidInputError
+from hashbench.identity.digest import digest_of
+from hashbench.system.atomic import atomic_file
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,8 +19,8 @@ from typing import ClassVar
 
 import torch
 
+from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.method import HashMethod
 from hashbench.numerics import covariance, one_hot, procrustes, random_rotation, sign, wide
 
 

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 from hashbench.numerics import (
     gram,
     mean_squared_distance,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 from hashbench.numerics import pca
 
 

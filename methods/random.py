@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

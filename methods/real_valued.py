@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 from hashbench.numerics import gram, mean_squared_distance, one_hot, rbf, sample_rows, sign
 
 

@@ -14,7 +14,7 @@ from math import pi
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 from hashbench.numerics import pca, wide
 
 

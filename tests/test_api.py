@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 import hashbench
-from hashbench import registry
 from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
+from hashbench.plugins import registry
 from hashbench.records import read_records
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
+from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError, MissingDataError
-from hashbench.method import HashMethod
-from hashbench.registry import find, plugins
+from hashbench.plugins.registry import find, plugins
 from hashbench.testing import DATASET_CHECKS, METHOD_CHECKS, check_method, iter_checks
 from hashbench.testing.toy import toy
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import metrics as pages
 import pytest
 
-from hashbench.definitions import HEALTH_DEFINITIONS
 from hashbench.evaluation import METRICS
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.py"
 

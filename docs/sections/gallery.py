@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench import Images, find_protocol, load_dataset, make_split
-from hashbench.digest import seed_of
 from hashbench.errors import MissingDataError
 from hashbench.evaluation import load_codes
+from hashbench.identity.digest import seed_of
 from hashbench.reporting.figures import RIGHT, WRONG, save
 from sections.records import METHOD, Results, Setting, title
 

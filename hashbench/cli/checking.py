@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashbench.registry import Kind
+    from hashbench.plugins.registry import Kind
 
 
 def check(*, name: str, plugins: Sequence[Path]) -> int:
     """Check that a plugin keeps its contract; says what is wrong and how to mend it."""
-    from hashbench.registry import find_any, register_file
+    from hashbench.plugins.registry import find_any, register_file
     from hashbench.testing import iter_checks
 
     for path in plugins:
@@ -35,7 +35,7 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
 
 def new(*, kind: Kind, name: str) -> int:
     """Write a plugin that passes its checks, and its test; say what to do next."""
-    from hashbench.scaffold import create
+    from hashbench.plugins.scaffold import create
 
     written = create(kind, name)
     for path in written:

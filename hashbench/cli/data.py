@@ -8,7 +8,7 @@ from pathlib import Path
 
 def get(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Download data sets, checksums verified. Nothing half-written is left where that fails."""
-    from hashbench.data.store import data_root, dataset_from, download
+    from hashbench.images.store import data_root, dataset_from, download
 
     _register(plugins)
     root = data_root(data_dir)
@@ -21,7 +21,7 @@ def get(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path])
 
 def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Copy a data set's files from a folder of yours, checksums verified."""
-    from hashbench.data.store import data_root, dataset_from, import_folder
+    from hashbench.images.store import data_root, dataset_from, import_folder
 
     _register(plugins)
     root = data_root(data_dir)
@@ -31,8 +31,8 @@ def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence
 
 def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Check that the files are there and undamaged."""
-    from hashbench.data.store import data_root, dataset_from
-    from hashbench.data.store import verify as verify_files
+    from hashbench.images.store import data_root, dataset_from
+    from hashbench.images.store import verify as verify_files
 
     _register(plugins)
     root = data_root(data_dir)
@@ -43,10 +43,10 @@ def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Pat
 
 def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Describe data sets: images, classes, licence, digest, and their split under each protocol."""
-    from hashbench.data.protocol import PROTOCOLS
-    from hashbench.data.split import make_split
-    from hashbench.data.store import data_root, dataset_from, load_images
     from hashbench.errors import InvalidInputError
+    from hashbench.images.protocol import PROTOCOLS
+    from hashbench.images.split import make_split
+    from hashbench.images.store import data_root, dataset_from, load_images
 
     _register(plugins)
     root = data_root(data_dir)
@@ -69,7 +69,7 @@ def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]
 
 
 def _register(plugins: Sequence[Path]) -> None:
-    from hashbench.registry import register_file
+    from hashbench.plugins.registry import register_file
 
     for file in plugins:
         register_file(file)

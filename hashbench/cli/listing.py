@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
     from hashbench.execution.suite import Suite
-    from hashbench.registry import Kind
+    from hashbench.plugins.registry import Kind
 
 Row = dict[str, Any]
 
 
 def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
     """List what is available; a broken plugin is listed with its fault."""
-    import hashbench.method  # noqa: F401  first: scientific libraries ask a loaded torch for its types
-    from hashbench.registry import register_file
+    import hashbench.contracts.method  # noqa: F401  first: scientific libraries ask a loaded torch for its types
+    from hashbench.plugins.registry import register_file
 
     with deferred("torch"):
         for file in plugins:
@@ -46,7 +46,7 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
 
 def info(*, name: str, plugins: Sequence[Path]) -> int:
     """Show a method's or data set's source, parameters and, for a method, published numbers."""
-    from hashbench.registry import find_any, register_file
+    from hashbench.plugins.registry import find_any, register_file
 
     for file in plugins:
         register_file(file)
@@ -97,7 +97,7 @@ def deferred(name: str) -> Iterator[None]:
 
 def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
     from hashbench.errors import BrokenPluginError
-    from hashbench.registry import plugins
+    from hashbench.plugins.registry import plugins
 
     rows = []
     for name, plugin in plugins(kind).items():
@@ -109,7 +109,7 @@ def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
 
 
 def _methods() -> list[Row]:
-    from hashbench.registry import title_of
+    from hashbench.plugins.registry import title_of
 
     return _plugin_rows(
         "method",
@@ -123,13 +123,13 @@ def _methods() -> list[Row]:
 
 
 def _datasets() -> list[Row]:
-    from hashbench.registry import title_of
+    from hashbench.plugins.registry import title_of
 
     return _plugin_rows("dataset", lambda cls: {"title": title_of(cls), "licence": cls.licence})
 
 
 def _protocols() -> list[Row]:
-    from hashbench.data.protocol import PROTOCOLS
+    from hashbench.images.protocol import PROTOCOLS
 
     return [
         {
@@ -143,7 +143,7 @@ def _protocols() -> list[Row]:
 
 
 def _metrics() -> list[Row]:
-    from hashbench.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS
+    from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS
 
     kinds = {"ranking": METRIC_DEFINITIONS, "code health": HEALTH_DEFINITIONS}
     return [

@@ -12,12 +12,12 @@ def rescore(*, results: Path, metric: Sequence[str], device: str, command: str) 
     from rich.progress import track
 
     from hashbench.cli.console import make_console
-    from hashbench.device import resolve_device
     from hashbench.errors import HashbenchError, MissingDataError
     from hashbench.evaluation import parse_metric
     from hashbench.execution.rescore import CURE, has_codes
     from hashbench.execution.rescore import rescore as rescore_record
     from hashbench.records import read_record_files
+    from hashbench.system.device import resolve_device
 
     for name in metric:
         parse_metric(name)

@@ -66,8 +66,8 @@ def eval_(
     as_json: bool,
 ) -> int:
     """Evaluate codes from anywhere, exactly; without named metrics, tell the health of the database's too."""
-    from hashbench.definitions import HEALTH_DEFINITIONS
     from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, save_per_query
+    from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
     from hashbench.evaluation.files import read_codes
 
     ranking = (

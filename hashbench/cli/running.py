@@ -35,15 +35,15 @@ def run(
     """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
     from hashbench.cli.console import make_console
     from hashbench.cli.progress import failure, follow
-    from hashbench.data.store import data_root
-    from hashbench.device import resolve_device
     from hashbench.execution.cell import Place
     from hashbench.execution.grid import applicable, expand, labels_of
     from hashbench.execution.runner import make_plan
     from hashbench.execution.suite import make_suite, read_suite
+    from hashbench.images.store import data_root
+    from hashbench.plugins.registry import register_file
     from hashbench.records import Record
-    from hashbench.registry import register_file
     from hashbench.reporting import QueryValues, build_tables, render
+    from hashbench.system.device import resolve_device
 
     for file in plugins:
         register_file(file)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.inputs import as_codes
@@ -154,7 +154,7 @@ def _find_gpu(device: str) -> torch.device | None:
     """The GPU of a name; None where the CPU counts, which the name "cpu" tells without loading torch."""
     if device == "cpu":
         return None
-    from hashbench.device import resolve_device
+    from hashbench.system.device import resolve_device
 
     found = resolve_device(device)
     return found if found.type == "cuda" else None

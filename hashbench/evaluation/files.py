@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.atomic import atomic_file
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.inputs import as_codes, find_real
 from hashbench.evaluation.relevance import check_labels
+from hashbench.system.atomic import atomic_file
 
 
 class CodesFile(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.codes import Codes
-from hashbench.definitions import HEALTH_DEFINITIONS
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
 from hashbench.evaluation.distinct import number_rows
 from hashbench.evaluation.inputs import as_array, as_codes, find_real
 

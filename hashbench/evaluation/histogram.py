@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.evaluation.distinct import as_columns, find_distinct
 from hashbench.evaluation.layout import lay_out
 from hashbench.evaluation.metrics import Gains

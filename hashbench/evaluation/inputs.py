@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
 
 

@@ -1,7 +1,7 @@
 """The names of the metrics, the same in Python, on the command line, in records and in tables.
 
 K stands for any rank, R for any Hamming radius: ``map@1000[hits]``, ``precision@r2``. What each stands for is
-in ``hashbench.definitions``.
+in ``hashbench.evaluation.definitions``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hashbench.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS, split_name
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import metrics
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS, split_name
 from hashbench.evaluation.metrics import Counts, Gains, Values
 
 METRICS: dict[str, Callable[..., Values]] = {

@@ -15,11 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hashbench.codes import Codes
-from hashbench.data.features import pixels
-from hashbench.data.split import Split
-from hashbench.device import resolve_device
-from hashbench.digest import digest_of, seed_of
+from hashbench.contracts.codes import Codes
+from hashbench.contracts.method import HashMethod
 from hashbench.evaluation import (
     Evaluation,
     code_health,
@@ -31,10 +28,13 @@ from hashbench.evaluation import (
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import Work
-from hashbench.execution.source import evaluation_digest, method_digest, training_digest
-from hashbench.method import HashMethod
+from hashbench.identity.digest import digest_of, seed_of
+from hashbench.identity.source import evaluation_digest, method_digest, training_digest
+from hashbench.images.features import pixels
+from hashbench.images.split import Split
+from hashbench.plugins.registry import find, register_file, title_of
 from hashbench.records import Card, Failure, Record, write_record
-from hashbench.registry import find, register_file, title_of
+from hashbench.system.device import resolve_device
 from hashbench.training.loop import seconds_before
 
 CHUNK = 8192  # images whose inputs are in memory at a time while they are encoded

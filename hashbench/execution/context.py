@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hashbench.atomic import atomic_file
-from hashbench.data.protocol import Protocol
-from hashbench.data.split import Split, make_split
-from hashbench.data.store import cache_root, dataset_from, load_images
-from hashbench.dataset import Images
-from hashbench.digest import digest_of, seed_of
-from hashbench.execution.source import training_digest
+from hashbench.contracts.dataset import Images
+from hashbench.identity.digest import digest_of, seed_of
+from hashbench.identity.source import training_digest
+from hashbench.images.protocol import Protocol
+from hashbench.images.split import Split, make_split
+from hashbench.images.store import cache_root, dataset_from, load_images
+from hashbench.system.atomic import atomic_file
 from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
 from hashbench.training.pretrain import train_trunk

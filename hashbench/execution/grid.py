@@ -10,15 +10,15 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from hashbench.data.protocol import Protocol, find_protocol
-from hashbench.data.store import dataset_from
+from hashbench.contracts.method import HashMethod
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
-from hashbench.execution.source import method_digest, training_digest
 from hashbench.execution.suite import GROUPS, Suite
-from hashbench.method import HashMethod
-from hashbench.recipe import Recipe
+from hashbench.identity.source import method_digest, training_digest
+from hashbench.images.protocol import Protocol, find_protocol
+from hashbench.images.store import dataset_from
+from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
-from hashbench.registry import find, plugins
 
 OWN_PARAMS = ("n_bits", "random_state", "device", "recipe")  # the runner's to set
 

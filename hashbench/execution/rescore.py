@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hashbench.codes import Codes
-from hashbench.device import resolve_device
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, load_codes, save_per_query
 from hashbench.evaluation.metric_names import choose_metrics
 from hashbench.execution.environment import describe_environment
-from hashbench.execution.source import evaluation_digest
+from hashbench.identity.source import evaluation_digest
 from hashbench.records import Record, Rescoring, write_record
+from hashbench.system.device import resolve_device
 
 CURE = "copy the codes there, or delete the record and run its command again"
 

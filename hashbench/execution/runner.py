@@ -6,14 +6,14 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
 
-from hashbench.device import resolve_device
 from hashbench.errors import BrokenPluginError, InvalidInputError
 from hashbench.execution.cell import Place, run_cell
 from hashbench.execution.context import Context, open_context
 from hashbench.execution.grid import Work
 from hashbench.execution.workers import each
+from hashbench.plugins.registry import register_file
 from hashbench.records import Failure, Record
-from hashbench.registry import register_file
+from hashbench.system.device import resolve_device
 
 
 @dataclass(frozen=True)

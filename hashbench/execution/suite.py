@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from hashbench.contracts.recipe import Pretraining
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.recipe import Pretraining
 
 GROUPS = ("all", "control", "shallow", "deep")
 

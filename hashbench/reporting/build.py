@@ -11,8 +11,8 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from hashbench.definitions import HEALTH_DEFINITIONS
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
 from hashbench.records import Record
 from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations

@@ -7,7 +7,7 @@ from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
-from hashbench.definitions import HEALTH_DEFINITIONS, define
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, define
 from hashbench.records import Record
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import Note, Row

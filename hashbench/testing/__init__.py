@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hashbench.method import HashMethod
-from hashbench.registry import Kind, find
+from hashbench.contracts.method import HashMethod
+from hashbench.plugins.registry import Kind, find
 from hashbench.testing import behaviour, datasets, declarations, refusals
 
 __all__ = ["DATASET_CHECKS", "METHOD_CHECKS", "check_method", "iter_checks"]

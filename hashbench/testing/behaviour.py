@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.testing.toy import N_BITS, Method, fitted, new, require, toy
 
 

@@ -1,7 +1,7 @@
 """The checks that a data set must pass; ``hashbench.testing`` runs them.
 
 Each takes the class, or an object where the data set needs an argument, and looks for the data where
-``hashbench.data.store.data_root`` says. Raises MissingDataError where they are not on this machine.
+``hashbench.images.store.data_root`` says. Raises MissingDataError where they are not on this machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
 from hashbench.errors import MissingDataError
 from hashbench.testing.toy import require
 
@@ -25,7 +25,7 @@ def _object(dataset: DatasetOrClass) -> Dataset:
 
 
 def _load(dataset: Dataset) -> Images:
-    from hashbench.data.store import data_root
+    from hashbench.images.store import data_root
 
     root = data_root()
     dataset.require(root)

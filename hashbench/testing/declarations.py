@@ -7,7 +7,7 @@ import inspect
 
 from sklearn.base import clone
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 from hashbench.testing.toy import Method, new, require
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.method import HashMethod
-from hashbench.recipe import Recipe
+from hashbench.contracts.method import HashMethod
+from hashbench.contracts.recipe import Recipe
 
 Method = type[HashMethod]
 N_CLASSES, N_BITS = 4, 8

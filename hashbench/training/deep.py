@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args, get_origin, get_t
 import torch
 from numpy.typing import ArrayLike
 
-from hashbench.device import fork_rng
-from hashbench.digest import seed_of
+from hashbench.contracts.method import HashMethod
+from hashbench.contracts.recipe import Pretraining, Recipe
 from hashbench.errors import InvalidInputError
-from hashbench.method import HashMethod
-from hashbench.recipe import Pretraining, Recipe
+from hashbench.identity.digest import seed_of
+from hashbench.system.device import fork_rng
 from hashbench.training.loop import Batch
 from hashbench.training.losses import classification_loss
 

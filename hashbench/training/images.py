@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 
 MEAN_SAMPLE = 10_000  # images that give the colour of what is erased

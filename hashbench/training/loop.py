@@ -11,10 +11,10 @@ from time import monotonic
 
 import torch
 
-from hashbench.atomic import atomic_file
-from hashbench.device import fork_rng
-from hashbench.digest import seed_of
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
+from hashbench.identity.digest import seed_of
+from hashbench.system.atomic import atomic_file
+from hashbench.system.device import fork_rng
 from hashbench.training.images import DeviceImages
 
 CHECKPOINT_SECONDS = 30.0

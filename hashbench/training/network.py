@@ -9,8 +9,8 @@ import pkgutil
 import torch
 from torch import nn
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import UnknownNameError
-from hashbench.recipe import Recipe
 from hashbench.training import backbones
 from hashbench.training.images import spread
 

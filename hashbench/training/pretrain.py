@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from hashbench.device import fork_rng
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
+from hashbench.system.device import fork_rng
 from hashbench.training.images import DeviceImages, spread
 from hashbench.training.loop import train
 from hashbench.training.losses import classification_loss

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from hashbench import registry
 from hashbench.cli import main
+from hashbench.plugins import registry
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashbench import registry
+from hashbench.plugins import registry
 
 
 @pytest.mark.parametrize(("kind", "passed"), [("method", 13), ("dataset", 6)])
@@ -32,7 +32,7 @@ def test_a_new_plugin_passes_its_checks_and_runs(call, small, tmp_path, kind, pa
 
 def test_a_plugin_that_breaks_its_contract(call, tmp_path):
     (tmp_path / "bad.py").write_text(
-        "from hashbench.method import HashMethod\nclass Bad(HashMethod):\n"
+        "from hashbench.contracts.method import HashMethod\nclass Bad(HashMethod):\n"
         "    def _fit(self, X, y, generator):\n        pass\n"
         "    def _project(self, X):\n        return X[:, :3]\n"
     )

@@ -14,7 +14,7 @@ from hashbench.records import read_records
 SLOW = '''"""Waits for as long as the environment says (test)."""
 import os
 import time
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 class Slow(HashMethod):
     def _fit(self, X, y, generator):
         time.sleep(float(os.environ.get("SLOW", "0")))

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from hashbench.cli.parser import LISTED, make_parser
-from hashbench.data.protocol import PROTOCOLS
 from hashbench.evaluation import DEFAULT_METRICS
-from hashbench.registry import plugins
+from hashbench.images.protocol import PROTOCOLS
+from hashbench.plugins.registry import plugins
 
 NAMES = {
     "methods": lambda: list(plugins("method")),

@@ -96,7 +96,7 @@ def test_deep_methods_share_a_backbone_that_is_announced(small):
 
 
 FAILING = '''"""Fails (test)."""
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 class Failing(HashMethod):
     def _fit(self, X, y, generator):
         raise ValueError("no rotation\\n\\nwas found")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hashbench.data.store import data_root, dataset_from
+from hashbench.images.store import data_root, dataset_from
 
 DATA = data_root()
 

@@ -3,8 +3,8 @@ import pickle
 import numpy as np
 import pytest
 
-from hashbench.data.store import dataset_from
 from hashbench.errors import MissingDataError
+from hashbench.images.store import dataset_from
 
 
 def test_missing_files(tmp_path):

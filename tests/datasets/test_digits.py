@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from hashbench.data.store import dataset_from, load_images
+from hashbench.images.store import dataset_from, load_images
 
 
 def test_digits_are_scikit_learns_rescaled(tmp_path):

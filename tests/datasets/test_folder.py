@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashbench.data.store import dataset_from, load_images
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.images.store import dataset_from, load_images
 
 
 def save(path, array, **options):

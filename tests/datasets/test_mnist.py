@@ -3,8 +3,8 @@ import struct
 import numpy as np
 import pytest
 
-from hashbench.data.store import dataset_from
 from hashbench.errors import MissingDataError
+from hashbench.images.store import dataset_from
 
 
 def idx(array):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import DEFAULT_METRICS, METRICS, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import curve_ranks

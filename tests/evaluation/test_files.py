@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import HashbenchError, InvalidInputError, MissingDataError
 from hashbench.evaluation import evaluate, load_codes, load_per_query, save_codes, save_per_query
 from hashbench.evaluation.files import read_codes

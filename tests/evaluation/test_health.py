@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import entropy
 
 import hashbench
-from hashbench.codes import Codes
-from hashbench.definitions import HEALTH_DEFINITIONS
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import code_health, health
+from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(500, 7)) @ RNG.normal(size=(7, 7)) + RNG.normal(size=7) / 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.evaluation import histogram, layout, torch_kernel
 from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.layout import BitPlanes, Merged, lay_out

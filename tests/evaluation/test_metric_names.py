@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from hashbench.definitions import METRIC_DEFINITIONS, define
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
+from hashbench.evaluation.definitions import METRIC_DEFINITIONS, define
 from hashbench.evaluation.metric_names import choose_metrics
 
 ITEMS, RELEVANT = np.array([[3, 5, 5]]), np.array([[2, 1, 4]])

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.evaluation import METRICS, evaluate
 from hashbench.evaluation import metrics as m
 from hashbench.evaluation.histogram import HammingIndex, Histograms

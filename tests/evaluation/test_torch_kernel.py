@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import evaluate
 from hashbench.evaluation.torch_kernel import count_distances

@@ -2,11 +2,11 @@
 
 import pytest
 
-from hashbench import registry
 from hashbench.execution.cell import Place
 from hashbench.execution.context import _trunk, open_context
 from hashbench.execution.grid import expand
 from hashbench.execution.suite import make_suite
+from hashbench.plugins import registry
 
 SHORT = {"recipe.pretrain_epochs": 1, "recipe.epochs": 1, "recipe.batch_size": 360}
 
@@ -69,7 +69,8 @@ def plugin(tmp_path):
     def write(name, body, imports="", register=True):
         path = tmp_path / f"{name}.py"
         path.write_text(
-            f'"""A method (test)."""\nimport torch\nfrom hashbench.method import HashMethod\n{imports}\n'
+            f'"""A method (test)."""\nimport torch\n{imports}\n'
+            "from hashbench.contracts.method import HashMethod\n"
             f"class Own(HashMethod):\n"
             + "".join(f"    {line}\n" for line in body.splitlines())
             + "    def _project(self, X):\n        return X[:, : self.n_bits] - 0.5\n"

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.data.features import pixels
-from hashbench.digest import seed_of
 from hashbench.evaluation import code_health, evaluate, evaluate_vectors, load_codes, load_per_query
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
+from hashbench.identity.digest import seed_of
+from hashbench.images.features import pixels
+from hashbench.plugins.registry import find, register_file
 from hashbench.records import Record, read_records
-from hashbench.registry import find, register_file
 from hashbench.training import loop
 
 PARTS = ("query", "database")

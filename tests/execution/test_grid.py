@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from hashbench import registry
-from hashbench.data.protocol import PROTOCOLS
 from hashbench.errors import HashbenchError, InvalidInputError, UnknownNameError
 from hashbench.execution.grid import expand
 from hashbench.execution.suite import make_suite, read_suite, suite_names
+from hashbench.images.protocol import PROTOCOLS
+from hashbench.plugins import registry
 
 
 def cells(**content):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 import hashbench.execution.context as context_module
-from hashbench import registry
 from hashbench.errors import InvalidInputError, WorkerDiedError
 from hashbench.execution.runner import Trained, make_plan, run
-from hashbench.execution.source import code_digest
+from hashbench.identity.source import code_digest
+from hashbench.plugins import registry
 from hashbench.records import Digests, Record, read_records, write_record
 
 FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"

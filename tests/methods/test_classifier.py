@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
 from hashbench.methods.classifier import Classifier
 from hashbench.numerics import codewords
-from hashbench.recipe import Recipe
 from hashbench.testing.toy import LONGER, N_CLASSES, new, toy
 from hashbench.training import Batch
 

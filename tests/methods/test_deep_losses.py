@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hashbench.registry import find
+from hashbench.plugins.registry import find
 from hashbench.training import Batch
 
 METHODS = ["dpsh", "dsh", "dtsh", "mu_liu"]

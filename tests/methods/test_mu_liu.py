@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
 from hashbench.methods import mu_liu
 from hashbench.methods.mu_liu import (
@@ -18,7 +19,6 @@ from hashbench.methods.mu_liu import (
     series_bound,
     similar_fraction,
 )
-from hashbench.recipe import Recipe
 from hashbench.testing.toy import new, toy
 from hashbench.training import Batch, gradient_norms, same_label
 

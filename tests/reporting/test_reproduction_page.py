@@ -5,7 +5,7 @@ import pytest
 import reproduction
 from sections import gallery
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.evaluation import save_codes
 from hashbench.records import write_record
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 from hashbench.training.images import DeviceImages
 

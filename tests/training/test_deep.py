@@ -6,9 +6,9 @@ import pytest
 import torch
 from sklearn.base import clone
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
-from hashbench.recipe import Recipe
-from hashbench.registry import find, plugins
+from hashbench.plugins.registry import find, plugins
 from hashbench.testing.toy import N_BITS, N_CLASSES, SHORT, new, toy
 from hashbench.training import DeepHashMethod, gradient_norms, loop
 from hashbench.training.pretrain import train_trunk
@@ -104,7 +104,7 @@ def test_training_starts_at_outputs_of_unit_scale(pretrain_epochs):
 
 
 def test_training_without_a_trunk_is_training_stage_1_first():
-    from hashbench.digest import seed_of
+    from hashbench.identity.digest import seed_of
 
     alone = new(WithState).fit(X, y)
     pixels, labels = (torch.tensor(array) for array in (X, y))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.evaluation import evaluate
-from hashbench.recipe import Recipe
-from hashbench.registry import find, plugins
+from hashbench.plugins.registry import find, plugins
 from hashbench.testing.toy import LONGER, SHORT, new, toy
 from hashbench.training import Batch
 from hashbench.training.images import DeviceImages

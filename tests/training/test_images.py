@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.training.images import DeviceImages
 
 

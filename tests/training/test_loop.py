@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.training import loop
 from hashbench.training.images import DeviceImages
 from hashbench.training.loop import balanced_order, stratified_order, train

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.recipe import Recipe
 from hashbench.training.backbones import vgg7
 from hashbench.training.network import backbone_names, build_backbone, build_network
 from hashbench.training.pretrain import untrained_network

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.recipe import Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.testing.toy import N_CLASSES, toy
 from hashbench.training.network import build_network
 from hashbench.training.pretrain import train_trunk

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from hashbench import registry
 from hashbench.errors import InvalidInputError
-from hashbench.scaffold import create
+from hashbench.plugins import registry
+from hashbench.plugins.scaffold import create
 from hashbench.testing import check_method, iter_checks
 
 KINDS = ["method", "dataset"]

@@ -13,10 +13,10 @@ from typing import cast
 import numpy as np
 import platformdirs
 
-from hashbench.data.files import download, import_folder, staging, verify
-from hashbench.dataset import Dataset, Images
-from hashbench.digest import digest_of
-from hashbench.registry import find
+from hashbench.contracts.dataset import Dataset, Images
+from hashbench.identity.digest import digest_of
+from hashbench.images.files import download, import_folder, staging, verify
+from hashbench.plugins.registry import find
 
 __all__ = [
     "cache_root",

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from hashbench.errors import InvalidInputError
-from hashbench.registry import Kind, plugins
+from hashbench.plugins.registry import Kind, plugins
 
 METHOD = '''"""$title ($acronym).
 
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 import torch
 
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -86,7 +86,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def create(kind: Kind, name: str, folder: Path | None = None) -> list[Path]:
         "title": name.replace("_", " ").capitalize(),
         "classname": "".join(part.capitalize() for part in name.split("_")),
         "pathlib": "" if checkout else "from pathlib import Path\n\n",
-        "imports": "from hashbench.registry import find" + ("" if checkout else ", register_file"),
+        "imports": "from hashbench.plugins.registry import find" + ("" if checkout else ", register_file"),
         "register": "" if checkout else f'register_file(Path(__file__).with_name("{name}.py"))\n\n',
     }
     for path, text in texts.items():

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
-from hashbench.digest import digest_of
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import UnknownNameError
-from hashbench.recipe import Recipe
+from hashbench.identity.digest import digest_of
 
 
 @dataclass(frozen=True, kw_only=True)

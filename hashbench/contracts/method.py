@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from hashbench.codes import Codes
+from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
     # -- validation -------------------------------------------------------------------------------
 
     def _device(self) -> torch.device:
-        from hashbench.device import resolve_device
+        from hashbench.system.device import resolve_device
 
         return resolve_device(self.device)
 

@@ -5,8 +5,8 @@ import errno
 
 import pytest
 
-from hashbench.atomic import atomic_file
 from hashbench.errors import InvalidInputError
+from hashbench.system.atomic import atomic_file
 
 
 def test_a_file_appears_whole_in_a_new_folder(tmp_path):

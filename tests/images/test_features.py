@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hashbench.data.features import pixels
 from hashbench.errors import InvalidInputError
+from hashbench.images.features import pixels
 
 
 def test_pixels_are_flat_fractions():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashbench.data.protocol import PROTOCOLS, find_protocol
-from hashbench.data.split import Split, make_split
-from hashbench.dataset import Images
+from hashbench.contracts.dataset import Images
 from hashbench.errors import InvalidInputError
+from hashbench.images.protocol import PROTOCOLS, find_protocol
+from hashbench.images.split import Split, make_split
 
 DIGITS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # images per class
 
@@ -181,9 +181,9 @@ def test_depends_on_names_and_labels_only():
 
 SCRIPT = """
 import numpy as np
-from hashbench.data.protocol import PROTOCOLS
-from hashbench.data.split import make_split
-from hashbench.dataset import Images
+from hashbench.images.protocol import PROTOCOLS
+from hashbench.images.split import make_split
+from hashbench.contracts.dataset import Images
 labels = np.arange(1800) * 7 % 10
 images = Images(np.zeros((1800, 1, 1, 1), np.uint8), labels, tuple("0123456789"))
 print(*(make_split(images, protocol, "any").digest[:16] for protocol in PROTOCOLS.values()))

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.data.protocol import Protocol
-from hashbench.dataset import Images
-from hashbench.digest import seed_of
+from hashbench.contracts.dataset import Images
 from hashbench.errors import InvalidInputError
+from hashbench.identity.digest import seed_of
+from hashbench.images.protocol import Protocol
 
 LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
 

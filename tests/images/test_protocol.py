@@ -2,9 +2,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from hashbench.data.protocol import PROTOCOLS, find_protocol
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import UnknownNameError
-from hashbench.recipe import Recipe
+from hashbench.images.protocol import PROTOCOLS, find_protocol
 
 
 def test_names_and_lookup():

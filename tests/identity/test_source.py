@@ -2,8 +2,8 @@
 
 import pytest
 
-from hashbench.execution import source
-from hashbench.registry import find
+from hashbench.identity import source
+from hashbench.plugins.registry import find
 
 CODE = '''
 def f(x):

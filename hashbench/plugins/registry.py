@@ -148,8 +148,8 @@ def _only_class(kind: Kind, module: ModuleType) -> Any:
 
 def _classes(kind: Kind, module: ModuleType) -> list[type]:
     module_name, base_name = {
-        "method": ("hashbench.method", "HashMethod"),
-        "dataset": ("hashbench.dataset", "Dataset"),
+        "method": ("hashbench.contracts.method", "HashMethod"),
+        "dataset": ("hashbench.contracts.dataset", "Dataset"),
     }[kind]  # imported as needed: the base of methods loads scikit-learn
     base = getattr(importlib.import_module(module_name), base_name)
     return [

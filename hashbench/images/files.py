@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
-from hashbench.dataset import Dataset
+from hashbench.contracts.dataset import Dataset
 from hashbench.errors import InvalidInputError, MissingDataError
 
 DEPTH = 3  # how many folders down an import looks for files

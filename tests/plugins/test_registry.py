@@ -10,17 +10,17 @@ import pytest
 
 import hashbench.datasets
 import hashbench.methods
-from hashbench import registry
 from hashbench.errors import BrokenPluginError, DuplicateNameError, InvalidInputError, UnknownNameError
-from hashbench.registry import find, find_any, plugins, register_file
+from hashbench.plugins import registry
+from hashbench.plugins.registry import find, find_any, plugins, register_file
 
 METHOD = '''"""A method (test)."""
-from hashbench.method import HashMethod
+from hashbench.contracts.method import HashMethod
 class Own(HashMethod):
     pass
 '''
 DATASET = '''"""Data (test)."""
-from hashbench.dataset import Dataset
+from hashbench.contracts.dataset import Dataset
 class Own(Dataset):
     pass
 '''
@@ -29,7 +29,7 @@ BROKEN = {
     "import": ("import no_such_package\n", ModuleNotFoundError, "no_such_package"),
     "fault": ("ratio = 1 / 0\n", ZeroDivisionError, "division by zero"),
     "exit": ("import sys\nsys.exit('done')\n", SystemExit, "done"),
-    "none": ("from hashbench.method import HashMethod\n", InvalidInputError, "this one: none"),
+    "none": ("from hashbench.contracts.method import HashMethod\n", InvalidInputError, "this one: none"),
     "two": (METHOD + "class Other(HashMethod):\n    pass\n", InvalidInputError, "this one: Other, Own"),
 }
 
@@ -72,7 +72,7 @@ def test_a_file_dropped_into_the_folder_is_there(folder):
 def test_looking_imports_nothing_and_finding_imports_one_module():
     script = """
 import json, sys
-from hashbench.registry import find, plugins
+from hashbench.plugins.registry import find, plugins
 def imported():
     names = ("hashbench.methods.", "hashbench.datasets.", "torch.nn")
     return sorted(name for name in sys.modules if name.startswith(names[:2]) or name == names[2])

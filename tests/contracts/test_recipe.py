@@ -1,7 +1,7 @@
 import pytest
 
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
-from hashbench.recipe import Recipe
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def method_digest(cls: type) -> str:
     """The digest of the file that defines a method, and of the shared code that it stands on."""
     own = Path(inspect.getfile(cls))
-    shared = ["method", "codes"]
+    shared = ["contracts/method", "contracts/codes"]
     if "hashbench.numerics" in own.read_text(encoding="utf-8"):
         shared.append("numerics")
     return code_digest((own, *(PACKAGE / f"{name}.py" for name in shared)))

@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from hashbench.data import store
-from hashbench.data.store import cache_root, data_root, dataset_from, load_images
 from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
+from hashbench.images import store
+from hashbench.images.store import cache_root, data_root, dataset_from, load_images
 
 
 def leftovers(cache):

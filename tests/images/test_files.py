@@ -4,9 +4,9 @@ import tarfile
 
 import pytest
 
-from hashbench.data.files import download, import_folder, staging, verify
-from hashbench.data.store import dataset_from
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.images.files import download, import_folder, staging, verify
+from hashbench.images.store import dataset_from
 
 
 def contents(folder):

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from hashbench.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images
 
 CONTENT = {"tiny/raw/pixels-ubyte": bytes(range(6 * 12)), "tiny/raw/labels-ubyte": bytes([0, 1, 2, 0, 1, 2])}
 

@@ -1,1 +1,0 @@
-"""Protocols, splits, decoded images and the features shallow methods read."""

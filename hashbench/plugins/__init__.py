@@ -1,0 +1,1 @@
+"""Plugins: how they are found, and how a new one is begun."""
