@@ -35,13 +35,15 @@ class HashMethod(TransformerMixin, BaseEstimator):
     device: str = "auto"
 
     # What fit() is given: "unsupervised" methods get y=None, whatever the caller passes.
-    supervision: ClassVar[Literal["unsupervised", "supervised"]] = "unsupervised"
+    supervision: ClassVar[Literal["unsupervised", "semi-supervised", "supervised"]] = "unsupervised"
     # What X is: (n, d) float32 "features", or (n, c, h, w) uint8 "images".
     inputs: ClassVar[Literal["features", "images"]] = "features"
     # "vectors": project() is an embedding of any length, ranked by cosine; it makes no codes.
     output: ClassVar[Literal["codes", "vectors"]] = "codes"
     # A control shows what a number is worth; it is not in competition.
     control: ClassVar[bool] = False
+    # The tasks that it is made for; others leave it out and say so.
+    made_for: ClassVar[tuple[str, ...]] = ("retrieval",)
     # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
     # How many items project() puts on the device at a time.

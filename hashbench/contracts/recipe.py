@@ -5,7 +5,19 @@ from typing import Literal
 
 from hashbench.errors import InvalidInputError
 
-Pretraining = Literal["softmax", "none", "frozen", "joint"]  # what DeepHashMethod can start from
+# What DeepHashMethod can start from.
+Pretraining = Literal["softmax", "none", "frozen", "joint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariances:
+    """What may be done to an image without changing its class: a data set's rule, not a recipe's.
+
+    mirror: it may be mirrored. occlude: a part of it may be hidden; an 8 without a stroke is a 3.
+    """
+
+    mirror: bool = False
+    occlude: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ adding a method to a run moves nobody's numbers.
 
 import hashlib
 import json
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 
@@ -13,6 +14,20 @@ def digest_of(value: Any) -> str:
     """SHA-256, in hex, of a JSON-serialisable value written canonically (keys sorted, no spaces)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differing(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass object that are not as by default.
+
+    Digests are made of these, so that a new field with a default moves none. That a default itself changes is
+    told by the number of its room (``hashbench.identity.rooms``).
+    """
+    changed = {}
+    for field in fields(value):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if getattr(value, field.name) != default:
+            changed[field.name] = asdict(value)[field.name]
+    return changed
 
 
 def seed_of(*names: str | int) -> int:

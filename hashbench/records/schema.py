@@ -1,17 +1,12 @@
-"""Records: what one cell of the grid gave, as one JSON file.
-
-A cell is done when its record exists. A failed cell has a record too, with the traceback; the next run
-tries it again. Everything that tables and reports print comes from here.
-"""
+"""What a record holds: a cell of the grid, what it ran on, and what came of it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from traceback import format_exception
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -25,12 +20,8 @@ from pydantic import (
 
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import digest_of
-from hashbench.system.atomic import atomic_file
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _plain(value: Any) -> Any:
@@ -61,10 +52,10 @@ class Cell(_Model):
     """One entry of the grid: everything that the user's command decides about one training."""
 
     method: str
-    dataset: str  # "cifar10", "folder:PATH"
+    dataset: str  # as it is shown: "cifar10", "folder:photos"
     protocol: str
-    features: Literal["pixels", "cnn"] | None = None  # None: the method reads images
-    backbone: str | None = None
+    features: str | None = None  # the name or label of a feature; None: the method reads images
+    backbone: str | None = None  # the plan of the network that the cell trains or reads
     bits: Annotated[int, Field(ge=1)] | None = None  # None: the method makes no codes
     repetition: Annotated[int, Field(ge=0)] = 0
     params: PlainDict = {}  # the overridden hyper-parameters only
@@ -80,10 +71,11 @@ class Cell(_Model):
         overrides = ", ".join(f"{name}={value}" for name, value in sorted(self.params.items()))
         return f"{self.method} ({overrides})" if overrides else self.method
 
-    def stem(self, protocol_digest: str) -> str:
+    def stem(self, *settings: str | None) -> str:
         """Where the cell's files stand below the output folder, without extension.
 
-        Readable, and unique by the digest of all fields and of the protocol's content:
+        Readable, and unique by the digest of all fields that are not as by default and of the settings: the
+        digests of the task and, where a network is trained or read, of the recipe.
         ``cifar10/5k/itq-pixels-48b-r0-1a2b3c4d``.
         """
         parts = [
@@ -92,33 +84,36 @@ class Cell(_Model):
             self.backbone,
             self.bits and f"{self.bits}b",
             f"r{self.repetition}",
-            digest_of([self.model_dump(mode="json"), protocol_digest])[:8],
+            digest_of([self.model_dump(mode="json", exclude_defaults=True), *settings])[:8],
         ]
         name = "-".join(_file_safe(part) for part in parts if part)
         return f"{_file_safe(self.dataset)}/{_file_safe(self.protocol)}/{name}"
 
 
 class Card(_Model):
-    """What a method declares about itself, and how many labelled images its training saw."""
+    """What a method declares about itself, and what its training saw, its features' included."""
 
     title: str
     family: Literal["control", "shallow", "deep"]
-    supervision: Literal["unsupervised", "supervised"]
+    supervision: Literal["unsupervised", "semi-supervised", "supervised"]
     inputs: Literal["features", "images"]
     output: Literal["codes", "vectors"]
-    n_labelled: Annotated[int, Field(ge=0)]  # images whose labels the method saw, its features' included
+    n_labelled: Annotated[int, Field(ge=0)]  # images whose labels the method or its features learned from
+    n_pool: Annotated[int, Field(ge=0)] = 0  # images without labels that a semi-supervised method saw
+    # What the features have learned from; None: the method reads images.
+    learned_from: Literal["nothing", "images", "labels", "not stated"] | None = None
 
 
 class Digests(_Model):
     """SHA-256 digests, in hex. Dataset and split are None only where a cell failed before it had them."""
 
-    protocol: str
+    task: str  # of the protocol's task and its numbers
+    recipe: str | None = None  # of the protocol's recipe, where the cell trains or reads a network
     dataset: str | None = None
     split: str | None = None
-    trunk: str | None = None  # the pre-trained backbone, where the cell used one
-    method_source: str | None = None  # the method's file, and the shared code that it stands on
-    training_source: str | None = None  # the training's code, where the cell used a backbone
-    evaluation_source: str | None = None  # the code that computed the metrics
+    backbone: str | None = None  # of all that the trained network depends on, where the cell used one
+    features: str | None = None  # of the user's own file of features
+    method_source: str | None = None  # of the method's file
 
 
 class Environment(_Model):
@@ -148,7 +143,7 @@ class Failure(_Model):
 
 
 class Rescoring(_Model):
-    """When stored codes were evaluated anew, and on what; ``Digests.evaluation_source`` is of then too."""
+    """When stored codes were evaluated anew, and on what; ``rooms["evaluation"]`` is of then too."""
 
     created: AwareDatetime
     environment: Environment
@@ -156,19 +151,22 @@ class Rescoring(_Model):
 
 
 class Record(_Model):
-    """One cell's outcome. Metrics are fractions in [0, 1]; timings are seconds."""
+    """One cell's outcome. What the metrics mean is the task's to say; timings are seconds."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     status: Literal["done", "failed"]
     cell: Cell
     card: Card | None = None  # None only where the method could not be imported
     params: PlainDict = {}  # all hyper-parameters
-    protocol: PlainDict = {}  # all its fields
+    protocol: PlainDict = {}  # name, description, and the task with all its fields
+    recipe: PlainDict | None = None  # all its fields, where the cell trains or reads a network
+    invariances: PlainDict | None = None  # the data set's, likewise
     digests: Digests
-    split: dict[str, int] = {}  # counts: queries, train, database, train_in_database
+    rooms: dict[str, int] = {}  # the numbers of the shared rooms and of the feature that the cell stands on
+    split: dict[str, int] = {}  # counts by the task's names
     seeds: dict[str, int] = {}
     metrics: Numbers = {}
-    health: Numbers = {}  # of the database's codes: distinct_codes, code_entropy, ...
+    health: Numbers = {}  # of the codes alone: distinct_codes, code_entropy, ...
     curves: Annotated[dict[str, list[float]], BeforeValidator(_plain)] = {}
     timings: Numbers = {}  # pretrain, fit, encode, evaluate, ...
     environment: Environment
@@ -176,6 +174,11 @@ class Record(_Model):
     created: AwareDatetime
     rescored: Rescoring | None = None  # metrics and curves are of then, all else of the run
     error: Failure | None = None
+
+    @property
+    def task(self) -> str:
+        """The name of its task."""
+        return str(self.protocol["task"]["name"])
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -185,7 +188,7 @@ class Record(_Model):
             return self
         if self.error is not None:
             raise ValueError("a record with an error cannot be 'done'")
-        missing = [name for name in ("card", "metrics", "split") if not getattr(self, name)]
+        missing = [name for name in ("card", "metrics", "split", "protocol") if not getattr(self, name)]
         missing += [f"digests.{name}" for name in ("dataset", "split") if not getattr(self.digests, name)]
         if missing:
             raise ValueError(f"a record that is 'done' must have {', '.join(missing)}")
@@ -222,60 +225,6 @@ class Record(_Model):
         """The file's text: keys sorted, one value a line, so that equal records are equal files."""
         content = self.model_dump(mode="json")
         return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_record(path: str | Path, record: Record) -> None:
-    """Write atomically: at any moment the path holds the old record, the new one, or nothing."""
-    with atomic_file(Path(path)) as file:
-        file.write(record.to_json().encode())
-
-
-def read_records(folder: str | Path) -> list[Record]:
-    """All records below a folder (or the one in a file), sorted by path."""
-    return list(read_record_files(folder).values())
-
-
-def read_record_files(folder: str | Path) -> dict[Path, Record]:
-    """As ``read_records``, by path."""
-    folder = Path(folder)
-    paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
-    paths = [path for path in paths if not path.name.startswith(".")]
-    if not paths:
-        fault = "holds no records" if folder.is_dir() else "does not exist"
-        raise InvalidInputError(
-            f"'{folder}' {fault}; run first (hashbench run --out {folder}), or give a folder with records"
-        )
-    return {path: Record.load(path) for path in paths}
-
-
-def to_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per record: the cell, the method's card, metrics, code health, timings as ``seconds_*``."""
-    import pandas as pd
-
-    frame = pd.DataFrame([_row(record) for record in records])
-    for name in ("bits", "n_labelled"):
-        if name in frame:
-            frame[name] = frame[name].astype("Int64")
-    return frame
-
-
-def _row(record: Record) -> Mapping[str, Any]:
-    cell, card, digests = record.cell, record.card, record.digests
-    return {
-        **cell.model_dump(exclude={"params"}),
-        "params": json.dumps(cell.params, sort_keys=True),
-        "status": record.status,
-        **(card.model_dump() if card else dict.fromkeys(Card.model_fields)),
-        **record.metrics,
-        **record.health,
-        **{f"seconds_{stage}": seconds for stage, seconds in record.timings.items()},
-        "device": record.environment.device,
-        "dataset_digest": digests.dataset,
-        "protocol_digest": digests.protocol,
-        "split_digest": digests.split,
-        "created": record.created,
-        "error": record.error and f"{record.error.type}: {record.error.message}",
-    }
 
 
 def _file_safe(text: str) -> str:

@@ -1,0 +1,103 @@
+"""The contract of a feature: a file in ``hashbench/features/`` with one subclass of ``Feature``.
+
+Shallow methods read rows of numbers; a feature makes them of images. It says what it has learned from, which
+stands in every table. A feature that trains a network first is a ``TrainedFeature``; deep methods can start
+from that network too.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.contracts.dataset import Images
+from hashbench.contracts.recipe import Invariances, Recipe
+from hashbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from hashbench.training.network import Network
+
+LearnedFrom = Literal["nothing", "images", "labels", "not stated"]
+LEARNED_FROM: tuple[str, ...] = get_args(LearnedFrom)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature(ABC):
+    """From images to rows. The file's stem is the feature's name.
+
+    argument: what stands behind the equals sign in ``LABEL=ARGUMENT``, for features that take one.
+    """
+
+    argument: str | None = None
+
+    # What the rows have learned from: a label-free backbone has learned from "images".
+    learned_from: ClassVar[LearnedFrom] = "nothing"
+    # Raised by hand when the same images can get other rows; it makes what was computed on them stale.
+    version: ClassVar[int] = 1
+    # Whether rows are kept on disk once computed: for features that take longer to compute than to read.
+    cached: ClassVar[bool] = True
+
+    @classmethod
+    def name(cls) -> str:
+        """The registry name: the stem of the file that defines the class."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> Self:
+        """The feature of ``NAME`` (argument None) or ``LABEL=ARGUMENT``."""
+        if argument is not None:
+            raise InvalidInputError(f"feature '{cls.name()}' takes no argument, got '={argument}'")
+        return cls()
+
+    def source(self) -> LearnedFrom:
+        """What these rows have learned from; of a user's own file, what the file says."""
+        return self.learned_from
+
+    def digest(self) -> str | None:
+        """SHA-256 of the file that the rows come from; None where they are computed."""
+        return None
+
+    @abstractmethod
+    def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
+        """Rows (len(index), d) float32 of the data set's images at ``index``."""
+
+    def rows_of(self, pixels: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+        """Rows (n, d) float32 of any images (n, c, h, w) uint8, those of no data set too."""
+        raise InvalidInputError(f"feature '{self.name()}' knows the images of its data set only, no others")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedFeature(Feature):
+    """A feature that trains a network on the training images, once per data set, protocol and repetition.
+
+    Its rows are the network's activations. The runner trains the network, keeps it in the cache and hands it
+    to every cell that reads these rows or starts from it.
+    """
+
+    @abstractmethod
+    def train(
+        self,
+        pixels: torch.Tensor,
+        labels: torch.Tensor | None,
+        recipe: Recipe,
+        seed: int,
+        *,
+        invariances: Invariances,
+        checkpoint: Path | None = None,
+    ) -> Network:
+        """The trained network, in evaluation mode.
+
+        pixels: (n, c, h, w) uint8, on the device. labels: (n,) int64 or (n, C) float32; None unless
+        ``learned_from`` is "labels". checkpoint: a file to resume from and to write at times.
+        """
+
+    def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
+        """Not of a trained feature itself: its network gives the rows."""
+        raise InvalidInputError(f"feature '{self.name()}' has no rows before its network is trained")

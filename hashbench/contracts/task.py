@@ -1,0 +1,163 @@
+"""The contract of a task: what is asked of a fitted method, on which images, and how the answers are scored.
+
+A file in ``hashbench/tasks/`` (or of a plugin) holds one subclass of ``Task`` and ``PROTOCOLS``, the named
+protocols that are made of it. Everything that is not the same for all tasks is here: splits, metrics and
+their direction, what a value belongs to, what is stored to be scored again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.contracts.codes import Codes
+from hashbench.contracts.dataset import Images
+
+if TYPE_CHECKING:
+    from hashbench.contracts.method import HashMethod
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which images a cell learns on and which are encoded: indices into one ``Images``, int64, each sorted.
+
+    train: the images that are learned on, with their labels.
+    parts: what is encoded and scored, by the task's names; no method sees them before it is fitted.
+    pool: the images that a semi-supervised method sees beside ``train``, without labels.
+    counts: what a record and a caption say of the sizes, by name. description: the same as one line of text.
+    """
+
+    train: Index
+    parts: Mapping[str, Index]
+    pool: Index
+    counts: Mapping[str, int]
+    description: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the training images and of every part; the pool follows from them and from the task."""
+        hasher = hashlib.sha256()
+        for name, indices in {"train": self.train, **self.parts}.items():
+            hasher.update(f"{name}:{len(indices)};".encode() + np.ascontiguousarray(indices, "<i8").tobytes())
+        return hasher.hexdigest()
+
+
+class Encoder(Protocol):
+    """A fitted method as a task uses it. Values are (n, n_bits) float32, bit = value > 0.
+
+    output: "codes", or "vectors" where the values are an embedding that is ranked by cosine.
+    """
+
+    output: Literal["codes", "vectors"]
+
+    def at(self, index: Index) -> NDArray[np.float32]:
+        """The values of the data set's images at ``index``."""
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The values of any images (n, c, h, w) uint8, such as changed copies."""
+
+
+class Stored(NamedTuple):
+    """Codes as a run stores them beside a record, with what their scoring needs to know of each."""
+
+    codes: Codes
+    labels: NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a task says of a fitted method.
+
+    values: metrics by name, means over the units. per_unit: (n_units,) float64 by name; of metrics that are
+    no means over units, nothing. health: facts of the codes alone. stored: what ``rescore`` needs, by name.
+    """
+
+    values: Mapping[str, float]
+    per_unit: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    curves: Mapping[str, list[float]] = field(default_factory=dict)
+    health: Mapping[str, float] = field(default_factory=dict)
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a metric's name stands for, and how it is printed.
+
+    better: which way is better; None for what is neither good nor bad, such as a count of codes.
+    of: "units", each of which has a value; "set", where only all together have one; "codes", whatever is
+    asked of them.
+    """
+
+    definition: str
+    better: Literal["higher", "lower"] | None = "higher"
+    decimals: int = 3
+    of: Literal["units", "set", "codes"] = "units"
+
+    def best(self, values: Sequence[float]) -> float | None:
+        """The best of some values; None where there is none or none is better."""
+        if not values or self.better is None:
+            return None
+        return max(values) if self.better == "higher" else min(values)
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A task. Its fields are the numbers of the split: they alone make the split's digest."""
+
+    # What a value belongs to, and what the bootstrap draws, in singular and plural.
+    unit: ClassVar[tuple[str, str]]
+    # The first is the headline: what tables, progress and comparisons show unless asked otherwise.
+    default_metrics: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def name(cls) -> str:
+        """The registry name: the stem of the file that defines the class."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def headline(cls) -> str:
+        """The metric that is shown first."""
+        return cls.default_metrics[0]
+
+    def accepts(self, method: type[HashMethod], images: Images | None = None) -> str | None:
+        """Why a method cannot do this task (on these images, where given); None where it can."""
+        if self.name() in method.made_for:
+            return None
+        return f"{method.name()} is made for {' and '.join(method.made_for)}, not for {self.name()}"
+
+    @abstractmethod
+    def split(self, images: Images, dataset: str) -> Split:
+        """The split of a data set: a pure function of its name, its labels and the task's fields.
+
+        Raises InvalidInputError where the images do not suffice.
+        """
+
+    @abstractmethod
+    def evaluate(self, encode: Encoder, images: Images, split: Split, device: str) -> Outcome:
+        """Encode the parts of the split and score them."""
+
+    @abstractmethod
+    def rescore(self, stored: Mapping[str, Stored], metrics: Sequence[str], device: str) -> Outcome:
+        """Score stored codes anew: the default metrics, and those named besides.
+
+        Raises UnknownNameError, and InvalidInputError for a metric that cannot be computed of them.
+        """
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, metric: str) -> MetricInfo:
+        """What a metric's name stands for. Raises UnknownNameError."""
+
+    @classmethod
+    @abstractmethod
+    def metrics(cls) -> Mapping[str, MetricInfo]:
+        """Every metric by name or, where a name holds a number, by its pattern: ``precision@K``."""

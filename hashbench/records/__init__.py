@@ -1,0 +1,22 @@
+"""Records: what one cell of the grid gave, as one JSON file.
+
+A cell is done when its record exists. A failed cell has a record too, with the traceback; the next run
+tries it again. Everything that tables and reports print comes from here.
+"""
+
+from hashbench.records.files import read_record_files, read_records, to_frame, write_record
+from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring
+
+__all__ = [
+    "Card",
+    "Cell",
+    "Digests",
+    "Environment",
+    "Failure",
+    "Record",
+    "Rescoring",
+    "read_record_files",
+    "read_records",
+    "to_frame",
+    "write_record",
+]

@@ -1,0 +1,70 @@
+"""Records as files: written whole, read with a clear word on what is wrong, and as a frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hashbench.errors import InvalidInputError
+from hashbench.records.schema import Card, Record
+from hashbench.system.atomic import atomic_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_record(path: str | Path, record: Record) -> None:
+    """Write atomically: at any moment the path holds the old record, the new one, or nothing."""
+    with atomic_file(Path(path)) as file:
+        file.write(record.to_json().encode())
+
+
+def read_records(folder: str | Path) -> list[Record]:
+    """All records below a folder (or the one in a file), sorted by path."""
+    return list(read_record_files(folder).values())
+
+
+def read_record_files(folder: str | Path) -> dict[Path, Record]:
+    """As ``read_records``, by path."""
+    folder = Path(folder)
+    paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
+    paths = [path for path in paths if not path.name.startswith(".")]
+    if not paths:
+        fault = "holds no records" if folder.is_dir() else "does not exist"
+        raise InvalidInputError(
+            f"'{folder}' {fault}; run first (hashbench run --out {folder}), or give a folder with records"
+        )
+    return {path: Record.load(path) for path in paths}
+
+
+def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per record: the cell, the method's card, metrics, code health, timings as ``seconds_*``."""
+    import pandas as pd
+
+    frame = pd.DataFrame([_row(record) for record in records])
+    for name in ("bits", "n_labelled"):
+        if name in frame:
+            frame[name] = frame[name].astype("Int64")
+    return frame
+
+
+def _row(record: Record) -> Mapping[str, Any]:
+    cell, card, digests = record.cell, record.card, record.digests
+    return {
+        **cell.model_dump(exclude={"params"}),
+        "params": json.dumps(cell.params, sort_keys=True),
+        "status": record.status,
+        **(card.model_dump() if card else dict.fromkeys(Card.model_fields)),
+        **record.metrics,
+        **record.health,
+        **{f"seconds_{stage}": seconds for stage, seconds in record.timings.items()},
+        "device": record.environment.device,
+        "dataset_digest": digests.dataset,
+        "task_digest": digests.task,
+        "recipe_digest": digests.recipe,
+        "split_digest": digests.split,
+        "created": record.created,
+        "error": record.error and f"{record.error.type}: {record.error.message}",
+    }
