@@ -143,13 +143,11 @@ def _protocols() -> list[Row]:
 
 
 def _metrics() -> list[Row]:
-    from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, METRIC_DEFINITIONS
+    from hashbench.evaluation.metric_table import table
 
-    kinds = {"ranking": METRIC_DEFINITIONS, "code health": HEALTH_DEFINITIONS}
+    kinds = {"units": "ranking", "codes": "code health"}
     return [
-        {"name": name, "of": kind, "description": text}
-        for kind, definitions in kinds.items()
-        for name, text in definitions.items()
+        {"name": name, "of": kinds[info.of], "description": info.definition} for name, info in table().items()
     ]
 
 
