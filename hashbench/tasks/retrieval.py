@@ -20,7 +20,8 @@ from hashbench.contracts.task import Encoder, Index, MetricInfo, Outcome, Split,
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import Evaluation
-from hashbench.evaluation.metric_table import choose_metrics, describe, metric_infos
+from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation.metric_table import describe, table
 from hashbench.images.draw import Draw
 
 LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
@@ -111,7 +112,7 @@ class Retrieval(Task):
     @classmethod
     def metrics(cls) -> Mapping[str, MetricInfo]:
         """Every metric by its name or pattern."""
-        return metric_infos()
+        return table()
 
 
 def retrieval_split(train: Index, query: Index, database: Index) -> Split:
