@@ -8,7 +8,7 @@ from torch import nn
 from hashbench.contracts.recipe import Recipe
 from hashbench.training import loop
 from hashbench.training.images import DeviceImages
-from hashbench.training.loop import balanced_order, stratified_order, train
+from hashbench.training.order import balanced_order, stratified_order, train
 
 N, N_CLASSES = 23, 3
 RECIPE = Recipe(batch_size=6, flip=True, crop=0.25)
