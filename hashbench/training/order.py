@@ -36,20 +36,22 @@ class Order:
         self.make_order = balanced_order if class_balanced else stratified_order
         n = len(self.members)
         self.n_steps = max(1, round(n / batch_size))
-        n_different = max(1, n // views)
-        self.n_members = n_different
+        self.n_images = max(1, n // views)
+        self.n_members = self.n_images
         if labelled_share is not None and len(self.others):
-            self.n_members = max(self.n_steps, round(labelled_share * n_different))  # one a step at least
-        self.n_others = n_different - self.n_members
+            at_least = min(self.n_steps, self.n_images)  # one a step
+            self.n_members = max(at_least, round(labelled_share * self.n_images))
 
     def draw(self, generator: torch.Generator) -> list[torch.Tensor]:
         """The places (b,) of the images of each step of a new epoch."""
         order = self.make_order(self.labels, generator)[: self.n_members]
         steps = self.members[order].tensor_split(self.n_steps)
-        if self.n_others <= 0:
+        if self.n_members == self.n_images:
             return list(steps)
-        others = self.others[repeated_shuffles(len(self.others), self.n_others, generator)]
-        return [torch.cat(parts) for parts in zip(steps, others.tensor_split(self.n_steps), strict=True)]
+        drawn = repeated_shuffles(len(self.others), self.n_images - self.n_members, generator)
+        sizes = map(len, torch.arange(self.n_images).tensor_split(self.n_steps))
+        rest = self.others[drawn].split([size - len(step) for size, step in zip(sizes, steps, strict=True)])
+        return [torch.cat(parts) for parts in zip(steps, rest, strict=True)]
 
 
 def repeated_shuffles(n: int, n_drawn: int, generator: torch.Generator) -> torch.Tensor:
