@@ -17,8 +17,8 @@ from statistics import fmean
 
 import numpy as np
 
-from hashbench.evaluation import METRICS, CodeHealth, Evaluation, code_health, evaluate, metrics
-from hashbench.evaluation.definitions import HEALTH_DEFINITIONS, define, split_name
+from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate, metrics
+from hashbench.evaluation.metric_table import HEALTH, METRICS, describe, read_name
 
 QUERY_LABELS = ("sea", "boat")
 QUERY = [-0.8, -0.5, -0.9, -0.3]
@@ -145,7 +145,7 @@ def evaluate_ranking(
     return evaluate(queries, values, multi_hot(*labels), multi_hot(*(item[1] for item in DATABASE)), names)
 
 
-def table(head: list[str], rows: list[list[object]]) -> str:
+def markdown_table(head: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines: list[list[object]] = [[*head], ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
@@ -164,7 +164,7 @@ def ranking_table() -> str:
         ]
         for name, labels, values in DATABASE
     ]
-    return table(["item", "labels", "code", "distance", "relevant", "gain"], rows)
+    return markdown_table(["item", "labels", "code", "distance", "relevant", "gain"], rows)
 
 
 def groups_table() -> str:
@@ -181,7 +181,7 @@ def groups_table() -> str:
         f"All that a metric sees of it, with R = {P} relevant items of {N}: n items, r of them relevant, g\n"
         "the sum of their gains; N items and P relevant ones before."
     )
-    return text + "\n\n" + table(["distance", "ranks", "n", "r", "g", "N", "P"], rows)
+    return text + "\n\n" + markdown_table(["distance", "ranks", "n", "r", "g", "N", "P"], rows)
 
 
 def body(documented: object) -> str:
@@ -203,13 +203,14 @@ def check(what: str, value: float, expression: str) -> None:
 def section(name: str, value: float) -> str:
     """A metric: definition, formula, value."""
     check(name, value, WORKED[name])
-    pattern = split_name(name)[0]
-    formula = body(METRICS[pattern])
-    first = (inspect.getdoc(METRICS[pattern]) or "").partition("\n")[0]
+    pattern, _ = read_name(name)
+    function = METRICS[pattern].function
+    formula = body(function)
+    first = (inspect.getdoc(function) or "").partition("\n")[0]
     text = "\n".join(filter(None, [first, formula]))
     lines = [
         f"### `{pattern}`",
-        f"`{name}`: {define(name)}.",
+        f"`{name}`: {describe(name).definition}.",
         f"```text\n{text}\n```",
         f"On the ranking: `{WORKED[name]}` = **{value:.4f}**. {REMARKS.get(name, '')}".strip(),
     ]
@@ -238,8 +239,8 @@ in a record's `curves`.
     return "\n\n".join(
         [
             head.strip(),
-            table(["radius", "precision", "recall"], radius_rows),
-            table(["rank", "precision", "recall"], rank_rows),
+            markdown_table(["radius", "precision", "recall"], radius_rows),
+            markdown_table(["rank", "precision", "recall"], rank_rows),
         ]
     )
 
@@ -268,18 +269,18 @@ last lines of `hashbench eval`.
     rows: list[list[object]] = [
         [
             f"`{name}`",
-            meaning,
+            METRICS[name].info.definition,
             f"`{HEALTH_WORKED[name]}`" if name in HEALTH_WORKED else "",
             f"{value}" if isinstance(value, int) else f"{value:.4f}",
         ]
-        for (name, meaning), value in zip(HEALTH_DEFINITIONS.items(), health.values.values(), strict=True)
+        for name, value in zip(HEALTH, health.values.values(), strict=True)
     ]
     return "\n\n".join(
         [
             head.strip(),
             f"```text\n{inspect.getdoc(CodeHealth)}\n```",
             f"Of the eight codes above, whose bits have the means {means}:",
-            table(["name", "definition", "by hand", "value"], rows),
+            markdown_table(["name", "definition", "by hand", "value"], rows),
         ]
     )
 
@@ -453,7 +454,7 @@ points by which methods are said to differ.
     return (
         head.strip()
         + "\n\n"
-        + table(["mistake", "seen in", "metric", "value", "with the mistake", "by hand"], rows)
+        + markdown_table(["mistake", "seen in", "metric", "value", "with the mistake", "by hand"], rows)
     )
 
 

@@ -3,18 +3,16 @@
 from hashbench.evaluation.evaluate import Evaluation, PrecisionRecallCurve, RankCurve, evaluate
 from hashbench.evaluation.files import load_codes, load_per_query, save_codes, save_per_query
 from hashbench.evaluation.health import CodeHealth, code_health
-from hashbench.evaluation.metric_names import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
+from hashbench.evaluation.metric_names import DEFAULT_METRICS, parse_metric
 from hashbench.evaluation.vectors import evaluate_vectors
 
 __all__ = [
     "DEFAULT_METRICS",
-    "METRICS",
     "CodeHealth",
     "Evaluation",
     "PrecisionRecallCurve",
     "RankCurve",
     "code_health",
-    "describe_metrics",
     "evaluate",
     "evaluate_vectors",
     "load_codes",

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.evaluation.arrays import Values
 from hashbench.evaluation.histogram import HammingIndex, Histograms
 from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_metrics
-from hashbench.evaluation.metrics import Values, precision_recall_by_radius, precision_recall_by_rank
+from hashbench.evaluation.metrics import precision_recall_by_radius, precision_recall_by_rank
 from hashbench.evaluation.relevance import check_labels, match_labels
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def evaluate(
 
     Codes: ``Codes``, or (n, n_bits) arrays of bool, 0/1, -1/+1 or real values (bit = value > 0).
     Labels: (n,) classes (relevant: the same class) or (n, C) multi-hot (relevant: a label shared).
-    metrics: names as ``describe_metrics`` lists them; by default DEFAULT_METRICS without ranks beyond the
+    metrics: names of ``metric_table``; by default DEFAULT_METRICS without ranks beyond the
     database. device: "cuda", "cuda:1" count on the GPU, by torch; all others ("cpu", "mps") on the CPU's
     cores; "auto" on a GPU where there is one. Every value is the same, bit for bit.
     Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
-from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
 from hashbench.evaluation.distinct import number_rows
 from hashbench.evaluation.inputs import as_array, as_codes, find_real
+from hashbench.evaluation.metric_table import HEALTH
 
 ROWS = 1 << 14  # codes unpacked at a time; their counts are exact in float32
 
@@ -43,7 +43,7 @@ class CodeHealth:
     @property
     def values(self) -> dict[str, float]:
         """The numbers that are known, by name."""
-        numbers = {name: getattr(self, name) for name in HEALTH_DEFINITIONS}
+        numbers = {name: getattr(self, name) for name in HEALTH}
         return {name: number for name, number in numbers.items() if number is not None}
 
 

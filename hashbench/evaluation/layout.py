@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.evaluation.arrays import Counts
 from hashbench.evaluation.distinct import as_columns, find_distinct
-from hashbench.evaluation.metrics import Counts
 
 if TYPE_CHECKING:
     import torch

@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
-
-Counts = NDArray[np.int64]
-Values = NDArray[np.float64]
+from hashbench.evaluation.arrays import Counts, Values
 
 
 class Gains(NamedTuple):

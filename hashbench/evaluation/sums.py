@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import guvectorize, njit, vectorize
 
-from hashbench.evaluation.metrics import Counts, Values
+from hashbench.evaluation.arrays import Counts, Values
 
 
 @guvectorize(["(i8[:], i8[:])"], "(g)->(g)", cache=True)  # pragma: no cover (compiled)

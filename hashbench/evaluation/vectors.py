@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
+from hashbench.evaluation.arrays import Counts, Values
 from hashbench.evaluation.evaluate import Evaluation, curve_ranks, summarise
 from hashbench.evaluation.inputs import as_array
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, choose_metrics
-from hashbench.evaluation.metrics import Counts, Gains, Values, precision_recall_by_rank
+from hashbench.evaluation.metrics import Gains, precision_recall_by_rank
 from hashbench.evaluation.relevance import Labels, check_labels, has_label, match_labels
 
 CELLS = 1 << 22  # query x database cells held at a time

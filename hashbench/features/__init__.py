@@ -1,1 +1,1 @@
-"""Features, one a file: what makes rows of images. A file dropped here is found by its name."""
+"""The features that shallow methods read, one a file. A file dropped here is found by its name."""

@@ -1,1 +1,1 @@
-"""Tasks, one a file: what is asked of a fitted method. A file dropped here is found by its name."""
+"""The tasks of hashbench, one a file, each with its protocols. A file dropped here is found by its name."""

@@ -8,7 +8,7 @@ import hashbench
 from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import code_health, health
-from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
+from hashbench.evaluation.metric_table import HEALTH
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(500, 7)) @ RNG.normal(size=(7, 7)) + RNG.normal(size=7) / 2
@@ -28,7 +28,7 @@ def test_agrees_with_numpy_and_scipy(rows: int, monkeypatch: pytest.MonkeyPatch)
     assert found.code_entropy == pytest.approx(entropy(counts, base=2))
     scaled = VALUES / np.linalg.norm(VALUES, axis=1, keepdims=True) * np.sqrt(7)
     assert found.quantization_error == pytest.approx(((scaled - (2 * bits - 1)) ** 2).mean())
-    assert list(found.values) == list(HEALTH_DEFINITIONS)
+    assert list(found.values) == list(HEALTH)
     assert all(type(value) in (int, float) for value in found.values.values())  # as JSON takes them
 
 

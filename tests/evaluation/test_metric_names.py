@@ -1,39 +1,57 @@
 """Names of metrics: all parse, wrong ones say what is right."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.evaluation import DEFAULT_METRICS, METRICS, describe_metrics, parse_metric
-from hashbench.evaluation.definitions import METRIC_DEFINITIONS, define
+from hashbench.evaluation import DEFAULT_METRICS, parse_metric
 from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation.metric_table import HEALTH, METRICS, RANKING, describe, table
 
 ITEMS, RELEVANT = np.array([[3, 5, 5]]), np.array([[2, 1, 4]])
 
 
 def test_every_name_is_explained_and_computes() -> None:
-    lines = describe_metrics()
-    assert list(lines) == list(METRICS)
-    for pattern, line in lines.items():
-        assert 20 < len(line) < 140
-        assert "\n" not in line
+    lines = table()
+    assert list(lines) == [*RANKING, *HEALTH] == list(METRICS)
+    for info in lines.values():
+        assert 20 < len(info.definition) < 140
+        assert "\n" not in info.definition
+    for pattern in RANKING:
         metric = parse_metric(pattern.replace("K", "5").replace("rR", "r1"))
         assert 0 < metric(ITEMS, RELEVANT)[0] <= 1
 
 
-def test_the_definitions_are_of_the_metrics_that_there_are() -> None:
-    assert list(METRIC_DEFINITIONS) == list(METRICS)
-    assert define("precision@100").startswith("part of the first 100 that is relevant")
-    assert define("map@50[min]").startswith("mAP of the first 50, divided by 50 or by all")
-    assert "within Hamming radius 2" in define("precision@r2")
-    assert define("distinct_codes") == "number of different codes"
-    assert define("mine") == ""
+def test_a_metric_says_what_it_is_which_way_is_better_and_how_it_is_printed() -> None:
+    assert describe("precision@100").definition.startswith("part of the first 100 that is relevant")
+    assert describe("map@50[min]").definition.startswith("mAP of the first 50, divided by 50 or by all")
+    assert "within Hamming radius 2" in describe("precision@r2").definition
+    assert "a query without a relevant item scores 0" in describe("map").definition
+    assert (describe("map").better, describe("map").of, describe("map").decimals) == ("higher", "units", 3)
+    codes = describe("distinct_codes")
+    assert (codes.better, codes.of, codes.decimals) == (None, "codes", 0)
+    assert "relevant" not in codes.definition
+    with pytest.raises(UnknownNameError, match="did you mean 'map'"):
+        describe("mapp")
+    with pytest.raises(InvalidInputError, match="does not name its denominator"):
+        describe("map@50")
+
+
+def test_reading_the_table_loads_neither_numba_nor_torch() -> None:
+    code = (
+        "import sys; from hashbench.evaluation.metric_table import table; table(); "
+        "print([name for name in ('numba', 'torch') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"
 
 
 def test_each_name_reaches_its_own_function_and_argument() -> None:
-    names = [pattern.replace("K", "5").replace("rR", "r1") for pattern in METRICS]
+    names = [pattern.replace("K", "5").replace("rR", "r1") for pattern in RANKING]
     values = {name: round(float(parse_metric(name)(ITEMS, RELEVANT)[0]), 9) for name in names}
     assert len(set(values.values())) == len(values)  # all differ on this ranking
     assert parse_metric("precision@3")(ITEMS, RELEVANT) == pytest.approx([2 / 3])

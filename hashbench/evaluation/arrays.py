@@ -1,0 +1,7 @@
+"""The types of the arrays that metrics are computed of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Values = NDArray[np.float64]
