@@ -105,18 +105,19 @@ def run(
 
 
 def compare(
-    first: str, second: str, results: str | os.PathLike[str] = "runs", metrics: str | Iterable[str] = "map"
+    first: str, second: str, results: str | os.PathLike[str] = "runs", metrics: str | Iterable[str] = ()
 ) -> pd.DataFrame:
-    """Compare two methods, ``compare("itq:cnn", "dpsh")``, by a paired bootstrap over the queries.
+    """Compare two methods, ``compare("itq:cnn", "dpsh")``, by a paired bootstrap over the task's units.
 
-    One row for each data set, protocol, code length and metric that both have, on the same features: means,
-    difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over queries.
-    results: a folder with records. Raises UnknownNameError, InvalidInputError, MixedProtocolsError.
+    One row for each data set, protocol, recipe, code length and metric that both have, on the same features:
+    means, difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over
+    units. metrics: by default the headline of each task. results: a folder with records.
+    Raises UnknownNameError, InvalidInputError, MixedProtocolsError.
     """
     import pandas as pd
 
     from hashbench.records import read_record_files
-    from hashbench.reporting import compare as compare_rows
+    from hashbench.reporting import compare_rows
 
     found = compare_rows(read_record_files(Path(results)), first, second, _tuple(metrics))
     return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})

@@ -51,7 +51,7 @@ ROOMS = {
         ("joblib", "numpy", "pydantic", "torch"),
     ),
     "reporting": Room(
-        ("errors", "contracts", "evaluation", "records"),
+        ("errors", "contracts", "plugins", "records"),
         ("numpy", "rich"),
         late=("matplotlib", "pandas", "scipy"),
     ),
