@@ -3,14 +3,16 @@
 PATH may also hold ``train/`` and ``test/``, each with the same class folders; ``test/`` is then the official
 test part. The images of a class lie directly in its folder; hidden files and files that are no images by
 their suffix are passed over. Order: by class, then by file name; ``train/`` before ``test/``.
-Shapes: images that all share one square size of at most 64 pixels stay as they are; otherwise each is
-cropped to its central square and resized (bicubic, anti-aliased) to 32 x 32. RGB, or one channel where all
-images are grey. Photographs are turned upright by their EXIF tag; transparency is dropped.
+Shapes: images that all share one square size, of at most 512 pixels, keep it; otherwise each is cropped to
+its central square and resized (bicubic, anti-aliased) to 32 x 32. ``folder:PATH,size=64`` names another side,
+of 8 to 512 pixels, for all images. RGB, or one channel where all images are grey. Photographs are turned
+upright by their EXIF tag; transparency is dropped.
 Licence: that of the images.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,23 +29,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-SIDE = 32  # of resized images
-LARGEST_KEPT = 64  # the largest common side that is not resized
+SIDE = 32  # of resized images, unless ``size`` says otherwise
+SMALLEST, LARGEST = 8, 512  # ``size``; the largest common side that is kept
+USAGE = "'folder' needs the path of a folder of class folders: folder:PATH or folder:PATH,size=64"
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(Dataset):
-    """``argument`` is the absolute path of the folder."""
+    """``argument`` is the absolute path of the folder, and ``,size=SIDE`` where it was given."""
 
     licence: ClassVar[str] = "that of the images"
 
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
         """The folder at a path, which may be relative or begin with ``~``."""
-        if not argument:
-            raise InvalidInputError("'folder' needs the path of a folder of class folders: folder:PATH")
-        return cls(argument=str(Path(argument).expanduser().resolve()))
+        path, size = _parse(argument)
+        return cls(argument=_joined(str(path.expanduser().resolve()), size))
+
+    @property
+    def label(self) -> str:
+        """``folder:NAME``, the last part of the path; ``folder:NAME,size=SIDE`` where it was given."""
+        path, size = _parse(self.argument)
+        return f"{self.name()}:{_joined(path.name, size)}"
 
     def sources(self, root: Path) -> list[Path]:
         """Every image file, in the order of the loaded images; ``root`` is not used."""
@@ -56,7 +64,7 @@ class Folder(Dataset):
         per_class = [[len(files) for files in part.values()] for part in parts]
         per_part = [sum(counts) for counts in per_class]
         return Images(
-            pixels=_decode(self.sources(root)),
+            pixels=_decode(self.sources(root), _parse(self.argument)[1]),
             labels=np.concatenate([np.repeat(np.arange(len(class_names)), counts) for counts in per_class]),
             class_names=class_names,
             test=np.repeat([False, True], per_part) if len(parts) == 2 else None,
@@ -64,9 +72,7 @@ class Folder(Dataset):
 
     def _parts(self) -> list[dict[str, list[Path]]]:
         """Files by class: of the folder itself, or of ``train/`` and then of ``test/``."""
-        if not self.argument:
-            raise InvalidInputError("'folder' needs the path of a folder of class folders: folder:PATH")
-        path = Path(self.argument)
+        path, _ = _parse(self.argument)
         if not path.is_dir():
             raise MissingDataError(f"there is no folder '{path}'; give folder:PATH the path of one")
         train, test = path / "train", path / "test"
@@ -80,6 +86,25 @@ class Folder(Dataset):
                 f"class '{name}' is in '{has}' but not in '{lacks}'; both need the same classes"
             )
         return parts
+
+
+def _parse(argument: str | None) -> tuple[Path, int | None]:
+    """The path and the size of ``PATH,size=SIDE``."""
+    match = re.fullmatch(r"(.+?)(?:,(\w+)=([^,/]*))?", argument or "")
+    if match is None:
+        raise InvalidInputError(USAGE)
+    path, option, value = match.groups()
+    if option not in {None, "size"}:
+        raise InvalidInputError(f"'folder' has no option '{option}'; it has 'size': folder:PATH,size=64")
+    if option and not (value.isdecimal() and SMALLEST <= int(value) <= LARGEST):
+        raise InvalidInputError(
+            f"'folder': size={value} must be a side of {SMALLEST} to {LARGEST} pixels, such as size=64"
+        )
+    return Path(path), int(value) if option else None
+
+
+def _joined(path: str, size: int | None) -> str:
+    return path if size is None else f"{path},size={size}"
 
 
 def _subfolders(path: Path) -> list[Path]:
@@ -108,12 +133,12 @@ def _classes(path: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _decode(paths: Sequence[Path]) -> NDArray[np.uint8]:
+def _decode(paths: Sequence[Path], size: int | None) -> NDArray[np.uint8]:
     """(n, c, side, side); the headers are read first, to choose side and channels."""
     headers = [_read(path, lambda image: (image.mode, image.size)) for path in paths]
     sizes = {size for _, size in headers}
     width, height = next(iter(sizes))
-    side = width if len(sizes) == 1 and width == height <= LARGEST_KEPT else SIDE
+    side = size or (width if len(sizes) == 1 and width == height <= LARGEST else SIDE)
     mode = "L" if all(mode in GREY_MODES for mode, _ in headers) else "RGB"
     pixels = np.empty((len(paths), side, side, len(mode)), np.uint8)
     for i, path in enumerate(paths):

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from hashbench.api import compare, get_method, load_dataset, run
     from hashbench.contracts.codes import Codes
     from hashbench.contracts.dataset import Dataset, Images
+    from hashbench.contracts.feature import Feature, TrainedFeature
     from hashbench.contracts.method import HashMethod
+    from hashbench.contracts.protocol import Protocol
+    from hashbench.contracts.task import Split, Task
     from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate
-    from hashbench.images.protocol import Protocol, find_protocol
-    from hashbench.images.split import Split, make_split
+    from hashbench.plugins.registry import find_protocol
     from hashbench.records import read_records
     from hashbench.training import DeepHashMethod
 
@@ -31,15 +33,17 @@ _HOMES = {
     "Evaluation": "evaluation",
     "HashMethod": "contracts.method",
     "Images": "contracts.dataset",
-    "Protocol": "images.protocol",
-    "Split": "images.split",
+    "Feature": "contracts.feature",
+    "Protocol": "contracts.protocol",
+    "Split": "contracts.task",
+    "Task": "contracts.task",
+    "TrainedFeature": "contracts.feature",
     "code_health": "evaluation",
     "compare": "api",
     "evaluate": "evaluation",
-    "find_protocol": "images.protocol",
+    "find_protocol": "plugins.registry",
     "get_method": "api",
     "load_dataset": "api",
-    "make_split": "images.split",
     "read_records": "records",
     "run": "api",
 }
@@ -50,17 +54,19 @@ __all__ = [
     "Dataset",
     "DeepHashMethod",
     "Evaluation",
+    "Feature",
     "HashMethod",
     "Images",
     "Protocol",
     "Split",
+    "Task",
+    "TrainedFeature",
     "code_health",
     "compare",
     "evaluate",
     "find_protocol",
     "get_method",
     "load_dataset",
-    "make_split",
     "read_records",
     "run",
 ]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import UnknownNameError
 from hashbench.plugins.registry import find, register_file
+from hashbench.system.threads import THREADS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hashbench.contracts.dataset import Images
     from hashbench.contracts.method import HashMethod
+    from hashbench.execution.grid import Grid
+    from hashbench.execution.place import Place
+    from hashbench.execution.runner import Made, Plan
     from hashbench.records import Record
+
+Names = str | Iterable[str]
 
 
 def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Images:
@@ -43,83 +49,130 @@ def get_method(name: str, **params: Any) -> HashMethod:
     return cls(**params)
 
 
-def run(
-    methods: str | Iterable[str] = "all",
-    datasets: str | Iterable[str] = "digits",
-    protocols: str | Iterable[str] = "5k",
+@dataclass(frozen=True)
+class Run:
+    """A grid that is ready: every name is checked, the data are there, what is done is set aside."""
+
+    grid: Grid
+    plan: Plan
+    place: Place
+    jobs: int
+
+    def events(self) -> Generator[Made | Record]:
+        """Run what is pending: each artefact as it is made, each record as it comes.
+
+        Closing the generator stops all work; what was finished is on disk.
+        """
+        from hashbench.execution.runner import run as run_plan
+
+        return run_plan(self.plan, self.place, self.jobs)
+
+    def records(self) -> dict[Path, Record]:
+        """The records of all cells, by their file, once they have run."""
+        from hashbench.records import Record
+
+        return {path: Record.load(path) for path in map(self.place.record, self.grid.works)}
+
+
+def prepare(
+    suite: str = "quick",
     *,
-    features: str | Iterable[str] = ("pixels", "cnn"),
-    pretraining: str | Iterable[str] = (),
-    bits: int | Iterable[int] = (12, 24, 32, 48),
-    repetitions: int = 1,
+    methods: Names | None = None,
+    datasets: Names | None = None,
+    protocols: Names | None = None,
+    features: Names | None = None,
+    pretraining: Names | None = None,
+    bits: int | Iterable[int] | None = None,
+    repetitions: int | None = None,
     set: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] = "runs",
     root: str | os.PathLike[str] | None = None,
     device: str = "auto",
     jobs: int = 1,
+    threads: int = THREADS,
     plugins: Iterable[str | os.PathLike[str]] = (),
-    on_record: Callable[[Record], None] | None = None,
-) -> pd.DataFrame:
-    """Run a grid and return one row per cell: its coordinates, metrics and timings.
+    command: str = "hashbench.run",
+) -> Run:
+    """A run of a suite, "NAME" or "FILE.toml", each of whose keys can be given instead.
 
-    What is done already, with its record under ``out``, is not run again. A failed cell is a row with status
-    "failed". set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. on_record: called as each cell ends.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
-    from hashbench.execution.cell import Place
     from hashbench.execution.grid import expand
+    from hashbench.execution.place import Place, shareable
+    from hashbench.execution.rows import applicable
     from hashbench.execution.runner import make_plan
-    from hashbench.execution.runner import run as run_plan
-    from hashbench.execution.suite import make_suite
+    from hashbench.execution.suite import make_suite, read_suite
     from hashbench.images.store import data_root
-    from hashbench.records import Record, to_frame
+    from hashbench.system.device import resolve_device
 
     files = tuple(Path(path).resolve() for path in plugins)
     for file in files:
         register_file(file)
-    suite = make_suite(
-        {
-            "methods": _tuple(methods),
-            "datasets": _tuple(datasets),
-            "protocols": _tuple(protocols),
-            "features": _tuple(features),
-            "pretraining": _tuple(pretraining),
-            "bits": _tuple(bits),
-            "repetitions": repetitions,
-            "set": dict(set or {}),
-        },
-        "run()",
-    )
+    resolve_device(device)
+    lists = {
+        "methods": methods,
+        "datasets": datasets,
+        "protocols": protocols,
+        "features": features,
+        "pretraining": pretraining,
+        "bits": bits,
+    }
+    given: dict[str, Any] = {key: _tuple(value) for key, value in lists.items() if value is not None}
+    if repetitions is not None:
+        given["repetitions"] = repetitions
+    base = make_suite(read_suite(suite), f"suite '{suite}'")
+    kept = base.model_dump(exclude={"set"})
+    given["set"] = applicable(base.set, make_suite(kept | given, "this call")) | dict(set or {})
+    grid = expand(make_suite(kept | given, "this call"))
     place = Place(
         out=Path(out).absolute(),
         data=data_root(None if root is None else Path(root)),
         device=device,
+        threads=threads,
         plugins=files,
-        command="hashbench.run",
+        command=shareable(command),
     )
-    cells = expand(suite)
-    for event in run_plan(make_plan(cells, place), place, jobs):
+    return Run(grid, make_plan(grid.works, place), place, jobs)
+
+
+def run(
+    suite: str = "quick", *, on_record: Callable[[Record], None] | None = None, **options: Any
+) -> pd.DataFrame:
+    """Run a grid and return one row per cell: its coordinates, metrics and timings.
+
+    ``run(methods=["lsh", "itq"], datasets="cifar10", bits=[12, 48], set={"recipe.epochs": 5})``: options as
+    of ``prepare``. What is done already, with its record under ``out``, is not run again. A failed cell is a
+    row with status "failed". on_record: called as each cell ends. Raises what ``prepare`` raises.
+    """
+    from hashbench.records import Record, to_frame
+
+    prepared = prepare(suite, **options)
+    for event in prepared.events():
         if isinstance(event, Record) and on_record is not None:
             on_record(event)
-    return to_frame(Record.load(place.record(work)) for work in cells)
+    return to_frame(prepared.records().values())
 
 
 def compare(
-    first: str, second: str, results: str | os.PathLike[str] = "runs", metrics: str | Iterable[str] = ()
+    first: str,
+    second: str,
+    results: str | os.PathLike[str] = "runs",
+    metrics: str | Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """Compare two methods, ``compare("itq:cnn", "dpsh")``, by a paired bootstrap over the task's units.
 
     One row for each data set, protocol, recipe, code length and metric that both have, on the same features:
     means, difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over
-    units. metrics: by default the headline of each task. results: a folder with records.
-    Raises UnknownNameError, InvalidInputError, MixedProtocolsError.
+    units. results: a folder with records. metrics: None is the task's headline. Raises UnknownNameError,
+    InvalidInputError, MixedProtocolsError.
     """
     import pandas as pd
 
     from hashbench.records import read_record_files
     from hashbench.reporting import compare_rows
 
-    found = compare_rows(read_record_files(Path(results)), first, second, _tuple(metrics))
+    chosen = None if metrics is None else _tuple(metrics)
+    found = compare_rows(read_record_files(Path(results)), first, second, chosen)
     return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hashbench import __version__
 from hashbench.cli.arguments import Parser, Several
+from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "protocols", "metrics", "suites", "backbones")
 
@@ -79,7 +80,7 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: both)",
+        help="what shallow methods read: pixels, cnn (default: both), LABEL=FILE.npy of yours",
     )
     grid.add_argument(
         "--pretraining",
@@ -102,6 +103,14 @@ def _add_run(commands: Any) -> None:
     _add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument(
+        "--threads",
+        "-t",
+        type=_count,
+        default=THREADS,
+        metavar="N",
+        help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
+    )
     _add_plugin(how)
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 

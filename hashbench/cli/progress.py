@@ -5,23 +5,19 @@ from __future__ import annotations
 from contextlib import closing
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hashbench.execution.cell import Place
-from hashbench.execution.runner import Plan, Trained, run
+from hashbench.api import Run
+from hashbench.execution.runner import Made
+from hashbench.plugins.registry import find
 from hashbench.records import Cell, Failure, Record
 
 
-def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record]:
-    """Run the plan, show how it goes, and return the failed records."""
+def follow(console: Console, prepared: Run) -> list[Record]:
+    """Run what is pending, show how it goes, and return the failed records."""
     failed: list[Record] = []
-    total = len(plan.trunks) + len(plan.pending)
+    plan = prepared.plan
+    total = len(plan.artefacts) + len(plan.pending)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
@@ -31,8 +27,8 @@ def follow(console: Console, plan: Plan, place: Place, jobs: int) -> list[Record
         console=console,
         disable=not console.is_terminal,
     )
-    with bar, closing(run(plan, place, jobs)) as events:
-        first = "pre-training" if plan.trunks else "cells"
+    with bar, closing(prepared.events()) as events:
+        first = "features and backbones" if plan.artefacts else "cells"
         task = bar.add_task(first, total=total)
         for done, event in enumerate(events, start=1):
             line = _line(event)
@@ -60,12 +56,17 @@ def _name(cell: Cell) -> str:
     return " ".join(str(part) for part in parts if part) + f" r{cell.repetition}"
 
 
-def _line(event: Trained | Record) -> str:
-    if isinstance(event, Trained):
-        cell = event.work.cell
-        name = f"{cell.dataset} {cell.protocol} backbone {cell.backbone} r{cell.repetition}"
-        return f"{name} ready" if event.failure is None else f"failed: {name}: {_reason(event.failure)}"
+def _line(event: Made | Record) -> str:
+    if isinstance(event, Made):
+        setting = event.artefact.setting
+        what = (
+            f"{event.artefact.feature.name()} of {setting.spec} {setting.protocol.name} r{setting.repetition}"
+        )
+        return f"{what} ready" if event.failure is None else f"failed: {what}: {_reason(event.failure)}"
     if event.error is not None:
         return failure(event)
+    task = find("task", event.task)
+    metric = task.headline()
     seconds = sum(event.timings.get(stage, 0.0) for stage in ("fit", "encode", "evaluate"))
-    return f"{_name(event.cell)} map {event.metrics['map']:.3f} in {seconds:.1f} s"
+    value = f"{event.metrics[metric]:.{task.describe(metric).decimals}f}"
+    return f"{_name(event.cell)} {metric} {value} in {seconds:.1f} s"

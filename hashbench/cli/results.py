@@ -53,7 +53,7 @@ def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[
     from hashbench.execution.grid import expand, labels_of
     from hashbench.execution.suite import make_suite, read_suite
 
-    works = expand(make_suite(read_suite(name), f"suite '{name}'"))
+    works = expand(make_suite(read_suite(name), f"suite '{name}'")).works
     rows = {work.cell.row for work in works}
     kept = [record for record in records if record.cell.row in rows]
     if not kept:

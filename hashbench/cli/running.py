@@ -15,67 +15,41 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from hashbench.execution.runner import Plan
+    from hashbench.api import Run
     from hashbench.records import Record
 
 
-def run(
-    *,
-    suite: str,
-    settings: Sequence[str],
-    out: Path,
-    data_dir: Path | None,
-    device: str,
-    jobs: int,
-    plugins: Sequence[Path],
-    dry_run: bool,
-    command: str,
-    **grid: Any,
-) -> int:
+def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **options: Any) -> int:
     """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
+    from hashbench.api import prepare
     from hashbench.cli.console import make_console
     from hashbench.cli.progress import failure, follow
-    from hashbench.execution.cell import Place
-    from hashbench.execution.grid import applicable, expand, labels_of
-    from hashbench.execution.runner import make_plan
-    from hashbench.execution.suite import make_suite, read_suite
-    from hashbench.images.store import data_root
-    from hashbench.plugins.registry import register_file
-    from hashbench.records import Record
-    from hashbench.reporting import QueryValues, build_tables, render
-    from hashbench.system.device import resolve_device
+    from hashbench.execution.grid import labels_of
+    from hashbench.reporting import UnitValues, build_tables, render
 
-    for file in plugins:
-        register_file(file)
-    resolve_device(device)
-    base = make_suite(read_suite(suite), f"suite '{suite}'")
-    given = {key: value for key, value in grid.items() if value is not None}
-    chosen = make_suite(base.model_dump(exclude={"set"}) | given, "command line")
-    given["set"] = applicable(base.set, chosen) | dict(_setting(text) for text in settings)
-    cells = expand(make_suite(base.model_dump(exclude={"set"}) | given, "command line"))
-    files = tuple(path.resolve() for path in plugins)
-    place = Place(out.absolute(), data_root(data_dir), device, files, command)
-    plan = make_plan(cells, place)
-
+    out = options["out"]
+    prepared = prepare(**options, set=dict(_setting(text) for text in settings), root=data_dir)
     console = make_console()
-    _announce(console, plan, place.data, out)
+    _announce(console, prepared, out)
     if dry_run:
-        _show_plan(console, plan)
+        _show_plan(console, prepared)
         return 0
-    started = time.monotonic()
+    works, started = prepared.grid.works, time.monotonic()
     try:
-        failed = follow(console, plan, place, jobs)
+        failed = follow(console, prepared)
     except KeyboardInterrupt:
-        saved = sum(_is_saved(place.record(work)) for work in cells)
-        console.print(f"stopped, {saved}/{len(cells)} cells saved; the same command resumes")
+        saved = sum(_is_saved(prepared.place.record(work)) for work in works)
+        console.print(f"stopped, {saved}/{len(works)} cells saved; the same command resumes")
         return 130
-    written = {path: Record.load(path) for path in map(place.record, cells)}
+    written = prepared.records()
     records = list(written.values())
-    console.print(render(build_tables(records, labels=labels_of(cells), queries=QueryValues(written))))
+    tables = build_tables(records, labels=labels_of(works), values=UnitValues(written))
+    console.print(render(tables))
     took = time.monotonic() - started
     console.print(
-        f"{len(plan.pending)} cells in {took:.0f} s, {len(plan.done)} done before, {len(failed)} failed; "
-        f"records in {out}\nnext: hashbench table {out} --metric {_other_metric(records)} --format md",
+        f"{len(prepared.plan.pending)} cells in {took:.0f} s, {len(prepared.plan.done)} done before, "
+        f"{len(failed)} failed; records in {out}\n"
+        f"next: hashbench table {out} --metric {_other_metric(prepared, records)} --format md",
         markup=False,
     )
     for record in failed:
@@ -94,10 +68,12 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _other_metric(records: Iterable[Record]) -> str:
-    """One that the records have besides mAP; a database can be too small for the first choice."""
+def _other_metric(prepared: Run, records: Iterable[Record]) -> str:
+    """One that the records have besides the headline, of those that say something else than it."""
+    task = prepared.grid.works[0].setting.protocol.task
     known = {name for record in records for name in record.metrics}
-    return next((name for name in ("precision@100", "precision@r2") if name in known), "map")
+    shown = [name for name in task.default_metrics if not name.startswith(task.headline())]
+    return next((name for name in shown if name in known), task.headline())
 
 
 def _is_saved(path: Path) -> bool:
@@ -106,28 +82,36 @@ def _is_saved(path: Path) -> bool:
     return path.exists() and Record.load(path).status == "done"
 
 
-def _announce(console: Console, plan: Plan, data: Path, out: Path) -> None:
+def _announce(console: Console, prepared: Run, out: Path) -> None:
     from hashbench import __version__
     from hashbench.execution.context import open_context
 
-    works = [*plan.pending, *plan.done]
+    plan, place = prepared.plan, prepared.place
+    works = prepared.grid.works
     text = f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}"
     console.print(text, markup=False)
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
         console.print(f"  to run: {why}", markup=False)
-    for work in {(work.cell.dataset, work.protocol_digest): work for work in works}.values():
-        split = open_context(work.cell.dataset, work.protocol, data).split
+    for threads, count in plan.threads.items():
         console.print(
-            f"  {work.cell.dataset}, protocol {work.protocol.name}: {split.describe()}", markup=False
+            f"  {count} of the done cells computed with {threads} threads, this run with {place.threads}: "
+            f"their last digits can differ; --threads {threads} goes on as they began",
+            style="yellow",
+            markup=False,
         )
+    for method, reason in prepared.grid.left_out:
+        console.print(f"  {method} left out of {reason}", markup=False, soft_wrap=True)
+    for setting in {(work.cell.dataset, work.cell.protocol): work.setting for work in works}.items():
+        (dataset, protocol), at = setting
+        split = open_context(at.spec, at.protocol.task, place.data).split
+        console.print(f"  {dataset}, protocol {protocol}: {split.description}", markup=False)
 
 
-def _show_plan(console: Console, plan: Plan) -> None:
+def _show_plan(console: Console, prepared: Run) -> None:
+    plan = prepared.plan
     for state, works in (("done", plan.done), ("to run", plan.pending)):
         for work in works:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
-    console.print(
-        f"to run: {len(plan.pending)} cells and the pre-training of at most {len(plan.trunks)} backbones"
-    )
+    console.print(f"to run: {len(plan.pending)} cells, and before them {len(plan.artefacts)} that they share")

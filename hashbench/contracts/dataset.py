@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError, MissingDataError
 
 
@@ -91,8 +92,18 @@ class Dataset:
 
     @property
     def spec(self) -> str:
-        """``NAME`` or ``NAME:ARGUMENT``, the same for every way to write the argument."""
+        """``NAME`` or ``NAME:ARGUMENT``, the same for every way to write the argument: what loads it."""
         return self.name() if self.argument is None else f"{self.name()}:{self.argument}"
+
+    @property
+    def label(self) -> str:
+        """What is shown and recorded: ``spec`` without what belongs to this machine, such as a path."""
+        return self.spec
+
+    @property
+    def invariances(self) -> Invariances:
+        """What may be done to its images without changing their class."""
+        return Invariances(mirror=self.mirror, occlude=self.occlude)
 
     def load(self, root: Path) -> Images:
         """Decode the images under ``root``. Raises MissingDataError where they are not there."""

@@ -50,6 +50,11 @@ def check_labels(labels: ArrayLike, n_items: int, of: str) -> NDArray:
             )
         if array.dtype.kind == "u" and len(array) and array.max() > np.iinfo(np.int64).max:
             raise InvalidInputError(f"{of} labels exceed 64-bit signed integers; renumber the classes")
+        if array.dtype.kind == "i" and len(array) and array.min() < 0:
+            raise InvalidInputError(
+                f"{of} labels hold {array.min()}: -1 means unlabelled, and what has no class is relevant to "
+                "nothing; leave those items out, or number the classes from 0"
+            )
         return array if array.dtype.kind in "US" else array.astype(np.int64, copy=False)
     if array.shape[1] < 2:
         raise InvalidInputError(

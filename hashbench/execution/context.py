@@ -1,4 +1,4 @@
-"""What the cells of a (data set, protocol) share: images, split, the trained backbone, its features."""
+"""What the cells of a (data set, task) share: images and split, trained networks, the rows of features."""
 
 from __future__ import annotations
 
@@ -17,68 +17,89 @@ import torch
 from numpy.typing import NDArray
 
 from hashbench.contracts.dataset import Images
-from hashbench.identity.digest import digest_of, seed_of
-from hashbench.identity.source import training_digest
-from hashbench.images.protocol import Protocol
-from hashbench.images.split import Split, make_split
+from hashbench.contracts.feature import Feature, TrainedFeature
+from hashbench.contracts.task import Split, Task
+from hashbench.errors import InvalidInputError
+from hashbench.execution.work import Artefact, Setting
+from hashbench.identity.digest import differing, digest_of, seed_of
+from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
 from hashbench.system.atomic import atomic_file
+from hashbench.training.encoding import network_features
 from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
-from hashbench.training.pretrain import train_trunk
 
 T = TypeVar("T")
-FORWARD_BATCH = 500  # images through the backbone at a time
-HASH_STAGE_ONLY = ("epochs", "trunk_lr")  # recipe fields that stage 1 does not read
+HASH_STAGE_ONLY = ("epochs", "backbone_lr")  # recipe fields that the training of a feature does not read
+ROWS_AT_A_TIME = 8192  # images whose rows are computed at a time where a feature is not a network
 
 
 @dataclass(frozen=True)
-class Trunk:
-    """The network of stage 1, the digest of all it depends on, and what its training took."""
+class Backbone:
+    """A trained network, the digest of all it depends on, its seed, and what its training took."""
 
     network: Network
     digest: str
+    seed: int
     seconds: float
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """One data set under one protocol."""
+    """One data set and its split for one task."""
 
     name: str  # of the data set, without its argument
     images: Images
-    protocol: Protocol
     split: Split
 
     @cached_property
-    def _train_labels(self) -> NDArray:
+    def train_labels(self) -> NDArray:
         """Labels of the training images: (n,) indices among the classes learned on, or (n, C) float32."""
         labels = self.images.labels[self.split.train]
         if self.images.multi_label:
             return labels.astype(np.float32)
         return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
-    @cached_property
-    def used(self) -> NDArray[np.int64]:
-        """All images that the split touches, sorted."""
-        return np.union1d(np.union1d(self.split.train, self.split.query), self.split.database)
+    def backbone(self, setting: Setting, feature: TrainedFeature, device: torch.device) -> Backbone:
+        """The network of a trained feature: from the cache if it was trained before, else trained and kept.
 
-    def cnn_features(self, trunk: Trunk, device: torch.device) -> tuple[NDArray[np.float32], float]:
-        """Activations (len(used), d) of the backbone, and the seconds they took.
-
-        They are computed once, then memory-mapped from the cache.
+        All methods and code lengths share it. The number of threads moves the weights, but is left out of the
+        digest: a run that is resumed with others must stand on the same network as the rows beside it.
         """
-        path = _trunk_path(trunk.digest).with_suffix(".features.npy")
+        recipe = setting.protocol.recipe
+        seed = seed_of(self.name, setting.protocol.name, feature.name(), setting.repetition)
+        digest = digest_of(
+            {
+                "images": self.images.digest,
+                "split": self.split.digest,
+                "feature": [feature.name(), feature.version, differing(feature)],
+                "recipe": {k: v for k, v in differing(recipe).items() if k not in HASH_STAGE_ONLY},
+                "invariances": asdict(setting.invariances),
+                "seed": seed,
+                "rooms": [ROOMS["training"], ROOMS["images"]],
+                "torch": torch.__version__,
+                "device": device.type,
+                "bf16": gains_from_bf16(device),
+            }
+        )
+        return _backbone(self, setting, feature, digest, seed, device)
+
+    def rows(self, feature: Feature, trained: Backbone | None, device: torch.device) -> tuple[NDArray, float]:
+        """Rows (n_images, d) float32 of a cached feature, memory-mapped, and the seconds they took.
+
+        They are computed once. trained: the network, where the feature trains one.
+        """
+        path = self._rows_path(feature, trained, device)
         timing = path.with_suffix(".json")
 
         def compute() -> None:
             start = perf_counter()
-            with torch.inference_mode():
-                parts = [
-                    trunk.network.features(torch.from_numpy(self.images.pixels[index]).to(device)).cpu()
-                    for index in np.array_split(self.used, -(-len(self.used) // FORWARD_BATCH))
-                ]
-            rows = torch.cat(parts).numpy()
+            if trained is not None:
+                rows = network_features(trained.network, self.images.pixels).cpu().numpy()
+            else:
+                index = np.arange(len(self.images))
+                parts = np.array_split(index, -(-len(index) // ROWS_AT_A_TIME))
+                rows = np.concatenate([feature.rows(self.images, part, device) for part in parts])
             with atomic_file(timing) as file:
                 file.write(json.dumps({"seconds": perf_counter() - start}).encode())
             with atomic_file(path) as file:
@@ -88,42 +109,44 @@ class Context:
             path, lambda: (np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]), compute
         )
 
-    def trunk_seed(self, repetition: int) -> int:
-        """The seed of stage 1, which all methods and bit lengths share."""
-        return seed_of(self.name, self.protocol.name, "trunk", repetition)
+    def _rows_path(self, feature: Feature, trained: Backbone | None, device: torch.device) -> Path:
+        if trained is not None:
+            return _backbone_path(trained.digest).with_suffix(".rows.npy")
+        key = [self.images.digest, feature.name(), feature.version, differing(feature), device.type]
+        return cache_root() / "features" / f"{feature.name()}-{digest_of(key)[:16]}.npy"
 
-    def trunk(self, repetition: int, device: torch.device) -> Trunk:
-        """The pre-trained backbone: from the cache if it was trained before, else trained and kept there.
 
-        The number of threads moves the weights, but is left out of the digest: a run that is resumed with
-        other --jobs, or a method added later, must stand on the same backbone as the rows beside it.
-        """
-        recipe, seed = self.protocol.recipe, self.trunk_seed(repetition)
-        digest = digest_of(
-            {
-                "images": self.images.digest,
-                "split": self.split.digest,
-                "recipe": {k: v for k, v in asdict(recipe).items() if k not in HASH_STAGE_ONLY},
-                "seed": seed,
-                "code": training_digest(recipe.backbone, deep=False),
-                "torch": torch.__version__,
-                "device": device.type,
-                "bf16": gains_from_bf16(device),
-            }
-        )
-        return _trunk(self, digest, seed, device)
+def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
+    """Train the network, compute the rows; what is in the cache already is left as it is."""
+    setting, feature = artefact.setting, artefact.feature
+    context = open_context(setting.spec, setting.protocol.task, root)
+    trained = None
+    if isinstance(feature, TrainedFeature):
+        trained = context.backbone(setting, feature, device)
+    if artefact.rows:
+        context.rows(feature, trained, device)
 
 
 @lru_cache(maxsize=2)
-def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Trunk:
-    path = _trunk_path(digest)
+def _backbone(
+    context: Context,
+    setting: Setting,
+    feature: TrainedFeature,
+    digest: str,
+    seed: int,
+    device: torch.device,
+) -> Backbone:
+    path = _backbone_path(digest)
+    recipe, invariances = setting.protocol.recipe, setting.invariances
     images = torch.from_numpy(context.images.pixels[context.split.train]).to(device)
-    labels = torch.from_numpy(context._train_labels).to(device)
+    labels = None
+    if feature.learned_from == "labels":
+        labels = torch.from_numpy(context.train_labels).to(device)
 
     def compute() -> None:
         checkpoint = path.with_suffix(".checkpoint")
         start = perf_counter() - seconds_before(checkpoint)
-        network = train_trunk(images, labels, context.protocol.recipe, seed, checkpoint)
+        network = feature.train(images, labels, recipe, seed, invariances=invariances, checkpoint=checkpoint)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         state = {
@@ -137,10 +160,10 @@ def _trunk(context: Context, digest: str, seed: int, device: torch.device) -> Tr
 
     state = _cached(path, lambda: torch.load(path, map_location=device, weights_only=True), compute)
     n_outputs = len(state["network"]["head.bias"])
-    network = build_network(images, context.protocol.recipe, n_outputs)
+    network = build_network(images, recipe, n_outputs, invariances)
     network.load_state_dict(state["network"])
     network.pretrain_losses = state["losses"]
-    return Trunk(network.eval(), digest, state["seconds"])
+    return Backbone(network.eval(), digest, seed, state["seconds"])
 
 
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
@@ -164,14 +187,17 @@ def _remove_abandoned(folder: Path) -> None:
                 file.unlink()
 
 
-def _trunk_path(digest: str) -> Path:
-    return cache_root() / "trunks" / f"{digest[:16]}.pt"
+def _backbone_path(digest: str) -> Path:
+    return cache_root() / "backbones" / f"{digest[:16]}.pt"
 
 
 @lru_cache(maxsize=2)
-def open_context(spec: str, protocol: Protocol, root: Path) -> Context:
+def open_context(spec: str, task: Task, root: Path) -> Context:
     """Load the images and split them. Raises MissingDataError, InvalidInputError."""
     dataset = dataset_from(spec)
     images = load_images(dataset, root)
     name = dataset.name()
-    return Context(name, images, protocol, make_split(images, protocol, name))
+    try:
+        return Context(name, images, task.split(images, name))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{task.name()} on {dataset.label}: {error}") from error

@@ -1,45 +1,40 @@
-"""Stored codes evaluated anew, without training."""
+"""Stored codes scored anew, without training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hashbench.contracts.codes import Codes
+from hashbench.contracts.task import Stored, Task
 from hashbench.errors import InvalidInputError, MissingDataError
-from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, load_codes, save_per_query
-from hashbench.evaluation.metric_names import choose_metrics
+from hashbench.evaluation import load_codes
 from hashbench.execution.environment import describe_environment
-from hashbench.identity.source import evaluation_digest
-from hashbench.records import Record, Rescoring, write_record
+from hashbench.identity.rooms import ROOMS
+from hashbench.plugins.registry import find
+from hashbench.records import Record, Rescoring, save_values, write_record
 from hashbench.system.device import resolve_device
 
 CURE = "copy the codes there, or delete the record and run its command again"
 
 
 def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", command: str = "") -> Record:
-    """Evaluate the codes beside a record; write its metrics, curves, health and values per query anew.
+    """Score the codes beside a record; write its metrics, curves, health and values per unit anew.
 
     metrics: besides those that the record has and the default ones. What training and encoding gave stays.
     Raises MissingDataError where codes are not there; InvalidInputError where they are not the record's, or a
     metric cannot be computed of them; UnknownNameError.
     """
     record = Record.load(path)
-    files = path.with_suffix(".query.npz"), path.with_suffix(".database.npz")
-    for file in files:
-        if not file.is_file():
-            raise MissingDataError(f"{file.name} is not beside '{path}'; {CURE}")
-    (query, query_labels), (database, database_labels) = map(load_codes, files)
-    _check_codes(record, query, database)
-    names = [metric.name for metric in choose_metrics(DEFAULT_METRICS, len(database))]
-    names = [*dict.fromkeys([*names, *record.metrics, *metrics])]
-    result = evaluate(query, database, query_labels, database_labels, names, device)
+    task = task_of(record)
+    stored = _stored(path, record)
+    outcome = task.rescore(stored, [*record.metrics, *metrics], device)
     changed = {
-        "metrics": result.values,
-        "health": record.health | code_health(database).values,  # a quantization error stays
-        "curves": record.curves | result.curves,
-        "digests": record.digests.model_copy(update={"evaluation_source": evaluation_digest()}),
+        "metrics": dict(outcome.values),
+        "health": record.health | dict(outcome.health),  # what real values gave stays
+        "curves": record.curves | dict(outcome.curves),
+        "rooms": record.rooms | {"evaluation": ROOMS["evaluation"]},
         "rescored": Rescoring(
             created=datetime.now(UTC),
             environment=describe_environment(resolve_device(device)),
@@ -47,21 +42,35 @@ def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", comman
         ),
     }
     anew = Record.model_validate({**dict(record), **changed})
-    save_per_query(path.with_suffix(".per_query.npz"), result)
+    save_values(path, outcome.per_unit, task.headline())
     write_record(path, anew)
     return anew
 
 
+def task_of(record: Record) -> Task:
+    """The task of a record, with its numbers. Raises UnknownNameError where its plugin is not at hand."""
+    numbers = dict(record.protocol["task"])
+    cls: type[Task] = find("task", numbers.pop("name"))
+    return replace(cls(), **numbers)
+
+
 def has_codes(record: Record) -> bool:
     """Whether the run that wrote a record wrote codes beside it."""
-    return record.status == "done" and record.card is not None and record.card.output == "codes"
+    return record.status == "done" and bool(record.stored)
 
 
-def _check_codes(record: Record, query: Codes, database: Codes) -> None:
-    counts = record.split["queries"], record.split["database"], record.cell.bits
-    found = len(query), len(database), query.n_bits
-    if found != counts:
-        raise InvalidInputError(
-            "the codes have {:,} queries, {:,} items and {} bits".format(*found)
-            + ", its record {:,}, {:,} and {}; run the cell again".format(*counts)
-        )
+def _stored(path: Path, record: Record) -> Mapping[str, Stored]:
+    """The codes beside a record by their part: ``RECORD.PART.npz``."""
+    stored = {}
+    for part, count in record.stored.items():
+        file = path.with_suffix(f".{part}.npz")
+        if not file.is_file():
+            raise MissingDataError(f"{file.name} is not beside '{path}'; {CURE}")
+        codes, labels = load_codes(file)
+        if (len(codes), codes.n_bits) != (count, record.cell.bits):
+            raise InvalidInputError(
+                f"'{file.name}' has {len(codes):,} codes of {codes.n_bits} bits, its record says {count:,} "
+                f"of {record.cell.bits}; run the cell again"
+            )
+        stored[part] = Stored(codes, labels)
+    return stored

@@ -3,85 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryFile
+from typing import Any
 
 from hashbench.errors import BrokenPluginError, InvalidInputError
-from hashbench.execution.cell import Place, run_cell
-from hashbench.execution.context import Context, open_context
-from hashbench.execution.grid import Work
+from hashbench.execution.cell import run_cell
+from hashbench.execution.context import make_artefact, open_context
+from hashbench.execution.place import Place
+from hashbench.execution.work import Artefact, Work
 from hashbench.execution.workers import each
-from hashbench.plugins.registry import register_file
 from hashbench.records import Failure, Record
-from hashbench.system.device import resolve_device
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``done``: cells whose records exist, of the same data, protocol and code.
+    """What a run will do. ``done``: cells whose records exist and still stand.
 
-    reasons: why each of the ``pending`` is: "new", "that failed before", "whose training code changed"...
+    reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
+    threads: how many cells in ``done`` with a network were computed with how many threads, where it differs.
     """
 
     pending: list[Work]
     done: list[Work]
     reasons: list[str]
+    threads: dict[int, int] = field(default_factory=dict)
 
     @property
-    def trunks(self) -> list[Work]:
-        """One cell for each backbone that pending cells need; if any reads its features, such a one."""
-        needed: dict[tuple[str, str, int], Work] = {}
-        for work in sorted(self.pending, key=lambda work: work.cell.features == "cnn"):
-            if work.needs_trunk:
-                needed[work.trunk_key] = work
+    def artefacts(self) -> list[Artefact]:
+        """What pending cells share, each once; with its rows if any cell reads them."""
+        needed: dict[object, Artefact] = {}
+        for artefact in (artefact for work in self.pending for artefact in work.artefacts):
+            if artefact.rows or artefact.key not in needed:
+                needed[artefact.key] = artefact
         return list(needed.values())
 
 
-def make_plan(cells: Iterable[Work], place: Place) -> Plan:
+def make_plan(works: Iterable[Work], place: Place) -> Plan:
     """Sort cells into done and pending. Raises MissingDataError before anything runs."""
     plan = Plan([], [], [])
-    for work in cells:
-        context = open_context(work.cell.dataset, work.protocol, place.data)
-        reason = _why_to_run(work, place, context)
-        if reason is None:
-            plan.done.append(work)
-        else:
+    for work in works:
+        path = place.record(work)
+        record = Record.load(path) if path.exists() else None
+        reason = "new" if record is None else _why_stale(record, work, place)
+        if reason is not None:
+            open_context(work.setting.spec, work.setting.protocol.task, place.data)
             plan.pending.append(work)
             plan.reasons.append(reason)
+            continue
+        plan.done.append(work)
+        assert record is not None
+        environment = record.environment
+        if environment.device == "cpu" and environment.threads != place.threads:
+            plan.threads[environment.threads] = plan.threads.get(environment.threads, 0) + 1
     return plan
 
 
-def _why_to_run(work: Work, place: Place, context: Context) -> str | None:
-    """None if the cell's record is there, made of the same images and split with the same code."""
-    path = place.record(work)
-    if not path.exists():
-        return "new"
-    record = Record.load(path)
+def _why_stale(record: Record, work: Work, place: Place) -> str | None:
+    """None if a cell's record still stands: of the same images, split, settings and code."""
     if record.status == "failed":
         return "that failed before"
-    for what, now in {
-        "dataset": context.images.digest,
-        "split": context.split.digest,
-        "method_source": work.method_source,
-        "training_source": work.training_source,
-    }.items():
-        if getattr(record.digests, what) != now:
-            return _CHANGED[what]
-    if work.cell.backbone is not None and record.protocol["recipe"] != asdict(work.protocol.recipe):
-        return "whose data set is augmented otherwise now"
+    context = open_context(work.setting.spec, work.setting.protocol.task, place.data)
+    for what, before, now in (
+        ("images", record.digests.dataset, context.images.digest),
+        ("split", record.digests.split, context.split.digest),
+        ("file of features", record.digests.features, work.feature and work.feature.digest()),
+        ("method's code", record.digests.method_source, work.method_source),
+    ):
+        if before != now:
+            return f"whose {what} changed"
+    rescorable = "evaluation" if record.stored else None  # scored anew without being run again
+    for room, number in work.rooms:
+        if room != rescorable and record.rooms.get(room) != number:
+            return f"whose {room} changed"
+    if record.recipe is not None:
+        setting = work.setting
+        if _changed(record.recipe, asdict(setting.protocol.recipe)):
+            return "whose recipe changed"
+        if _changed(record.invariances or {}, asdict(setting.invariances)):
+            return "whose data set is augmented otherwise now"
     return None
 
 
-_CHANGED = {
-    "dataset": "whose images changed",
-    "split": "whose split changed",
-    "method_source": "whose method's code changed",
-    "training_source": "whose training code changed",
-}
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a field that was recorded has another value now; one that is new since is no change."""
+    return any(name in now and now[name] != value for name, value in before.items())
 
 
-def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
-    """Run what is pending: yields a note when a backbone is trained, and each record as it comes.
+@dataclass(frozen=True)
+class Made:
+    """An artefact is ready for the cells that need it, unless making it failed."""
+
+    artefact: Artefact
+    failure: Failure | None = None
+
+
+def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Made | Record]:
+    """Run what is pending: yields a note when an artefact is made, and each record as it comes.
 
     Closing the iterator stops all work; what was finished is on disk.
     """
@@ -97,14 +115,22 @@ def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Trained | Record]:
             ) from error
     _forget_broken([*plan.pending, *plan.done], place)
     try:
-        untrained = {}
-        for trained in each(_train_trunk, plan.trunks, place, jobs):
-            if trained.failure is not None:
-                untrained[trained.work.trunk_key] = trained.failure
-            yield trained
-        yield from each(run_cell, plan.pending, replace(place, untrained=untrained), jobs)
+        unmade: dict[object, Failure] = {}
+        for made in each(_make, plan.artefacts, place, jobs):
+            if made.failure is not None:
+                unmade[made.artefact.key] = made.failure
+            yield made
+        yield from each(run_cell, plan.pending, replace(place, unmade=unmade), jobs)
     finally:
         _remove_leftovers(plan.pending, place)
+
+
+def _make(artefact: Artefact, place: Place) -> Made:
+    try:
+        make_artefact(artefact, place.data, place.enter())
+    except Exception as error:
+        return Made(artefact, Failure.of(error))
+    return Made(artefact)
 
 
 def _forget_broken(works: Iterable[Work], place: Place) -> None:
@@ -130,25 +156,3 @@ def _remove_leftovers(works: Iterable[Work], place: Place) -> None:
             temporary = file.name.startswith(".") or file.suffix == ".tmp"
             if temporary and file.name.lstrip(".").partition(".")[0] in stems:
                 file.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A backbone is ready for the cells that need it, unless its training failed."""
-
-    work: Work
-    failure: Failure | None = None
-
-
-def _train_trunk(work: Work, place: Place) -> Trained:
-    for path in place.plugins:
-        register_file(path)
-    context = open_context(work.cell.dataset, work.protocol, place.data)
-    try:
-        device = resolve_device(place.device)
-        trunk = context.trunk(work.cell.repetition, device)
-        if work.cell.features == "cnn":
-            context.cnn_features(trunk, device)
-    except Exception as error:
-        return Trained(work, Failure.of(error))
-    return Trained(work)

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -53,7 +53,7 @@ class Suite(BaseModel):
     pretraining: tuple[Pretraining, ...] = ()
     datasets: Annotated[tuple[str, ...], Field(min_length=1)] = ("digits",)
     protocols: Annotated[tuple[str, ...], Field(min_length=1)] = ("5k",)
-    features: Annotated[tuple[Literal["pixels", "cnn"], ...], Field(min_length=1)] = ("pixels", "cnn")
+    features: Annotated[tuple[str, ...], Field(min_length=1)] = ("pixels", "cnn")
     bits: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = (12, 24, 32, 48)
     repetitions: Annotated[int, Field(ge=1)] = 1
     set: Annotated[Mapping[str, Any], BeforeValidator(_dotted)] = {}

@@ -19,27 +19,29 @@ from joblib.externals.loky.backend import resource_tracker as loky_resource_trac
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from hashbench.errors import WorkerDiedError
-from hashbench.execution.cell import Place
-from hashbench.execution.grid import Work
+from hashbench.execution.place import Place
 
+Item = TypeVar("Item")
 Out = TypeVar("Out")
 
 
 def each(
-    function: Callable[[Work, Place], Out], items: Sequence[Work], place: Place, jobs: int
+    function: Callable[[Item, Place], Out], items: Sequence[Item], place: Place, jobs: int
 ) -> Generator[Out]:
     """What ``function`` gives for each item: in order where ``jobs`` is 1, else as it comes.
 
-    The workers share the cores evenly; each keeps to one GPU and its share of that GPU's memory. Closing the
-    iterator, or an error in it, stops them. Raises WorkerDiedError where one is killed from outside.
+    Each worker computes with as many threads as the place says, whatever their number, so that no number
+    depends on it; each keeps to one GPU and its share of that GPU's memory. Closing the iterator, or an error
+    in it, stops them. Raises WorkerDiedError where one is killed from outside.
     """
     if jobs == 1 or not items:
         yield from (function(item, place) for item in items)
         return
     gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
     tasks = (joblib.delayed(_in_worker)(function, item, place, jobs, gpus, os.getpid()) for item in items)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with joblib.parallel_config("loky", inner_max_num_threads=threads):
+    if jobs * place.threads > (os.cpu_count() or 1):  # threads that wait for others give way to those at work
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with joblib.parallel_config("loky", inner_max_num_threads=place.threads):
         try:
             with _children_deaf_to_ctrl_c():
                 results = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
@@ -52,7 +54,7 @@ def each(
 
 
 def _in_worker(
-    function: Callable[[Work, Place], Out], item: Work, place: Place, jobs: int, gpus: int, parent: int
+    function: Callable[[Item, Place], Out], item: Item, place: Place, jobs: int, gpus: int, parent: int
 ) -> Out:
     _end_with(parent)
     if gpus:

@@ -1,4 +1,4 @@
-"""Finds methods and data sets: in the package's folders, in installed packages, in single files.
+"""Finds plugins: in the package's folders, in installed packages, in single files.
 
 Finding reads file names only; a plugin is imported when it is asked for by name.
 """
@@ -6,39 +6,58 @@ Finding reads file names only; a plugin is imported when it is asked for by name
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from hashbench.errors import BrokenPluginError, DuplicateNameError, InvalidInputError, UnknownNameError
+from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.plugins.files import module_name
 
-Kind = Literal["method", "dataset"]
+if TYPE_CHECKING:
+    from hashbench.contracts.protocol import Protocol
+
+Kind = Literal["method", "dataset", "feature", "task"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RESERVED = ("all", "control", "shallow", "deep", "recipe")  # mean something else where names are given
+_BASES: dict[Kind, tuple[str, str]] = {  # imported as needed: the base of methods loads scikit-learn
+    "method": ("hashbench.contracts.method", "HashMethod"),
+    "dataset": ("hashbench.contracts.dataset", "Dataset"),
+    "feature": ("hashbench.contracts.feature", "Feature"),
+    "task": ("hashbench.contracts.task", "Task"),
+}
 _FILES: dict[Path, ModuleType | BaseException] = {}  # registered by register_file, imported once
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A name and where it comes from; ``load`` imports it."""
+    """A name and where it comes from; ``load`` imports it.
+
+    fault: why the name cannot be used, whatever the file holds; None where it can.
+    """
 
     kind: Kind
     name: str
     origin: str
     module: Callable[[], ModuleType]
+    fault: str | None = None
 
     def load(self) -> type:
         """The plugin's class. Raises BrokenPluginError, with the cause chained."""
+        if self.fault:
+            raise BrokenPluginError(self.fault)
         try:
             cls = _only_class(self.kind, self.module())
             if cls.name() != self.name:  # of an entry point
                 raise InvalidInputError(f"it must be called like its file, '{cls.name()}'")
+            if self.kind == "task":
+                _protocols_of(cls)
             return cls
         except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no plugin either
             raise BrokenPluginError(
@@ -52,15 +71,16 @@ def title_of(plugin: type) -> str:
 
 
 def plugins(kind: Kind) -> dict[str, Plugin]:
-    """All plugins of a kind by name, sorted. Raises DuplicateNameError where two claim a name."""
+    """All plugins of a kind by name, sorted. A name that two claim is there once, and is broken."""
     found: dict[str, Plugin] = {}
     for plugin in _candidates(kind):
-        if plugin.name in found:
-            raise DuplicateNameError(
-                f"{kind} '{plugin.name}' is defined twice: in {found[plugin.name].origin} and in "
-                f"{plugin.origin}; rename one of the files"
+        first = found.setdefault(plugin.name, plugin)
+        if first is not plugin:
+            origin = f"{first.origin} and {plugin.origin}"
+            fault = (
+                f"{kind} '{plugin.name}' is defined more than once, in {origin}; rename all but one of them"
             )
-        found[plugin.name] = plugin
+            found[plugin.name] = replace(first, origin=origin, fault=fault)
     return dict(sorted(found.items()))
 
 
@@ -73,34 +93,64 @@ def find(kind: Kind, name: str) -> Any:
 
 
 def find_any(name: str) -> tuple[Kind, Any]:
-    """What kind of plugin has a name, and its class."""
-    known: dict[str, Plugin] = {**plugins("method"), **plugins("dataset")}
-    if name not in known:
-        raise UnknownNameError("method or data set", name, known)
-    return known[name].kind, known[name].load()
+    """What kind of plugin has a name, and its class. Raises InvalidInputError where two kinds have one."""
+    known = [plugin for kind in KINDS for plugin in plugins(kind).values()]
+    found = [plugin for plugin in known if plugin.name == name]
+    if not found:
+        raise UnknownNameError("plugin", name, {plugin.name for plugin in known})
+    if len(found) > 1:
+        owners = " and ".join(f"a {plugin.kind} in {plugin.origin}" for plugin in found)
+        raise InvalidInputError(f"'{name}' is the name of {owners}; rename one of them")
+    return found[0].kind, found[0].load()
+
+
+def protocols() -> dict[str, Protocol]:
+    """The protocols of all tasks by name: task by task, each in the order of its file.
+
+    Left out are the protocols of a broken task, and a name that is defined twice.
+    """
+    return {name: defined[0][1] for name, defined in _all_protocols().items() if len(defined) == 1}
+
+
+def protocol_names() -> list[str]:
+    """The names of ``protocols``, and those that are defined twice."""
+    return list(_all_protocols())
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol called ``name``. Raises UnknownNameError, and BrokenPluginError where two are."""
+    available = _all_protocols()
+    if name not in available:
+        raise UnknownNameError("protocol", name, available)
+    if len(available[name]) > 1:
+        origins = " and ".join(origin for origin, _ in available[name])
+        raise BrokenPluginError(
+            f"protocol '{name}' is defined more than once, in {origins}; rename all but one of them"
+        )
+    return available[name][0][1]
 
 
 def register_file(path: str | Path) -> Kind:
     """Make the plugin in one file available under the file's stem; returns what kind it is.
 
-    A file that lies in a folder of the package is available already, and stays what it is.
+    A file that lies in a folder of the package is available already, and stays what it is. Raises
+    InvalidInputError for what is no Python file, or has a name that no plugin can have.
     """
     path = Path(path).resolve()
     if path.suffix != ".py" or not path.is_file():
         raise InvalidInputError(f"plugin '{path}' is not a Python file; give the path of one")
-    for kind in get_args(Kind):
+    for kind in KINDS:
         if path.parent in [Path(folder).resolve() for folder in _package(kind).__path__]:
             return kind
+    if not path.stem.isidentifier():
+        raise InvalidInputError(
+            f"plugin '{path}' cannot be imported by its name; rename it to letters, digits and underscores"
+        )
+    if path.stem in RESERVED:
+        raise InvalidInputError(_reserved("plugin", path.stem, str(path)))
     if path not in _FILES:
-        name = f"hashbench_plugin_files.{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses and pickle look the module up by name
         try:
-            spec.loader.exec_module(module)
-            _FILES[path] = module
+            _FILES[path] = importlib.import_module(module_name(path))
         except (Exception, SystemExit) as error:  # shown as a broken plugin by whoever asks for the name
             _FILES[path] = error
     return _kind_of(_FILES[path])
@@ -109,15 +159,25 @@ def register_file(path: str | Path) -> Kind:
 def _candidates(kind: Kind) -> Iterable[Plugin]:
     package = _package(kind)
     for info in pkgutil.iter_modules(package.__path__):
-        module = f"{package.__name__}.{info.name}"
-        folder = getattr(info.module_finder, "path", package.__name__)
-        yield Plugin(kind, info.name, f"{folder}/{info.name}.py", partial(importlib.import_module, module))
+        if not info.name.startswith("_"):
+            module = f"{package.__name__}.{info.name}"
+            folder = getattr(info.module_finder, "path", package.__name__)
+            yield _plugin(kind, info.name, f"{folder}/{info.name}.py", module)
     for point in entry_points(group=f"hashbench.{kind}s"):
         origin = f"package {point.dist.name if point.dist else point.value}"
-        yield Plugin(kind, point.name, origin, partial(importlib.import_module, point.module))
+        yield _plugin(kind, point.name, origin, point.module)
     for path, content in _FILES.items():
         if _kind_of(content) == kind:
             yield Plugin(kind, path.stem, str(path), partial(_raise_or_return, content))
+
+
+def _plugin(kind: Kind, name: str, origin: str, module: str) -> Plugin:
+    fault = _reserved(kind, name, origin) if name in RESERVED else None
+    return Plugin(kind, name, origin, partial(importlib.import_module, module), fault)
+
+
+def _reserved(kind: str, name: str, origin: str) -> str:
+    return f"{kind} '{name}' from {origin} cannot be called so: {', '.join(RESERVED)} mean others; rename it"
 
 
 def _package(kind: Kind) -> ModuleType:
@@ -132,28 +192,58 @@ def _raise_or_return(content: ModuleType | BaseException) -> ModuleType:
 
 def _kind_of(content: ModuleType | BaseException) -> Kind:
     """What a registered file holds; a file that cannot be imported counts as a method, the usual case."""
-    if isinstance(content, ModuleType) and _classes("dataset", content):
-        return "dataset"
+    if isinstance(content, ModuleType):
+        for kind in KINDS:
+            if kind != "method" and _classes(kind, content):
+                return kind
     return "method"
 
 
 def _only_class(kind: Kind, module: ModuleType) -> Any:
     classes = _classes(kind, module)
     if len(classes) != 1:
-        base = {"method": "HashMethod", "dataset": "Dataset"}[kind]
         names = ", ".join(cls.__name__ for cls in classes) or "none"
-        raise InvalidInputError(f"a {kind} file defines exactly one subclass of {base}, this one: {names}")
+        raise InvalidInputError(
+            f"a {kind} file defines exactly one subclass of {_BASES[kind][1]}, this one: {names}"
+        )
+    missing = sorted(getattr(classes[0], "__abstractmethods__", ()))
+    if missing:
+        raise InvalidInputError(f"{classes[0].__name__} does not define {', '.join(missing)}")
     return classes[0]
 
 
 def _classes(kind: Kind, module: ModuleType) -> list[type]:
-    module_name, base_name = {
-        "method": ("hashbench.contracts.method", "HashMethod"),
-        "dataset": ("hashbench.contracts.dataset", "Dataset"),
-    }[kind]  # imported as needed: the base of methods loads scikit-learn
-    base = getattr(importlib.import_module(module_name), base_name)
+    """The subclasses of a kind's base that the file itself defines; those that it imports do not count."""
+    base_module, base_name = _BASES[kind]
+    base = getattr(importlib.import_module(base_module), base_name)
     return [
         cls
         for _, cls in inspect.getmembers(module, inspect.isclass)
         if issubclass(cls, base) and cls.__module__ == module.__name__
     ]
+
+
+def _protocols_of(task: type) -> tuple[Protocol, ...]:
+    """PROTOCOLS of a task's file."""
+    from hashbench.contracts.protocol import Protocol
+
+    found = getattr(sys.modules[task.__module__], "PROTOCOLS", None)
+    if not isinstance(found, tuple) or not all(isinstance(item, Protocol) for item in found):
+        raise InvalidInputError("a task file defines PROTOCOLS, a tuple of Protocol")
+    strange = [protocol.name for protocol in found if not isinstance(protocol.task, task)]
+    if strange:
+        raise InvalidInputError(f"the task of protocol {', '.join(strange)} must be a {task.__name__}")
+    return found
+
+
+def _all_protocols() -> dict[str, list[tuple[str, Protocol]]]:
+    """Every protocol of a task that is not broken: by name, where it is defined and what it is."""
+    defined: dict[str, list[tuple[str, Protocol]]] = {}
+    for plugin in plugins("task").values():
+        try:
+            cls = plugin.load()
+        except BrokenPluginError:
+            continue
+        for protocol in _protocols_of(cls):
+            defined.setdefault(protocol.name, []).append((plugin.origin, protocol))
+    return defined

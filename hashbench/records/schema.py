@@ -164,6 +164,7 @@ class Record(_Model):
     digests: Digests
     rooms: dict[str, int] = {}  # the numbers of the shared rooms and of the feature that the cell stands on
     split: dict[str, int] = {}  # counts by the task's names
+    stored: dict[str, int] = {}  # how many codes lie beside it, by part: ``RECORD.PART.npz``
     seeds: dict[str, int] = {}
     metrics: Numbers = {}
     health: Numbers = {}  # of the codes alone: distinct_codes, code_entropy, ...

@@ -29,16 +29,16 @@ _SUPERVISION = ("unsupervised", "semi-supervised", "supervised", "")  # "": it c
 
 def build_tables(
     records: Iterable[Record],
-    metrics: Sequence[str] = (),
+    metrics: Sequence[str] | None = None,
     published: bool = True,
     labels: Mapping[str, str] | None = None,
-    units: UnitValues | None = None,
+    values: UnitValues | None = None,
 ) -> list[Table]:
     """One table per data set, protocol, recipe and metric or code health, in this order.
 
-    metrics: none stands for the headline of each task. ``published`` adds the published numbers. ``labels``,
-    {Cell.row: label}, are put before the names of these rows, which come last and in this order. ``units``:
-    values are marked that are not separable from the best.
+    metrics: None is the headline of each task. ``published`` adds the published numbers. ``labels``,
+    {Cell.row: label}, are put before the names of these rows, which come last and in this order. ``values``:
+    those are marked that are not separable from the best.
     Rows that train no network stand in the table of each recipe. Raises MixedProtocolsError where a data set
     and protocol of one name have several digests, UnknownNameError for a metric that no task knows,
     InvalidInputError for one that no record has.
@@ -47,9 +47,9 @@ def build_tables(
     if not kept:
         raise InvalidInputError("there is nothing to tabulate: no records; run first")
     settings = by_setting(kept)
-    check_metrics(metrics, kept)
+    check_metrics(metrics or (), kept)
     return [
-        _table(setting, metric, published, labels or {}, units)
+        _table(setting, metric, published, labels or {}, values)
         for setting in settings
         for metric in metrics or (setting.task.headline(),)
         if knows(setting.task, metric)
@@ -57,7 +57,7 @@ def build_tables(
 
 
 def _table(
-    setting: Setting, metric: str, published: bool, labels: Mapping[str, str], units: UnitValues | None
+    setting: Setting, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
 ) -> Table:
     records, task = latest(setting.records), setting.task
     info = task.describe(metric)
@@ -68,8 +68,8 @@ def _table(
     rows, tests = [*sorted(others, key=_order), *named], ""
     if info.better is not None:
         rows = _with_best(rows, len(bits), info)
-        if units is not None and info.of == "units":
-            rows, tests = mark_inseparable(rows, groups, bits, units, metric, info, task.unit[1])
+        if values is not None and info.of == "units":
+            rows, tests = mark_inseparable(rows, groups, bits, values, metric, info, task.unit[1])
     rows, below = notes.mark_failures(rows, records)
     citations = Citations(setting.dataset, setting.protocol, metric, bits, info.decimals)
     if published and task.name() == TASK:

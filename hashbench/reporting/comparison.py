@@ -54,13 +54,13 @@ class Comparison:
 
 
 def compare_rows(
-    files: Mapping[Path, Record], first: str, second: str, metrics: Sequence[str] = ()
+    files: Mapping[Path, Record], first: str, second: str, metrics: Sequence[str] | None = None
 ) -> list[Comparison]:
     """Compare two methods in each data set, protocol, recipe and code length that both have.
 
     first, second: a row's name as tables print it, alone or with its features: ``itq``, ``itq:cnn``,
-    ``mu_liu (pretraining=none)``; on the same features unless each name leaves no choice. metrics: none
-    stands for the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
+    ``mu_liu (pretraining=none)``; on the same features unless each name leaves no choice. metrics: None
+    is the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
     where the two have nothing in common, or values per unit are missing.
     """
     pairs = _pairs(_named(files.values(), first), _named(files.values(), second))
@@ -69,7 +69,7 @@ def compare_rows(
             f"'{first}' and '{second}' share no data set, protocol, code length and features; name the "
             "features of each to compare across them, such as itq:cnn itq:pixels"
         )
-    check_metrics(metrics, [record for pair in pairs for side in pair[1:] for record in side])
+    check_metrics(metrics or (), [record for pair in pairs for side in pair[1:] for record in side])
     values = UnitValues(files)
     asked: dict[str, list[Pair]] = {}
     for pair in pairs:

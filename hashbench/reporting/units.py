@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 from hashbench.contracts.task import MetricInfo
 from hashbench.errors import InvalidInputError
 from hashbench.records import Record
+from hashbench.records.values import ALL, HEADLINE
 from hashbench.reporting.table import Row
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# All metrics, as a run writes them; the headline alone, as it is committed with reference results.
-SUFFIXES = (".per_unit.npz", ".headline.npz")
 CURE = "hashbench rescore writes them from the stored codes"
 
 
@@ -52,7 +51,7 @@ class UnitValues:
 
     def _values(self, record: Record, metric: str) -> NDArray[np.float64] | None:
         path = self._paths.get(_identity(record))
-        for file in [] if path is None else [path.with_suffix(suffix) for suffix in SUFFIXES]:
+        for file in [] if path is None else [path.with_suffix(suffix) for suffix in (ALL, HEADLINE)]:
             values = _read(file, metric)
             if values is not None and math.isclose(values.mean(), record.metrics[metric], abs_tol=1e-12):
                 return values

@@ -86,11 +86,42 @@ def test_other_sizes_are_cropped_to_the_centre_and_resized(animals):
     assert (images.pixels[1] == 10).all()
 
 
-@pytest.mark.parametrize(("side", "kept"), [(28, 28), (64, 64), (65, 32)])
+@pytest.mark.parametrize(("side", "kept"), [(5, 5), (28, 28), (512, 512), (513, 32)])
 def test_common_sizes(tmp_path, side, kept):
     save(tmp_path / "f/a/1.png", grey(1, side))
     save(tmp_path / "f/b/2.png", grey(2, side))
     assert load(tmp_path / "f").pixels.shape == (2, 1, kept, kept)
+
+
+@pytest.mark.parametrize("size", [8, 16, 512])
+def test_a_size_of_ones_own(animals, size):
+    assert load(f"{animals},size={size}").pixels.shape == (3, 1, size, size)
+    save(animals / "cat" / "c.png", np.full((50, 100), 200, np.uint8))
+    images = load(f"{animals},size={size}")
+    assert images.pixels.shape == (4, 1, size, size)
+    assert images.pixels[:, 0, 0, 0].tolist() == [90, 10, 20, 200]
+
+
+@pytest.mark.parametrize("option", ["size=7", "size=513", "size=", "size=x", "size=-8", "sise=64"])
+def test_a_size_that_cannot_be(animals, option):
+    with pytest.raises(InvalidInputError, match=option.split("=")[0]):
+        dataset_from(f"folder:{animals},{option}")
+
+
+def test_a_comma_in_a_path(animals):
+    folder = animals.rename(animals.with_name("a,b=c,d"))
+    assert dataset_from(f"folder:{folder}").label == "folder:a,b=c,d"
+    assert len(load(f"{folder},size=8")) == 3
+
+
+def test_the_path_is_loaded_and_not_shown(animals, monkeypatch):
+    monkeypatch.chdir(animals.parent)
+    for given, label in {"animals": "folder:animals", "./animals,size=16": "folder:animals,size=16"}.items():
+        dataset = dataset_from(f"folder:{given}")
+        assert dataset.label == label
+        assert dataset.spec.startswith(f"folder:{animals}")
+        assert dataset_from(dataset.spec) == dataset
+        assert load_images(dataset, animals).pixels.shape[-1] == (16 if "size" in given else 8)
 
 
 def test_sixteen_bits_and_palettes_and_transparency(tmp_path):

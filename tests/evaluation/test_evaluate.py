@@ -96,7 +96,7 @@ def test_all_forms_of_labels_score_alike() -> None:
     one_hot = np.eye(3)
     hot = evaluate(REAL_QUERY, REAL_DATABASE, one_hot[QUERY_LABELS], one_hot[DATABASE_LABELS])
     assert_same(hot, result)
-    spread = np.array([-5, 2**40, 17])
+    spread = np.array([5, 2**40, 17])
     assert_same(evaluate(REAL_QUERY, REAL_DATABASE, spread[QUERY_LABELS], spread[DATABASE_LABELS]), result)
     small = QUERY_LABELS.astype(np.uint8)
     assert_same(evaluate(REAL_QUERY, REAL_DATABASE, small, DATABASE_LABELS), result)
@@ -258,6 +258,12 @@ WRONG = {
     "too few labels": (2, QUERY_LABELS[:-1], r"query labels must be \(20,\) classes .* not \(19,\)"),
     "labels of rank 3": (3, np.zeros((150, 2, 2)), "database labels must be"),
     "real labels": (2, QUERY_LABELS + 0.5, "query labels must be classes .* not float64"),
+    "unlabelled queries": (
+        2,
+        np.where(QUERY_LABELS == 1, -1, QUERY_LABELS),
+        "query labels .* -1 .* unlabelled",
+    ),
+    "unlabelled items": (3, DATABASE_LABELS - 2, "database labels hold -2"),
     "huge labels": (2, np.full(20, 2**64 - 1, np.uint64), "exceed 64-bit"),
     "a label column": (2, QUERY_LABELS[:, None], r"give classes as \(20,\)"),
     "not multi-hot": (2, np.full((20, 3), 2), "query labels of shape .* must be multi-hot"),

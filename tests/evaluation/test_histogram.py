@@ -59,7 +59,7 @@ def make(n_bits: int, n_query: int, n_database: int, labels: str, distinct: int,
     query = Codes.from_real(pool[rng.integers(0, distinct, n_query)])
     database = Codes.from_real(pool[rng.integers(0, distinct, n_database)])
     if labels == "single":
-        return query, database, rng.integers(-3, 4, n_query), rng.integers(-3, 4, n_database)
+        return query, database, rng.integers(3, 10, n_query), rng.integers(3, 10, n_database)
     n_classes = {"multi": 10, "multi wide": 130}[labels]
     return query, database, rng.random((n_query, n_classes)) < 0.1, rng.random((n_database, n_classes)) < 0.1
 
@@ -213,9 +213,9 @@ def test_halves_of_the_database_add_up() -> None:
 
 def test_class_without_database_items() -> None:
     query, database, _, dl = make(10, 4, 50, "single", distinct=20)
-    counted = count(query, database, np.array([-3, 99, 2**40, 0]), dl)
+    counted = count(query, database, np.array([3, 99, 2**40, 5]), dl)
     assert counted.items.sum(1).tolist() == [50] * 4
-    assert counted.relevant.sum(1).tolist() == [(dl == -3).sum(), 0, 0, (dl == 0).sum()]
+    assert counted.relevant.sum(1).tolist() == [(dl == 3).sum(), 0, 0, (dl == 5).sum()]
 
 
 def test_many_classes() -> None:

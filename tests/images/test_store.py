@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
 from hashbench.images import store
 from hashbench.images.store import cache_root, data_root, dataset_from, load_images
@@ -164,7 +165,10 @@ def test_cache_that_cannot_be_written(tiny, root, tmp_path, monkeypatch):
 
 
 def test_dataset_from_spec(tmp_path):
-    assert dataset_from("digits").name() == "digits"
+    digits = dataset_from("digits")
+    assert (digits.name(), digits.spec, digits.label) == ("digits",) * 3
+    assert digits.invariances == Invariances(mirror=False, occlude=False)
+    assert dataset_from("cifar10").invariances == Invariances(mirror=True, occlude=True)
     assert dataset_from(f"folder:{tmp_path}").argument == str(tmp_path)
     with pytest.raises(UnknownNameError, match="did you mean 'digits'"):
         dataset_from("digit")

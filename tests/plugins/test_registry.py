@@ -1,18 +1,28 @@
 """Plugins are found by name, imported one at a time, and what is wrong with one is said, not hidden."""
 
 import json
+import pickle
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from joblib import Parallel, delayed
+from sklearn.base import clone
 
 import hashbench.datasets
+import hashbench.features
 import hashbench.methods
-from hashbench.errors import BrokenPluginError, DuplicateNameError, InvalidInputError, UnknownNameError
-from hashbench.plugins import registry
-from hashbench.plugins.registry import find, find_any, plugins, register_file
+import hashbench.tasks
+from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.plugins.registry import (
+    RESERVED,
+    find,
+    find_any,
+    plugins,
+    register_file,
+)
 
 METHOD = '''"""A method (test)."""
 from hashbench.contracts.method import HashMethod
@@ -24,6 +34,12 @@ from hashbench.contracts.dataset import Dataset
 class Own(Dataset):
     pass
 '''
+FEATURE = '''"""A feature (test)."""
+from hashbench.contracts.feature import Feature, TrainedFeature
+class Own(Feature):
+    def rows(self, images, index, device):
+        return images.pixels[index].reshape(len(index), -1) / 255
+'''
 BROKEN = {
     "syntax": ("class Own(:\n", SyntaxError, "invalid syntax"),
     "import": ("import no_such_package\n", ModuleNotFoundError, "no_such_package"),
@@ -32,14 +48,6 @@ BROKEN = {
     "none": ("from hashbench.contracts.method import HashMethod\n", InvalidInputError, "this one: none"),
     "two": (METHOD + "class Other(HashMethod):\n    pass\n", InvalidInputError, "this one: Other, Own"),
 }
-
-
-@pytest.fixture(autouse=True)
-def nothing_registered(monkeypatch):
-    monkeypatch.setattr(registry, "_FILES", {})
-    yield
-    for name in [name for name in sys.modules if name.endswith((".own", ".their_hash", ".their_data"))]:
-        del sys.modules[name]
 
 
 @pytest.fixture
@@ -56,9 +64,15 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def test_the_package_folders_are_read_by_file_name():
-    for kind, package in (("method", hashbench.methods), ("dataset", hashbench.datasets)):
-        stems = {path.stem for path in Path(package.__path__[0]).glob("*.py")} - {"__init__"}
-        assert list(plugins(kind)) == sorted(stems)
+    packages = {
+        "method": hashbench.methods,
+        "dataset": hashbench.datasets,
+        "feature": hashbench.features,
+        "task": hashbench.tasks,
+    }
+    for kind, package in packages.items():
+        stems = {path.stem for path in Path(package.__path__[0]).glob("*.py")}
+        assert list(plugins(kind)) == sorted(stem for stem in stems if not stem.startswith("_"))
 
 
 def test_a_file_dropped_into_the_folder_is_there(folder):
@@ -67,6 +81,11 @@ def test_a_file_dropped_into_the_folder_is_there(folder):
     assert plugins("method")["own"].origin == str(path)
     assert find("method", "own").name() == "own"
     assert find_any("own") == ("method", find("method", "own"))
+
+
+def test_a_file_that_begins_with_an_underscore_is_no_plugin(folder):
+    write(folder, "_shared", METHOD)
+    assert "_shared" not in plugins("method")
 
 
 def test_looking_imports_nothing_and_finding_imports_one_module():
@@ -96,7 +115,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_one():
         find("method", "dpshh")
     with pytest.raises(UnknownNameError, match="unknown dataset 'minst'; did you mean 'mnist'"):
         find("dataset", "minst")
-    with pytest.raises(UnknownNameError, match="method or data set 'digit'; did you mean 'digits'"):
+    with pytest.raises(UnknownNameError, match="'digit'; did you mean 'digits'"):
         find_any("digit")
 
 
@@ -128,8 +147,9 @@ def test_an_installed_package_brings_plugins(installed):
 
 def test_an_installed_package_may_not_take_our_names(installed):
     (installed / "entry_points.txt").write_text("[hashbench.methods]\nitq = their_package.their_hash\n")
-    with pytest.raises(DuplicateNameError, match=r"twice: in .*itq\.py and in package their-package"):
-        find("method", "lsh")
+    with pytest.raises(BrokenPluginError, match=r"'itq' .* in .*itq\.py and package their-package"):
+        find("method", "itq")
+    assert find("method", "lsh").name() == "lsh"
 
 
 def test_an_entry_point_is_called_like_its_file(installed):
@@ -158,13 +178,77 @@ def test_a_file_of_the_package_is_no_second_plugin(folder):
     assert plugins("method")["own"].origin == str(path)
 
 
-def test_duplicate_names_raise_and_name_both_files(tmp_path):
+def test_a_name_that_two_files_claim_is_broken_and_no_other(tmp_path):
     path = write(tmp_path, "itq", METHOD)
     register_file(path)
-    with pytest.raises(DuplicateNameError, match="method 'itq' is defined twice") as caught:
-        find("method", "lsh")
+    with pytest.raises(BrokenPluginError, match="method 'itq'") as caught:
+        find("method", "itq")
     assert str(path) in str(caught.value)
     assert str(Path(hashbench.methods.__path__[0]) / "itq.py") in str(caught.value)
+    assert find("method", "lsh").name() == "lsh"
+    assert list(plugins("method")).count("itq") == 1
+
+
+def test_two_files_of_one_stem_are_two_modules(tmp_path):
+    (tmp_path / "other").mkdir()
+    register_file(write(tmp_path, "own", METHOD))
+    register_file(write(tmp_path / "other", "own", DATASET))
+    assert find("method", "own") is not find("dataset", "own")
+    with pytest.raises(InvalidInputError, match=r"'own' is the name of a method in .* and a dataset in"):
+        find_any("own")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_name_that_means_something_else_is_refused(folder, name):
+    path = write(folder, name, METHOD)
+    with pytest.raises(BrokenPluginError, match=f"method '{name}' from {path}"):
+        find("method", name)
+    (folder / "elsewhere").mkdir()
+    with pytest.raises(InvalidInputError, match=f"plugin '{name}' from .*elsewhere"):
+        register_file(write(folder / "elsewhere", name, METHOD))
+
+
+def test_features_are_files_too(tmp_path):
+    assert register_file(write(tmp_path, "own", FEATURE)) == "feature"
+    assert find("feature", "own").name() == "own"  # TrainedFeature, which it imports, is no second one
+    assert find_any("own") == ("feature", find("feature", "own"))
+
+
+def test_a_class_that_lacks_a_method_is_broken(tmp_path):
+    register_file(write(tmp_path, "own", FEATURE.replace("def rows(", "def row(")))
+    with pytest.raises(BrokenPluginError, match="Own does not define rows"):
+        find("feature", "own")
+
+
+def test_an_object_of_a_file_is_loaded_by_a_process_that_has_not_heard_of_it(tmp_path):
+    folder = tmp_path / "my plug.ins"
+    folder.mkdir()
+    register_file(write(folder, "own", METHOD))
+    (tmp_path / "object.pickle").write_bytes(pickle.dumps(find("method", "own")(n_bits=9)))
+    script = """
+import pickle, sys
+method = pickle.load(open(sys.argv[1], "rb"))
+from hashbench.plugins.registry import find, register_file
+register_file(sys.argv[2])
+print(method.n_bits, method.name(), type(method) is find("method", "own"))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "object.pickle"), str(folder / "own.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+    assert done.stdout.split() == ["9", "own", "True"], done.stderr
+
+
+def test_a_worker_of_joblib_gives_an_object_of_a_file_back(tmp_path):
+    register_file(write(tmp_path, "own", METHOD))
+    own = find("method", "own")
+    (made,) = Parallel(n_jobs=2, backend="loky")([delayed(clone)(own(n_bits=9))])
+    assert type(made) is own
+    assert made.n_bits == 9
+
+
+@pytest.mark.parametrize("stem", ["my-hash", "my.hash", "2nd"])
+def test_a_file_that_cannot_be_imported_by_its_name_is_refused(tmp_path, stem):
+    with pytest.raises(InvalidInputError, match=f"{stem}.py"):
+        register_file(write(tmp_path, stem, METHOD))
 
 
 @pytest.mark.parametrize("path", ["no_such_file.py", "README.md", "."])

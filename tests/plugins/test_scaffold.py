@@ -11,11 +11,6 @@ from hashbench.testing import check_method, iter_checks
 KINDS = ["method", "dataset"]
 
 
-@pytest.fixture(autouse=True)
-def _forget_registered_files(monkeypatch):
-    monkeypatch.setattr(registry, "_FILES", {})
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_file_passes_all_checks(kind, tmp_path):
     path, _ = create(kind, "my_hash2", tmp_path)

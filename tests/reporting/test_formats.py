@@ -13,7 +13,8 @@ from rich.console import Console
 from hashbench.errors import UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting import build_tables, render
-from hashbench.reporting.formats import escape_latex, to_frame
+from hashbench.reporting.frame import tables_to_frame
+from hashbench.reporting.latex import escape_latex
 from hashbench.reporting.table import Table
 
 Make = Callable[..., Record]
@@ -50,7 +51,7 @@ def test_markdown_rows_have_as_many_cells_as_the_header(tables: list[Table]) -> 
 
 
 def test_csv_reads_back_as_the_frame_in_full_precision(tables: list[Table]) -> None:
-    frame = to_frame(tables)
+    frame = tables_to_frame(tables)
     assert len(frame) == 7 * 4
     text = render(tables, "csv")
     read = pd.read_csv(io.StringIO(text), dtype=dict(frame.dtypes))

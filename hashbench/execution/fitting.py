@@ -1,0 +1,234 @@
+"""The stages of a cell before its scores: what it stands on, and the fitted method as a task uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hashbench.contracts.feature import LearnedFrom
+from hashbench.contracts.method import HashMethod
+from hashbench.contracts.task import Index
+from hashbench.errors import InvalidInputError
+from hashbench.execution.context import Backbone, Context, open_context
+from hashbench.execution.place import Place
+from hashbench.execution.timer import Timer
+from hashbench.execution.work import Work
+from hashbench.identity.digest import digest_of, seed_of
+from hashbench.identity.source import method_digest
+from hashbench.plugins.registry import find, title_of
+from hashbench.records import Card, Digests, Failure
+from hashbench.training.encoding import network_features
+from hashbench.training.loop import seconds_before
+
+AT_A_TIME = 8192  # images whose inputs are in memory at a time while they are encoded
+UNLABELLED = -1
+
+
+class UnmadeError(Exception):
+    """The run could not make what the cell stands on, and does not try again for each cell."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a cell stands on: images and split, the method's class, and, once supplied, what cells share.
+
+    rows: of all images of the data set, where the feature's are kept. seconds: what others took, by name.
+    """
+
+    work: Work
+    context: Context
+    cls: type[HashMethod]
+    card: Card
+    device: torch.device
+    backbone: Backbone | None = None
+    rows: NDArray[np.float32] | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, work: Work, place: Place, device: torch.device) -> Self:
+        """Find the method, load the images and split them."""
+        method: type[HashMethod] = find("method", work.cell.method)
+        context = open_context(work.setting.spec, work.setting.protocol.task, place.data)
+        reason = work.setting.protocol.task.accepts(method, context.images)
+        if reason is not None:
+            raise InvalidInputError(reason)
+        return cls(work, context, method, describe_method(method, work, context), device)
+
+    def supplied(self, place: Place) -> Self:
+        """With the network and the rows that it reads. Raises UnmadeError where the run could not make them."""
+        work = self.work
+        for artefact in work.artefacts:
+            if artefact.key in place.unmade:
+                raise UnmadeError(place.unmade[artefact.key])
+        seconds: dict[str, float] = {}
+        backbone, rows = None, None
+        if work.trained is not None:
+            backbone = self.context.backbone(work.setting, work.trained, self.device)
+            seconds["pretrain"] = backbone.seconds
+        if work.feature is not None and work.feature.cached:
+            rows, seconds["features"] = self.context.rows(work.feature, backbone, self.device)
+        return replace(self, backbone=backbone, rows=rows, seconds=seconds)
+
+    def facts(self) -> dict[str, Any]:
+        """What a record says of it."""
+        work, protocol = self.work, self.work.setting.protocol
+        return {
+            "card": self.card,
+            "split": dict(self.context.split.counts),
+            "digests": Digests(
+                task=protocol.task_digest,
+                recipe=work.recipe_digest,
+                dataset=self.context.images.digest,
+                split=self.context.split.digest,
+                backbone=self.backbone and self.backbone.digest,
+                features=work.feature and work.feature.digest(),
+                method_source=method_digest(self.cls),
+            ),
+        }
+
+    def inputs(self, index: Index) -> NDArray:
+        """What the method reads of the data set's images at ``index``: uint8 images or float32 rows."""
+        if self.work.feature is None:
+            return self.context.images.pixels[index]
+        if self.rows is not None:
+            return self.rows[index]
+        return self.work.feature.rows(self.context.images, index, self.device)
+
+    def inputs_of(self, pixels: NDArray[np.uint8]) -> NDArray:
+        """What the method reads of any images (n, c, h, w) uint8."""
+        if self.work.feature is None:
+            return pixels
+        if self.backbone is not None:
+            return network_features(self.backbone.network, pixels).cpu().numpy()
+        return self.work.feature.rows_of(pixels, self.device)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted method as a task uses it (``hashbench.contracts.task.Encoder``), and its facts."""
+
+    ground: Ground
+    method: HashMethod
+    seed: int
+    timer: Timer
+
+    @property
+    def output(self) -> Literal["codes", "vectors"]:
+        """What its values are."""
+        return self.method.output
+
+    @property
+    def history(self) -> Mapping[str, list[float]]:
+        """The curves of its training."""
+        return getattr(self.method, "history_", {})
+
+    def at(self, index: Index) -> NDArray[np.float32]:
+        """The values of the data set's images at ``index``."""
+        with self.timer("encode"):
+            return np.concatenate(
+                [self._project(self.ground.inputs(part)) for part in _parts(len(index), index)]
+            )
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The values of any images (n, c, h, w) uint8."""
+        with self.timer("encode"):
+            return np.concatenate(
+                [self._project(self.ground.inputs_of(part)) for part in _parts(len(pixels), pixels)]
+            )
+
+    def _project(self, inputs: NDArray) -> NDArray[np.float32]:
+        values = self.method.project(inputs)
+        bits = self.ground.work.cell.bits
+        if bits is not None and values.shape[1:] != (bits,):
+            raise ValueError(
+                f"{self.method.name()} gives values {values.shape} where {bits} bits were asked for; "
+                "project() must give (n, n_bits)"
+            )
+        return values
+
+    def facts(self) -> dict[str, Any]:
+        """What a record says of it."""
+        params = self.method.get_params(deep=False)
+        seeds = {"method": self.seed}
+        if self.ground.backbone is not None:
+            seeds["backbone"] = self.ground.backbone.seed
+        own = {k: v for k, v in params.items() if k not in ("recipe", "invariances")}
+        return {"params": own, "seeds": seeds}
+
+
+def fit(ground: Ground, work: Work, place: Place, timer: Timer) -> Fitted:
+    """Build the method as the cell wants it and fit it on what it may see."""
+    timer.seconds |= ground.seconds
+    method, seed = build_method(ground.cls, work, place.device)
+    options: dict[str, Any] = {}
+    if ground.cls.deep:
+        # Named by what it depends on beyond the cell, so that no training goes on with other code.
+        state = digest_of([ground.facts()["digests"].model_dump(), work.rooms, place.threads])[:8]
+        checkpoint = place.record(work).with_suffix(f".{state}.checkpoint")
+        options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
+        timer.seconds["fit"] = seconds_before(checkpoint)
+    index, labels = training_data(ground)
+    inputs = ground.inputs(index)
+    with timer("fit"):
+        method.fit(inputs, labels, **options)
+    return Fitted(ground, method, seed, timer)
+
+
+def training_data(ground: Ground) -> tuple[Index, NDArray | None]:
+    """The images that the method may see, and the labels that it may see of them.
+
+    Unsupervised methods get no labels; semi-supervised ones the pool besides, labelled -1.
+    """
+    split, images = ground.context.split, ground.context.images
+    if ground.cls.supervision == "unsupervised":
+        return split.train, None
+    labels = images.labels[split.train]
+    if ground.cls.supervision == "supervised":
+        return split.train, labels
+    hidden = np.full((len(split.pool), *labels.shape[1:]), UNLABELLED, np.int64)
+    return np.concatenate([split.train, split.pool]), np.concatenate([labels.astype(np.int64), hidden])
+
+
+def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMethod, int]:
+    """The method as a cell wants it, and its seed, which depends on the cell's names alone."""
+    cell = work.cell
+    seed = seed_of(
+        cell.dataset.partition(":")[0], cell.protocol, cell.method, cell.bits or 0, cell.repetition
+    )
+    params: dict[str, Any] = dict(cell.params)
+    if cls.deep:
+        params |= {"recipe": work.setting.protocol.recipe, "invariances": work.setting.invariances}
+    if cell.bits is not None:
+        params["n_bits"] = cell.bits
+    return cls(random_state=seed, device=device, **params), seed
+
+
+def describe_method(cls: type[HashMethod], work: Work, context: Context) -> Card:
+    """The card of a method: what it declares, and what it and its features see under this split."""
+    split = context.split
+    semi = cls.supervision == "semi-supervised"
+    learned_from: LearnedFrom | None = work.feature.source() if work.feature else None
+    from_labels = learned_from == "labels" or (work.start is not None and work.start.learned_from == "labels")
+    return Card(
+        title=title_of(cls),
+        family=cls.family(),
+        supervision=cls.supervision,
+        inputs=cls.inputs,
+        output=cls.output,
+        n_labelled=len(split.train) if from_labels or cls.supervision != "unsupervised" else 0,
+        n_pool=len(split.pool) if semi else 0,
+        learned_from=learned_from,
+    )
+
+
+def _parts(n: int, items: NDArray) -> list[NDArray]:
+    return np.array_split(items, max(1, -(-n // AT_A_TIME)))

@@ -1,0 +1,48 @@
+"""Where a run computes and writes; the same for all its cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from hashbench.execution.work import Work
+from hashbench.plugins.registry import register_file
+from hashbench.records import Failure
+from hashbench.system.device import resolve_device
+from hashbench.system.threads import THREADS, use_threads
+
+
+@dataclass(frozen=True)
+class Place:
+    """Paths are absolute. threads: how many a cell computes with. command: what the user called.
+
+    unmade: what could not be made for several cells, by ``Artefact.key``, and why.
+    """
+
+    out: Path
+    data: Path
+    device: str = "auto"
+    threads: int = THREADS
+    plugins: tuple[Path, ...] = ()
+    command: str = ""
+    unmade: Mapping[object, Failure] = field(default_factory=dict)
+
+    def record(self, work: Work) -> Path:
+        """The file of a cell's record."""
+        return self.out / f"{work.stem}.json"
+
+    def enter(self) -> torch.device:
+        """Make this process compute here: plugins, threads; the device."""
+        for file in self.plugins:
+            register_file(file)
+        use_threads(self.threads)
+        return resolve_device(self.device)
+
+
+def shareable(command: str) -> str:
+    """A command as records keep it: of absolute paths, which are this machine's, the last part."""
+    return re.sub(r"(?<![\w./~-])(?:~|/)[^\s'\"=]*/(?=[^\s'\"/=])", "", command)

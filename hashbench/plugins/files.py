@@ -1,0 +1,37 @@
+"""Plugins in single files, as modules that every process can import by name.
+
+The module of ``/home/me/own.py`` is called ``hashbench.plugins.files.<folder in hex>.own``. As the name says
+where the file lies, a pickled object of its classes can be loaded in a process that has never heard of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+__path__: list[str] = []  # makes this module a package; the finder below says what is in it
+
+
+def module_name(path: Path) -> str:
+    """The name by which the file at an absolute path is imported."""
+    return f"{__name__}.{str(path.parent).encode().hex()}.{path.stem}"
+
+
+class _Finder(MetaPathFinder):
+    """Finds the folder and then the file that a name of this package stands for."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        head, _, rest = fullname.partition(f"{__name__}.")
+        if head or not rest:
+            return None
+        folder, _, stem = rest.partition(".")
+        if not stem:
+            return ModuleSpec(fullname, None, is_package=True)
+        return spec_from_file_location(fullname, Path(bytes.fromhex(folder).decode()) / f"{stem}.py")
+
+
+sys.meta_path.append(_Finder())
