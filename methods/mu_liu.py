@@ -27,16 +27,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 
 from hashbench.errors import InvalidInputError
-from hashbench.training import Batch, DeepHashMethod, mean_of_pairs, same_label
-
-if TYPE_CHECKING:
-    from hashbench.training.network import Network
+from hashbench.training import Batch, DeepHashMethod, TrainingData, mean_of_pairs, same_label
 
 MAX_ORDER = 16  # terms of the series; with more, the other computations are as fast on a CPU
 MAX_TENSOR = 2**24  # elements of a (b, b, K) tensor
@@ -66,19 +62,6 @@ class MuLiu(DeepHashMethod):
     deviation: float | None = 1.5
     class_balanced: bool = True
 
-    def _fit(
-        self,
-        X: torch.Tensor,
-        y: torch.Tensor | None,
-        generator: torch.Generator,
-        trunk: Network | None = None,
-        checkpoint: Path | None = None,
-    ) -> None:
-        self._check_numbers()
-        assert y is not None
-        self.similar_fraction_ = similar_fraction(y, self.class_balanced)
-        super()._fit(X, y, generator, trunk, checkpoint)
-
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Weighted mean of the losses of all ordered pairs of two images."""
         similar = same_label(batch.labels)
@@ -91,8 +74,10 @@ class MuLiu(DeepHashMethod):
             fraction = mean_of_pairs(similar.to(z.dtype))
         return mean_of_pairs(kind_weights(similar, fraction, self.similar_weight) * values)
 
-    def make_state(self, n_train: int, n_classes: int) -> torch.nn.Module | None:
-        """The statistics of the outputs."""
+    def make_state(self, data: TrainingData) -> torch.nn.Module | None:
+        """The statistics of the outputs. Raises InvalidInputError for numbers that no training can use."""
+        self._check_numbers()
+        self.similar_fraction_ = similar_fraction(data.labels, self.class_balanced)
         return None if self.deviation is None else torch.nn.BatchNorm1d(self.n_bits, affine=False)
 
     def readout(self, z: torch.Tensor) -> torch.Tensor:

@@ -125,7 +125,7 @@ def test_a_parameter_that_the_loss_ignores_is_found():
 
     @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
     class Idle(DeepHashMethod):
-        def make_state(self, n_train, n_classes):
+        def make_state(self, data):
             return torch.nn.Linear(2, 2)
 
         def loss(self, z, batch):

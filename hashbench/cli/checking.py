@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashbench.plugins.registry import Kind
+    from hashbench.plugins.scaffold import Style
 
 
 def check(*, name: str, plugins: Sequence[Path]) -> int:
-    """Check that a plugin keeps its contract; says what is wrong and how to mend it."""
-    from hashbench.plugins.registry import find_any, register_file
+    """Check that a plugin keeps its contract; says what is wrong and how to mend it.
+
+    name: a plugin's name, ``NAME:ARGUMENT`` of a data set, ``NAME=ARGUMENT`` of a feature, or a file.
+    """
+    from hashbench.plugins.registry import find, find_any, register_file
     from hashbench.testing import iter_checks
 
     for path in plugins:
         register_file(path)
     file = Path(name if name.endswith(".py") else f"{name}.py")
+    argument = ""
     if file.is_file():
-        register_file(file)
-        name = file.stem
-    stem, _, argument = name.partition(":")
-    kind, plugin = find_any(stem)
-    if kind == "dataset":
+        kind, name = register_file(file), file.stem
+        plugin = find(kind, name)
+    else:
+        stem, _, argument = name.partition("=" if "=" in name.partition(":")[0] else ":")
+        kind, plugin = find_any(stem)
+    if kind in {"dataset", "feature"}:
         plugin = plugin.from_argument(argument or None)
     failures = 0
     for label, error in iter_checks(kind, plugin):
@@ -33,18 +39,14 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
     return 1 if failures else 0
 
 
-def new(*, kind: Kind, name: str) -> int:
+def new(*, kind: Kind, name: str, style: Style | None = None) -> int:
     """Write a plugin that passes its checks, and its test; say what to do next."""
     from hashbench.plugins.scaffold import create
 
-    written = create(kind, name)
-    for path in written:
-        print(f"wrote {path}")
-    inside = written[0].parent.name in {"methods", "datasets"}
-    option = "" if inside else f" --plugin {written[0].name}"
+    path, test = create(kind, name, style=style)
+    print(f"wrote {path}\nwrote {test}")
+    option = f" --plugin {path.name}" if path.parent == test.parent else ""
     print(f"next: hashbench check {name}")
-    if kind == "method":
-        print(f"      hashbench run --methods {name} itq classifier{option}")
-    else:
-        print(f"      hashbench run --datasets {name}{option}")
+    others = " itq classifier" if kind == "method" else ""
+    print(f"      hashbench run --{kind}s {name}{others}{option}")
     return 0

@@ -44,9 +44,8 @@ def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Pat
 def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
     """Describe data sets: images, classes, licence, digest, and their split under each protocol."""
     from hashbench.errors import InvalidInputError
-    from hashbench.images.protocol import PROTOCOLS
-    from hashbench.images.split import make_split
     from hashbench.images.store import data_root, dataset_from, load_images
+    from hashbench.plugins.registry import protocols
 
     _register(plugins)
     root = data_root(data_dir)
@@ -59,9 +58,9 @@ def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]
         print(f"  classes: {', '.join(images.class_names)}")
         print(f"  licence: {dataset.licence}")
         print(f"  sha256:  {images.digest}")
-        for protocol in PROTOCOLS.values():
+        for protocol in protocols().values():
             try:
-                split = make_split(images, protocol, dataset.name()).describe()
+                split = protocol.task.split(images, dataset.name()).description
             except InvalidInputError as error:
                 split = f"cannot be used: {error}"
             print(f"  {protocol.name + ':':13}{split}")

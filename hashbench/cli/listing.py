@@ -6,15 +6,15 @@ import inspect
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
+    from hashbench.contracts.method import HashMethod
+    from hashbench.contracts.task import Task
     from hashbench.execution.suite import Suite
     from hashbench.plugins.registry import Kind
 
@@ -23,20 +23,20 @@ Row = dict[str, Any]
 
 def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
     """List what is available; a broken plugin is listed with its fault."""
-    import hashbench.contracts.method  # noqa: F401  first: scientific libraries ask a loaded torch for its types
     from hashbench.plugins.registry import register_file
 
-    with deferred("torch"):
-        for file in plugins:
-            register_file(file)
-        rows = {
-            "methods": _methods,
-            "datasets": _datasets,
-            "protocols": _protocols,
-            "metrics": _metrics,
-            "suites": _suites,
-            "backbones": _backbones,
-        }[what]()
+    for file in plugins:
+        register_file(file)
+    rows = {
+        "methods": _methods,
+        "datasets": _datasets,
+        "features": _features,
+        "tasks": _tasks,
+        "protocols": _protocols,
+        "metrics": _metrics,
+        "suites": _suites,
+        "backbones": _backbones,
+    }[what]()
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
@@ -45,7 +45,7 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
 
 
 def info(*, name: str, plugins: Sequence[Path]) -> int:
-    """Show a method's or data set's source, parameters and, for a method, published numbers."""
+    """Show a plugin's source, its parameters, and what only its kind has, such as a licence."""
     from hashbench.plugins.registry import find_any, register_file
 
     for file in plugins:
@@ -59,95 +59,115 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
         default = field.default if field.default_factory is MISSING else field.default_factory()
         hint = hints[field.name]
         shown = hint.__name__ if isinstance(hint, type) else inspect.formatannotation(hint)
-        print(f"  {field.name}: {shown} = {default!r}")
+        print(f"  {field.name}: {shown}" + ("" if default is MISSING else f" = {default!r}"))
     for owner in cls.__mro__:
         if "__dataclass_fields__" in vars(owner):
             print("\n" + textwrap.indent(inspect.getdoc(owner) or "", "  "))
     if kind == "method":
         _print_published(name)
-    else:
+    elif kind == "dataset":
         print(f"\nlicence: {cls.licence}")
+    elif kind == "feature":
+        print(f"\nlearned from: {cls.learned_from}")
+    else:
+        _print_task(cls)
     return 0
 
 
-@contextmanager
-def deferred(name: str) -> Iterator[None]:
-    """Within the block, importing the module ``name`` costs nothing until one of its attributes is read.
-
-    Method files import torch; to read what they declare, the two seconds of loading it are not needed.
-    """
-    if name in sys.modules:
-        yield
-        return
-
-    class Deferred(ModuleType):
-        def __getattr__(self, attribute: str) -> Any:
-            if sys.modules.get(name) is self:
-                del sys.modules[name]
-            return getattr(import_module(name), attribute)
-
-    stand_in = Deferred(name)
-    sys.modules[name] = stand_in
-    try:
-        yield
-    finally:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
-
-
-def _plugin_rows(kind: Kind, describe: Any) -> list[Row]:
+def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Row]]) -> list[Row]:
+    """What ``describe`` says of each plugin of a kind; of a broken one, its fault."""
     from hashbench.errors import BrokenPluginError
     from hashbench.plugins.registry import plugins
 
-    rows = []
+    rows: list[Row] = []
     for name, plugin in plugins(kind).items():
         try:
-            rows.append({"name": name, **describe(plugin.load())})
+            rows += describe(plugin.load())
         except BrokenPluginError as error:
             rows.append({"name": name, "title": f"BROKEN: {error}"})
+        except Exception as error:  # of what a plugin says of itself
+            fault = f"BROKEN: {kind} '{name}' from {plugin.origin}: {type(error).__name__}: {error}"
+            rows.append({"name": name, "title": fault})
     return rows
 
 
 def _methods() -> list[Row]:
+    return _plugin_rows("method", _method)
+
+
+def _method(cls: type[HashMethod]) -> list[Row]:
     from hashbench.plugins.registry import title_of
 
-    return _plugin_rows(
-        "method",
-        lambda cls: {
-            "family": cls.family(),
-            "supervision": cls.supervision,
-            "inputs": cls.inputs,
-            "title": title_of(cls),
-        },
-    )
+    row = {"family": cls.family(), "supervision": cls.supervision, "inputs": cls.inputs}
+    return [{"name": cls.name(), **row, "title": title_of(cls)}]
 
 
 def _datasets() -> list[Row]:
     from hashbench.plugins.registry import title_of
 
-    return _plugin_rows("dataset", lambda cls: {"title": title_of(cls), "licence": cls.licence})
+    return _plugin_rows(
+        "dataset", lambda cls: [{"name": cls.name(), "title": title_of(cls), "licence": cls.licence}]
+    )
+
+
+def _features() -> list[Row]:
+    from hashbench.plugins.registry import title_of
+
+    return _plugin_rows(
+        "feature",
+        lambda cls: [{"name": cls.name(), "learned from": cls.learned_from, "title": title_of(cls)}],
+    )
+
+
+def _tasks() -> list[Row]:
+    return _plugin_rows("task", _task)
+
+
+def _task(cls: type[Task]) -> list[Row]:
+    from hashbench.plugins.registry import title_of
+
+    row = {"unit": cls.unit[0], "headline": cls.headline(), "title": title_of(cls)}
+    return [{"name": cls.name(), **row}]
 
 
 def _protocols() -> list[Row]:
-    from hashbench.images.protocol import PROTOCOLS
+    from hashbench.errors import BrokenPluginError
+    from hashbench.plugins.registry import find_protocol, protocol_names
 
-    return [
-        {
-            "name": protocol.name,
-            "digest": protocol.digest[:8],
-            "description": protocol.description,
-            "epochs": f"{protocol.recipe.pretrain_epochs} + {protocol.recipe.epochs}",
-        }
-        for protocol in PROTOCOLS.values()
-    ]
+    rows: list[Row] = []
+    for name in protocol_names():
+        try:
+            protocol = find_protocol(name)
+        except BrokenPluginError as error:
+            rows.append({"name": name, "description": f"BROKEN: {error}"})
+            continue
+        rows.append(
+            {
+                "name": name,
+                "task": protocol.task.name(),
+                "task_digest": protocol.task_digest[:8],
+                "recipe_digest": protocol.recipe_digest[:8],
+                "description": protocol.description,
+                "epochs": f"{protocol.recipe.pretrain_epochs} + {protocol.recipe.epochs}",
+            }
+        )
+    return rows
 
 
 def _metrics() -> list[Row]:
-    from hashbench.evaluation.metric_table import table
+    return _plugin_rows("task", _metrics_of)
 
-    kinds = {"units": "ranking", "codes": "code health"}
+
+def _metrics_of(task: type[Task]) -> list[Row]:
     return [
-        {"name": name, "of": kinds[info.of], "description": info.definition} for name, info in table().items()
+        {
+            "name": name,
+            "task": task.name(),
+            "of": metric.of,
+            "better": metric.better or "neither",
+            "definition": metric.definition,
+        }
+        for name, metric in task.metrics().items()
     ]
 
 
@@ -193,7 +213,7 @@ def _print_rows(rows: list[Row]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in rows:
-        broken = str(row.get("title", "")).startswith("BROKEN")
+        broken = any(str(value).startswith("BROKEN") for value in row.values())
         table.add_row(*(str(row.get(column, "")) for column in columns), style="red" if broken else None)
     make_console().print(table, markup=False)
 
@@ -209,3 +229,12 @@ def _print_published(name: str) -> None:
             f"  {number.value:.3f}  {number.dataset}, {number.bits or '?'} bits, {number.metric}; "
             f"{number.protocol}; {number.features}; {number.source}"
         )
+
+
+def _print_task(cls: type[Task]) -> None:
+    from hashbench.plugins.registry import protocols
+
+    names = [name for name, protocol in protocols().items() if isinstance(protocol.task, cls)]
+    print(f"\nunit: {cls.unit[0]}")
+    print(f"metrics: {', '.join(cls.default_metrics)}; others: see 'hashbench list metrics'")
+    print(f"protocols: {', '.join(names)}")

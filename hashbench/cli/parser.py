@@ -10,7 +10,7 @@ from hashbench import __version__
 from hashbench.cli.arguments import Parser, Several
 from hashbench.system.threads import THREADS
 
-LISTED = ("methods", "datasets", "protocols", "metrics", "suites", "backbones")
+LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -227,7 +227,7 @@ def _add_info(commands: Any) -> None:
         commands,
         "info",
         "listing.info",
-        "Show a method's or data set's source, parameters, published numbers.",
+        "Show a plugin's source and parameters: of a method, a data set, a feature or a task.",
     )
     info.add_argument("name", metavar="NAME")
     _add_plugin(info)
@@ -255,17 +255,27 @@ def _add_data(commands: Any) -> None:
 
 
 def _add_new(commands: Any) -> None:
-    new = commands.add_parser("new", help="Start a method or a data set of your own.")
+    new = commands.add_parser("new", help="Start a method, a data set or a feature of your own.")
     kinds = new.add_subparsers(metavar="KIND", required=True)
-    for kind in ("method", "dataset"):
+    for kind in ("method", "dataset", "feature"):
         text = f"Write NAME.py, a {kind} that works and passes the checks, and its test."
         parser = _command(kinds, kind, "checking.new", text, kind=kind)
         parser.add_argument("name", metavar="NAME", help="a lower-case identifier: file stem and row name")
+        if kind == "method":
+            style = parser.add_mutually_exclusive_group()
+            for name, what in (("deep", "labels"), ("semi", "images of which a share is labelled")):
+                style.add_argument(
+                    f"--{name}",
+                    dest="style",
+                    action="store_const",
+                    const=name,
+                    help=f"a loss that trains a network on {what}",
+                )
 
 
 def _add_check(commands: Any) -> None:
     check = _command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
-    check.add_argument("name", metavar="NAME", help="a method, a data set, or a FILE.py with one")
+    check.add_argument("name", metavar="NAME", help="a plugin of any kind, or a FILE.py with one")
     _add_plugin(check)
 
 
@@ -302,7 +312,7 @@ def _add_plugin(parser: Any) -> None:
         type=Path,
         default=[],
         metavar="FILE.py",
-        help="a method or data set of yours",
+        help="a method, data set, feature or task of yours",
     )
 
 

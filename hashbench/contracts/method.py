@@ -7,6 +7,7 @@ to bits. Deep methods subclass ``hashbench.training.DeepHashMethod`` instead and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -34,7 +35,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
     random_state: int = 0
     device: str = "auto"
 
-    # What fit() is given: "unsupervised" methods get y=None, whatever the caller passes.
+    # What fit() is given: "unsupervised" methods get y=None, whatever the caller passes; "semi-supervised"
+    # ones get labels of some images, -1 for the others.
     supervision: ClassVar[Literal["unsupervised", "semi-supervised", "supervised"]] = "unsupervised"
     # What X is: (n, d) float32 "features", or (n, c, h, w) uint8 "images".
     inputs: ClassVar[Literal["features", "images"]] = "features"
@@ -46,8 +48,6 @@ class HashMethod(TransformerMixin, BaseEstimator):
     made_for: ClassVar[tuple[str, ...]] = ("retrieval",)
     # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
-    # How many items project() puts on the device at a time.
-    project_batch: ClassVar[int] = 8192
 
     @classmethod
     def name(cls) -> str:
@@ -65,7 +65,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
         """Learn from X, already validated and on the device; keep what was learned in ``name_`` attributes.
 
         X: (n, d) float32, or (n, c, h, w) uint8. y: None for unsupervised methods, else (n,) int64 class
-        indices 0..C-1, or (n, C) float32 multi-hot. generator: on the CPU, seeded with ``random_state``.
+        indices 0..C-1, or (n, C) float32 multi-hot; for semi-supervised methods -1, or a row of -1, where an
+        item has no label. generator: on the CPU, seeded with ``random_state``.
         """
         raise NotImplementedError
 
@@ -73,24 +74,20 @@ class HashMethod(TransformerMixin, BaseEstimator):
         """Real values (n, n_bits) of X; bit = value > 0."""
         raise NotImplementedError
 
+    def project_batch(self, device: torch.device) -> int:
+        """How many items ``project`` puts on the device at a time."""
+        return 8192
+
     # -- what a user calls ------------------------------------------------------------------------
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **options: Any) -> Self:
         """Learn from training data only. ``options`` are those of the method's ``_fit``. Returns self."""
         import torch
 
-        data = self._check_inputs(X)
-        labels = self._check_labels(y, len(data))
-        self.n_features_in_ = int(np.prod(data.shape[1:]))
-        self._input_shape_ = data.shape[1:]
-        generator = torch.Generator().manual_seed(self.random_state)
-        device = self._device()
-        self._fit(
-            torch.from_numpy(data).to(device),
-            None if labels is None else torch.from_numpy(labels).to(device),
-            generator,
-            **options,
-        )
+        items, labels = self._tensors(X, y)
+        self._input_shape_ = tuple(items.shape[1:])
+        self.n_features_in_ = int(np.prod(self._input_shape_))
+        self._fit(items, labels, torch.Generator().manual_seed(self.random_state), **options)
         return self
 
     def project(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -107,10 +104,9 @@ class HashMethod(TransformerMixin, BaseEstimator):
         device = self._device()
         with torch.inference_mode():
             parts = [
-                self._project(torch.from_numpy(data[i : i + self.project_batch]).to(device)).float().cpu()
-                for i in range(0, len(data), self.project_batch)
+                self._project(part).float() for part in batches_on(device, data, self.project_batch(device))
             ]
-        return torch.cat(parts).numpy()
+            return torch.cat(parts).cpu().numpy()  # read at once: each reading waits for the device
 
     def encode(self, X: ArrayLike) -> Codes:
         """Codes of X."""
@@ -128,6 +124,18 @@ class HashMethod(TransformerMixin, BaseEstimator):
         from hashbench.system.device import resolve_device
 
         return resolve_device(self.device)
+
+    def _tensors(self, X: ArrayLike, y: ArrayLike | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Training data as ``_fit`` takes them."""
+        import torch
+
+        data = self._check_inputs(X)
+        labels = self._check_labels(y, len(data))
+        device = self._device()
+        return (
+            torch.from_numpy(data).to(device),
+            None if labels is None else torch.from_numpy(labels).to(device),
+        )
 
     def _check_inputs(self, X: ArrayLike) -> NDArray:
         if not isinstance(self.n_bits, int | np.integer) or self.n_bits < 1:
@@ -157,19 +165,61 @@ class HashMethod(TransformerMixin, BaseEstimator):
         if self.supervision == "unsupervised":
             return None
         if y is None:
-            raise InvalidInputError(f"{self.name()} is supervised; call fit(X, y) with labels y")
+            raise InvalidInputError(f"{self.name()} is {self.supervision}; call fit(X, y) with labels y")
         labels = np.asarray(y)
         if len(labels) != n or labels.ndim not in (1, 2):
             raise InvalidInputError(
                 f"{self.name()}: labels must be ({n},) classes or ({n}, C) multi-hot, not {labels.shape}"
             )
-        if labels.ndim == 2:
-            if not np.isin(labels, (0, 1)).all():
-                raise InvalidInputError(f"{self.name()}: multi-hot labels must be zeros and ones")
-            return labels.astype(np.float32)
-        if labels.dtype.kind not in "iubUS":
+        if labels.ndim == 1 and labels.dtype.kind not in "iubUS":
             raise InvalidInputError(f"{self.name()}: labels must be classes, not {labels.dtype} values")
-        self.classes_, indices = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InvalidInputError(f"{self.name()}: labels name one class only; at least two are needed")
-        return indices.astype(np.int64)
+        known = ~_is_unlabelled(labels)
+        if self.supervision == "supervised" and not known.all():
+            raise InvalidInputError(
+                f"-1 means unlabelled; {self.name()} is supervised, and {(~known).sum()} of {n} items have "
+                "no label; leave them out, or choose a semi-supervised method"
+            )
+        if labels.ndim == 2:
+            if not np.isin(labels[known], (0, 1)).all():
+                raise InvalidInputError(
+                    f"{self.name()}: multi-hot labels must be zeros and ones, or a row of -1 for an item "
+                    "without labels"
+                )
+            named = np.flatnonzero(labels[known].any(axis=0))
+            indices = labels.astype(np.float32)
+        else:
+            named, places = np.unique(labels[known], return_inverse=True)
+            self.classes_ = named
+            indices = np.full(n, -1, np.int64)
+            indices[known] = places
+        if len(named) < 2:
+            number = "one class" if len(named) else "no class"
+            raise InvalidInputError(f"{self.name()}: labels name {number} only; at least two are needed")
+        return indices
+
+
+def _is_unlabelled(labels: NDArray) -> NDArray[np.bool_]:
+    """(n,): which of the labels are -1, or rows of -1."""
+    if labels.dtype.kind in "US":  # numpy writes the numbers among texts as texts
+        labels = np.where(labels.astype(str) == "-1", -1, 0)
+    missing = labels == -1
+    return missing if labels.ndim == 1 else missing.all(axis=1) & (labels.shape[1] > 0)
+
+
+def batches_on(
+    device: torch.device, items: NDArray | torch.Tensor, size: int, index: NDArray[np.integer] | None = None
+) -> Iterator[torch.Tensor]:
+    """The items on a device, at most ``size`` at a time; on CUDA one batch is copied while another computes.
+
+    index: the places of the items wanted, in their order; all by default.
+    """
+    import torch
+
+    for start in range(0, len(items) if index is None else len(index), size):
+        chosen = slice(start, start + size)
+        part = items[chosen] if index is None else items[index[chosen]]
+        if not isinstance(part, torch.Tensor):
+            part = torch.from_numpy(part if part.flags.writeable else part.copy())
+        if device.type == "cuda" and not part.is_cuda:
+            part = part.pin_memory()  # from other memory, the copy would wait for the device
+        yield part.to(device, non_blocking=True)

@@ -11,13 +11,17 @@ Pretraining = Literal["softmax", "none", "frozen", "joint"]
 
 @dataclass(frozen=True, kw_only=True)
 class Invariances:
-    """What may be done to an image without changing its class: a data set's rule, not a recipe's.
+    """What may be done to an image without changing its class: a rule of the data set, not of the recipe.
 
-    mirror: it may be mirrored. occlude: a part of it may be hidden; an 8 without a stroke is a 3.
+    mirror: a mirrored image is still of its class; a mirrored digit is not.
+    occlude: so is an image of which a part is hidden; an 8 without a stroke is a 3.
     """
 
     mirror: bool = False
     occlude: bool = True
+
+
+UNMIRRORED = Invariances()  # where a data set says nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +29,11 @@ class Recipe:
     """Backbone, budget and optimisation, shared by all deep methods of a protocol.
 
     Stage 1 (``pretrain_epochs``) trains the backbone as a softmax classifier on the labelled training
-    images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows each
-    training image once. ``crop`` is the largest shift of the random crop as a fraction of the side;
-    ``training.augmentation`` says what ``warp``, ``jitter`` and ``erase`` do, each off at 0.
+    images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows as
+    many images as are (labelled and) in the training set, several views of one image counted each.
+    ``crop`` is the largest shift of the random crop as a fraction of the side; ``training.augmentation``
+    says what ``warp``, ``jitter`` and ``erase`` do, each off at 0. Images are mirrored at random, and parts
+    of them erased, only where the data set's ``Invariances`` allow it.
     ``averaging``: the network ends as a moving average of its weights in which a step's weigh this much less
     than the next one's (Polyak & Juditsky 1992; here exponential); 0: as the last step left it.
     ``flip_at_test``: outputs of the fitted network are the mean over an image and its mirror image.
@@ -39,16 +45,15 @@ class Recipe:
     batch_size: int = 125
     schedule: Literal["onecycle", "cosine"] = "onecycle"
     lr: float = 5e-3  # peak, stage 1 and the hash layer of stage 2
-    trunk_lr: float = 3e-4  # peak, the backbone in stage 2
+    backbone_lr: float = 3e-4  # peak, the backbone in stage 2
     weight_decay: float = 0.05
     label_smoothing: float = 0.1  # stage 1
     averaging: float = 0.99
     crop: float = 0.125
     warp: float = 0.25
     jitter: float = 0.3
-    erase: float = 0.0  # 0 where a data set says so: an 8 without a stroke is a 3
-    flip: bool = False  # set by the data set: a mirrored digit is not a digit
-    flip_at_test: bool = True  # only where flip is true
+    erase: float = 0.0
+    flip_at_test: bool = True  # only where images may be mirrored
     clip: float | None = None  # largest norm of the gradient; None: no clipping
 
     def __post_init__(self) -> None:
@@ -56,7 +61,7 @@ class Recipe:
             "pretrain_epochs": 0,
             "epochs": 0,
             "batch_size": 2,
-            "trunk_lr": 0,
+            "backbone_lr": 0,
             "weight_decay": 0,
         }
         for name, value in least.items():

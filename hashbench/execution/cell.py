@@ -1,4 +1,4 @@
-"""One cell, from images to a record, in three stages: what it stands on, the fitted method, its scores."""
+"""One cell, from images to a record: what it stands on, its method fitted, its scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hashbench.contracts.codes import Codes
 from hashbench.contracts.task import Outcome
 from hashbench.evaluation import evaluate, save_codes
 from hashbench.execution.environment import describe_environment
-from hashbench.execution.fitting import Fitted, Ground, fit
+from hashbench.execution.fitting import CellEncoder, Ground
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.work import Work
@@ -46,12 +46,15 @@ def run_cell(work: Work, place: Place) -> Record:
         facts |= ground.facts()
         ground = ground.supplied(place)
         facts |= ground.facts()
-        fitted = fit(ground, work, place, timer)
-        facts |= fitted.facts()
+        encoder = CellEncoder.build(ground, place, timer)
+        facts |= encoder.facts()
+        encoder.fit(place)
         with timer("evaluate"):
-            outcome = protocol.task.evaluate(fitted, ground.context.images, ground.context.split, str(device))
+            outcome = protocol.task.evaluate(
+                encoder, ground.context.images, ground.context.split, str(device)
+            )
         timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)  # which the task asked for meanwhile
-        facts |= _scores(outcome, fitted)
+        facts |= _scores(outcome, encoder)
         _keep(path, outcome, protocol.task.headline())
     except Exception as failure:
         error = getattr(failure, "failure", None) or Failure.of(failure)
@@ -64,12 +67,12 @@ def run_cell(work: Work, place: Place) -> Record:
     return record
 
 
-def _scores(outcome: Outcome, fitted: Fitted) -> dict[str, Any]:
+def _scores(outcome: Outcome, encoder: CellEncoder) -> dict[str, Any]:
     return {
         "metrics": outcome.values,
         "health": outcome.health,
         "stored": {part: len(stored.codes) for part, stored in outcome.stored.items()},
-        "curves": {**fitted.history, **outcome.curves},
+        "curves": {**encoder.history, **outcome.curves},
     }
 
 

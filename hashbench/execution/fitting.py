@@ -1,4 +1,4 @@
-"""The stages of a cell before its scores: what it stands on, and the fitted method as a task uses it."""
+"""What a cell stands on, and its method as a task uses it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Ground:
         return cls(work, context, method, describe_method(method, work, context), device)
 
     def supplied(self, place: Place) -> Self:
-        """With the network and the rows that it reads. Raises UnmadeError where the run could not make them."""
+        """With the network and the rows that it reads. Raises UnmadeError where they could not be made."""
         work = self.work
         for artefact in work.artefacts:
             if artefact.key in place.unmade:
@@ -113,13 +113,36 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A fitted method as a task uses it (``hashbench.contracts.task.Encoder``), and its facts."""
+class CellEncoder:
+    """The cell's method as a task uses it (``hashbench.contracts.task.Encoder``), once it is fitted."""
 
     ground: Ground
     method: HashMethod
     seed: int
     timer: Timer
+
+    @classmethod
+    def build(cls, ground: Ground, place: Place, timer: Timer) -> Self:
+        """The method as the cell wants it, not fitted yet."""
+        method, seed = build_method(ground.cls, ground.work, place.device)
+        timer.seconds |= ground.seconds
+        return cls(ground, method, seed, timer)
+
+    def fit(self, place: Place) -> None:
+        """Fit the method on what it may see."""
+        ground = self.ground
+        options: dict[str, Any] = {}
+        if ground.cls.deep:
+            # Named by what it depends on beyond the cell, so that no training goes on with other code.
+            digests = ground.facts()["digests"].model_dump()
+            state = digest_of([digests, ground.work.rooms, place.threads])[:8]
+            checkpoint = place.record(ground.work).with_suffix(f".{state}.checkpoint")
+            options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
+            self.timer.seconds["fit"] = seconds_before(checkpoint)
+        index, labels = training_data(ground)
+        inputs = ground.inputs(index)
+        with self.timer("fit"):
+            self.method.fit(inputs, labels, **options)
 
     @property
     def output(self) -> Literal["codes", "vectors"]:
@@ -163,24 +186,6 @@ class Fitted:
             seeds["backbone"] = self.ground.backbone.seed
         own = {k: v for k, v in params.items() if k not in ("recipe", "invariances")}
         return {"params": own, "seeds": seeds}
-
-
-def fit(ground: Ground, work: Work, place: Place, timer: Timer) -> Fitted:
-    """Build the method as the cell wants it and fit it on what it may see."""
-    timer.seconds |= ground.seconds
-    method, seed = build_method(ground.cls, work, place.device)
-    options: dict[str, Any] = {}
-    if ground.cls.deep:
-        # Named by what it depends on beyond the cell, so that no training goes on with other code.
-        state = digest_of([ground.facts()["digests"].model_dump(), work.rooms, place.threads])[:8]
-        checkpoint = place.record(work).with_suffix(f".{state}.checkpoint")
-        options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
-        timer.seconds["fit"] = seconds_before(checkpoint)
-    index, labels = training_data(ground)
-    inputs = ground.inputs(index)
-    with timer("fit"):
-        method.fit(inputs, labels, **options)
-    return Fitted(ground, method, seed, timer)
 
 
 def training_data(ground: Ground) -> tuple[Index, NDArray | None]:

@@ -26,7 +26,7 @@ def imports_room(cls: type, room: str) -> bool:
 
 @cache
 def code_digest(path: Path) -> str:
-    """SHA-256 of a Python file without what changes no number: comments, docstrings, layout, raised errors."""
+    """SHA-256 of a Python file without what changes no number: comments, docstrings, layout, errors."""
     tree = _parsed(path)
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:

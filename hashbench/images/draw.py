@@ -95,8 +95,8 @@ class Draw:
             group = poor[np.argmin(sizes[poor])]  # the one on whose account all counts are so small
             raise InvalidInputError(
                 f"'{self.dataset_name}' is too small: class '{self.groups[group]}' has {sizes[group]} "
-                f"images, which gives {counts[group]} {part} (at least {least}); add images or choose another "
-                "protocol"
+                f"images, which gives {counts[group]} {part} (at least {least}); add images or choose "
+                "another protocol"
             )
 
 

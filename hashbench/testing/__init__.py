@@ -1,7 +1,7 @@
-"""The checks that a method or a data set must pass: ``hashbench check NAME``, our tests, and yours.
+"""The checks that a plugin must pass: ``hashbench check NAME``, our tests, and yours.
 
 Each check is a function of the plugin's class that raises AssertionError, whose message names the fault and
-the cure, or InvalidInputError. Checks of methods use toy data and take about a second each.
+the cure, or InvalidInputError. Checks use toy data, but for those of data sets, and take about a second each.
 
 >>> from hashbench.testing import check_method
 >>> check_method("itq")
@@ -9,14 +9,22 @@ the cure, or InvalidInputError. Checks of methods use toy data and take about a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hashbench.contracts.method import HashMethod
+from hashbench.contracts.task import Task
 from hashbench.plugins.registry import Kind, find
-from hashbench.testing import behaviour, datasets, declarations, refusals
+from hashbench.testing import behaviour, datasets, declarations, features, refusals, tasks
 
-__all__ = ["DATASET_CHECKS", "METHOD_CHECKS", "check_method", "iter_checks"]
+__all__ = [
+    "DATASET_CHECKS",
+    "FEATURE_CHECKS",
+    "METHOD_CHECKS",
+    "TASK_CHECKS",
+    "check_method",
+    "iter_checks",
+]
 
 METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     declarations.declares_what_it_is,
@@ -41,6 +49,25 @@ DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.has_a_sound_official_split,
     datasets.loads_the_same_twice,
 ]
+FEATURE_CHECKS: list[Callable[[features.FeatureOrClass], None]] = [
+    features.declares_what_it_is,
+    features.documents_its_source,
+    features.gives_finite_rows,
+    features.makes_each_row_by_itself,
+    features.is_deterministic,
+    features.leaves_its_input_alone,
+    features.gives_other_images_the_same_rows,
+]
+TASK_CHECKS: list[Callable[[type[Task]], None]] = [
+    tasks.declares_what_it_is,
+    tasks.documents_its_source,
+    tasks.has_protocols,
+    tasks.splits_by_name_and_labels_alone,
+    tasks.keeps_its_parts_apart,
+    tasks.scores_every_default_metric,
+    tasks.scores_stored_codes_alike,
+    tasks.explains_its_metrics,
+]
 
 
 def check_method(name_or_class: str | type[HashMethod]) -> None:
@@ -53,10 +80,15 @@ def check_method(name_or_class: str | type[HashMethod]) -> None:
 def iter_checks(kind: Kind, cls: Any) -> Iterator[tuple[str, Exception | None]]:
     """Run the checks one by one: (what is checked, the error or None) each.
 
-    cls: the plugin's class; a data set that takes an argument is passed as an object instead.
+    cls: the plugin's class; a data set or a feature that takes an argument is passed as an object instead.
     """
-    checks: list[Callable[[Any], None]] = list(METHOD_CHECKS if kind == "method" else DATASET_CHECKS)
-    for check in checks:
+    checks: dict[Kind, Iterable[Callable[[Any], None]]] = {
+        "method": METHOD_CHECKS,
+        "dataset": DATASET_CHECKS,
+        "feature": FEATURE_CHECKS,
+        "task": TASK_CHECKS,
+    }
+    for check in checks[kind]:
         name = check.__name__.replace("_", " ")
         try:
             check(cls)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from hashbench.contracts.codes import Codes
-from hashbench.testing.toy import N_BITS, Method, fitted, new, require, toy
+from hashbench.testing.toy import N_BITS, Method, fitted, new, require, toy, training_set
 
 
 def gives_values_and_codes_of_the_right_shape(cls: Method) -> None:
     """project() is (n, n_bits) float32 and finite and encode() gives Codes, for odd lengths too."""
-    X, y = toy(cls.inputs)
+    X, y = training_set(cls)
     for n_bits in (N_BITS, 5):
         method = fitted(cls) if n_bits == N_BITS else new(cls, n_bits=n_bits)
         if n_bits != N_BITS:
@@ -46,7 +46,7 @@ def is_deterministic(cls: Method) -> None:
     """Equal parameters, data and random_state give equal values; the global generators are left alone."""
     import torch
 
-    X, y = toy(cls.inputs)
+    X, y = training_set(cls)
     first = new(cls).fit(X, y).project(X)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1234)
@@ -66,10 +66,11 @@ def is_deterministic(cls: Method) -> None:
 
 def leaves_its_input_alone(cls: Method) -> None:
     """Neither fit() nor project() writes to what it is given."""
-    X, y = (array.copy() for array in toy(cls.inputs))  # writeable, so that torch shares their memory
+    given = training_set(cls)
+    X, y = (array.copy() for array in given)  # writeable, so that torch shares their memory
     new(cls).fit(X, y).project(X)
     require(
-        np.array_equal(X, toy(cls.inputs)[0]) and np.array_equal(y, toy(cls.inputs)[1]),
+        np.array_equal(X, given[0]) and np.array_equal(y, given[1]),
         f"{cls.name()} changes the arrays it is given; avoid in-place operations on X and y",
     )
 
@@ -106,13 +107,12 @@ def beats_chance(cls: Method) -> None:
 
 
 def trains_every_parameter(cls: Method) -> None:
-    """Deep methods: the loss has a gradient for every parameter of the network and of the loss's state."""
+    """Deep methods: in a step of the loop, every parameter of the network and of the state has a gradient."""
     if not cls.deep:
         return
     from hashbench.training import gradient_norms
 
-    X, y = toy(cls.inputs)
-    norms = gradient_norms(fitted(cls), X[:48], y[:48])
+    norms = gradient_norms(fitted(cls), *training_set(cls))
     idle = [name for name, norm in norms.items() if not norm > 0 or not np.isfinite(norm)]
     require(bool(norms), f"{cls.name()} trains no parameters")
     require(not idle, f"the loss of {cls.name()} has no finite gradient for {', '.join(idle)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from typing import Any
 
 from sklearn.base import clone
 
@@ -14,7 +15,7 @@ from hashbench.testing.toy import Method, new, require
 def declares_what_it_is(cls: Method) -> None:
     """Class attributes have valid values; the class is a dataclass; its name can be a file's."""
     allowed = {
-        "supervision": ("unsupervised", "supervised"),
+        "supervision": ("unsupervised", "semi-supervised", "supervised"),
         "inputs": ("features", "images"),
         "output": ("codes", "vectors"),
         "control": (True, False),
@@ -31,10 +32,26 @@ def declares_what_it_is(cls: Method) -> None:
         cls.__hash__ is not None and cls.__repr__ is HashMethod.__repr__,
         f"{cls.__name__} replaces __eq__ or __repr__; write @dataclass(eq=False, repr=False, kw_only=True)",
     )
+    if cls.deep:
+        _declares_its_batches(cls)
     name = cls.name()
     require(
         name.isidentifier() and name == name.lower(),
         f"the file '{name}.py' names the method; rename it to lower-case letters, digits and underscores",
+    )
+
+
+def _declares_its_batches(cls: Any) -> None:
+    """Views are counted from 1; a semi-supervised method, and no other, says which share has labels."""
+    views, share = cls.views, cls.labelled_share
+    require(
+        isinstance(views, int) and views >= 1, f"{cls.__name__}.views is {views!r}; it must be 1, 2, 3, ..."
+    )
+    semi = cls.supervision == "semi-supervised"
+    require(
+        share is not None and 0 < share < 1 if semi else share is None,
+        f"{cls.__name__}.labelled_share is {share!r}; it must lie between 0 and 1 in a semi-supervised "
+        "method, and be None in any other",
     )
 
 

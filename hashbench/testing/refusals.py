@@ -7,30 +7,39 @@ from collections.abc import Callable
 import numpy as np
 
 from hashbench.errors import InvalidInputError
-from hashbench.testing.toy import N_CLASSES, Method, fitted, new, require, toy
+from hashbench.testing.toy import N_CLASSES, Method, fitted, new, require, toy, training_set
 
 
 def sees_only_the_labels_it_declares(cls: Method) -> None:
-    """Supervised: y=None is an error and multi-hot labels are taken. Unsupervised: labels change nothing."""
+    """Supervised: y=None and -1 are errors. Semi-supervised: y=None and labels that are all -1 are.
+
+    Both take multi-hot labels. Unsupervised: labels change nothing.
+    """
     X, y = toy(cls.inputs)
-    if cls.supervision == "supervised":
-        _refuses(cls, "fit() without labels", lambda: new(cls).fit(X))
-        _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1]))
-        multi_hot = np.eye(N_CLASSES, dtype=np.uint8)[y]
-        multi_hot[:10, 0] = 1
-        values = new(cls).fit(X, multi_hot).project(X)
-        require(bool(np.isfinite(values).all()), f"{cls.name()} gives NaN for multi-hot labels (n, C)")
-    else:
+    if cls.supervision == "unsupervised":
         with_labels, without = (new(cls).fit(X, labels).project(X) for labels in (y, None))
         require(
             np.array_equal(with_labels, without),
             f"{cls.name()} is declared unsupervised, but its values change with y",
         )
+        return
+    _refuses(cls, "fit() without labels", lambda: new(cls).fit(X))
+    _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1]))
+    multi_hot = np.eye(N_CLASSES, dtype=np.int8)[y]
+    multi_hot[:10, 0] = 1
+    hidden = np.arange(len(y)) % 2 == 1
+    if cls.supervision == "supervised":
+        _refuses(cls, "-1 in place of labels", lambda: new(cls).fit(X, np.where(hidden, -1, y)))
+    else:
+        _refuses(cls, "no label but -1", lambda: new(cls).fit(X, np.full_like(y, -1)))
+        multi_hot[hidden] = -1
+    values = new(cls).fit(X, multi_hot).project(X)
+    require(bool(np.isfinite(values).all()), f"{cls.name()} gives NaN for multi-hot labels (n, C)")
 
 
 def refuses_wrong_input(cls: Method) -> None:
     """Unfitted use, wrong shapes or types, NaN, sizes unlike those of fit, n_bits=0: InvalidInputError."""
-    X, y = toy(cls.inputs)
+    X, y = training_set(cls)
     flat = X.reshape(len(X), -1)
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("project() before fit()", lambda: new(cls).project(X)),

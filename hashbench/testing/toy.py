@@ -45,6 +45,14 @@ def toy(inputs: Literal["features", "images"], seed: int = 0) -> tuple[NDArray, 
     return X, y
 
 
+def training_set(cls: Method) -> tuple[NDArray, NDArray[np.int64]]:
+    """The toy data as a method is fitted on them: a semi-supervised one sees every second label, else -1."""
+    X, y = toy(cls.inputs)
+    if cls.supervision == "semi-supervised":
+        y = np.where(np.arange(len(y)) % 2, -1, y)
+    return X, y
+
+
 def new(cls: Method, **parameters: Any) -> HashMethod:
     """An unfitted method on the CPU with codes of 8 bits; a deep one with a budget of two epochs."""
     defaults: dict[str, Any] = {"n_bits": N_BITS, "device": "cpu"}
@@ -56,5 +64,5 @@ def new(cls: Method, **parameters: Any) -> HashMethod:
 def fitted(cls: Method) -> HashMethod:
     """A method fitted on the toy data; one object for all checks that only read it."""
     if cls not in _FITTED:
-        _FITTED[cls] = new(cls, **({"recipe": LONGER} if cls.deep else {})).fit(*toy(cls.inputs))
+        _FITTED[cls] = new(cls, **({"recipe": LONGER} if cls.deep else {})).fit(*training_set(cls))
     return _FITTED[cls]

@@ -1,12 +1,15 @@
 """The training that every deep method shares: one loop, one recipe, backbones by name."""
 
-from hashbench.training.deep import DeepHashMethod, gradient_norms
-from hashbench.training.loop import Batch
+from hashbench.training.contract import Batch, Epoch, TrainingData
+from hashbench.training.deep import DeepHashMethod
+from hashbench.training.gradients import gradient_norms
 from hashbench.training.losses import all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
 
 __all__ = [
     "Batch",
     "DeepHashMethod",
+    "Epoch",
+    "TrainingData",
     "all_pairs",
     "classification_loss",
     "gradient_norms",

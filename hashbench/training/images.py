@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import UNMIRRORED, Invariances, Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 
 MEAN_SAMPLE = 10_000  # images that give the colour of what is erased
+
+# Which of the random numbers of an image decides what. Each has its place whether the recipe uses it or not,
+# so that a change that is switched off leaves the others as they are.
+SHIFT, MIRROR, WARP, JITTER, ERASE = slice(0, 2), slice(2, 3), slice(3, 7), slice(7, 10), slice(10, 12)
+N_DRAWS = 12
 
 
 def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
@@ -18,49 +23,60 @@ def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
 class DeviceImages:
     """Training images, kept on ``pixels.device`` in (n, h, w, c) order with reflected borders.
 
-    One indexing operation crops, flips and gathers a batch; its transpose is channels-last for free. What
-    else the recipe asks for is done on the batch.
+    One indexing operation crops, mirrors and gathers a batch; its transpose is channels-last for free. What
+    else the recipe asks for is done on the batch. Nothing is mirrored or erased that ``invariances`` forbid.
 
     pixels: (n, c, h, w) uint8.
     """
 
-    def __init__(self, pixels: torch.Tensor, recipe: Recipe) -> None:
+    def __init__(self, pixels: torch.Tensor, recipe: Recipe, invariances: Invariances = UNMIRRORED) -> None:
+        self.recipe = recipe
+        self.mirror = invariances.mirror
+        self.erase = recipe.erase if invariances.occlude else 0.0
         self.height, self.width = pixels.shape[2:]
         self.margin = round(recipe.crop * min(self.height, self.width))
-        self.recipe = recipe
         self.mean = spread(pixels, MEAN_SAMPLE).float().mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
         self.padded = _reflect(pixels.permute(0, 2, 3, 1), self.margin).contiguous()
+        self._rows = torch.arange(self.height, device=pixels.device)
+        self._columns = torch.arange(self.width, device=pixels.device)
 
     def __len__(self) -> int:
         return len(self.padded)
 
-    def augmented(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Images (b, c, h, w) at ``index`` (on the CPU), each changed at random as the recipe says.
+    @property
+    def device(self) -> torch.device:
+        """Where the images lie."""
+        return self.padded.device
 
-        Values are in [0, 255]: uint8 where the recipe only crops and flips, else float32.
+    @property
+    def pixels(self) -> torch.Tensor:
+        """The images (n, c, h, w) uint8 as they are, without a copy."""
+        inside = slice(self.margin, self.margin + self.height), slice(self.margin, self.margin + self.width)
+        return self.padded[:, *inside].permute(0, 3, 1, 2)
+
+    def augmented(self, index: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+        """Images (b, c, h, w) float32 in [0, 255] at ``index`` (b,), each changed as its draws say.
+
+        index: int64. draws: (b, N_DRAWS) float32 in [0, 1). Both on the device of the images.
         """
         recipe = self.recipe
-        batch = self._windows(index, generator)
+        batch = self._windows(index, draws).float()
         if recipe.warp:
-            batch = warped(batch, recipe.warp, generator)
+            batch = warped(batch, recipe.warp, draws[:, WARP])
         if recipe.jitter:
-            batch = jittered(batch, recipe.jitter, generator)
-        if recipe.erase:
-            batch = erased(batch, recipe.erase, self.mean, generator)
+            batch = jittered(batch, recipe.jitter, draws[:, JITTER])
+        if self.erase:
+            batch = erased(batch, self.erase, self.mean, draws[:, ERASE])
         return batch
 
-    def _windows(self, index: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def _windows(self, index: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """Images (b, c, h, w) uint8 at ``index``, each randomly shifted and mirrored."""
-        b, device = len(index), self.padded.device
-        shift = torch.randint(2 * self.margin + 1, (2, b, 1), generator=generator)
-        mirrored = torch.randint(2, (b, 1), generator=generator).bool() & self.recipe.flip
-        x = torch.arange(self.width)
-        rows = shift[0] + torch.arange(self.height)
-        columns = shift[1] + torch.where(mirrored, self.width - 1 - x, x)
-        batch = self.padded[
-            index.to(device)[:, None, None], rows.to(device)[:, :, None], columns.to(device)[:, None, :]
-        ]
-        return batch.permute(0, 3, 1, 2)
+        shift = (draws[:, SHIFT] * (2 * self.margin + 1)).long()
+        rows, columns = shift[:, :1] + self._rows, self._columns
+        if self.mirror:
+            columns = torch.where(draws[:, MIRROR] < 0.5, columns.flip(0), columns)
+        columns = shift[:, 1:] + columns
+        return self.padded[index[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 def _reflect(images: torch.Tensor, margin: int) -> torch.Tensor:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from hashbench.training.loop import Batch
+from hashbench.training.contract import Batch, has_label
 
 
 def same_label(labels: torch.Tensor) -> torch.Tensor:
-    """(b, b) bool: whether two images share a class. labels: (b,) int64 or (b, C) multi-hot."""
+    """(b, b) bool: whether two images share a class; one without labels shares none, not even with itself.
+
+    labels: (b,) int64 or (b, C) multi-hot, -1 where an image has none.
+    """
     if labels.ndim == 1:
-        return labels[:, None] == labels[None, :]
-    return labels @ labels.T > 0
+        return (labels[:, None] == labels[None, :]) & has_label(labels)
+    classes = labels.clamp_min(0)
+    return classes @ classes.T > 0
 
 
 def all_pairs(b: int, device: torch.device) -> torch.Tensor:
@@ -37,7 +41,13 @@ def pair_nll(theta: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
 
 
 def classification_loss(z: torch.Tensor, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-    """Softmax cross-entropy of logits z (b, C); for multi-hot labels the mean binary cross-entropy."""
-    if batch.labels.ndim == 2:
-        return torch.nn.functional.binary_cross_entropy_with_logits(z, batch.labels)
-    return torch.nn.functional.cross_entropy(z, batch.labels, label_smoothing=label_smoothing)
+    """Softmax cross-entropy of logits z (b, C), the mean over the images that have labels.
+
+    For multi-hot labels it is the mean of a binary cross-entropy for each class instead.
+    """
+    labels = batch.labels
+    if labels.ndim == 1:
+        return torch.nn.functional.cross_entropy(z, labels, ignore_index=-1, label_smoothing=label_smoothing)
+    known = batch.labelled[:, None].to(z.dtype)
+    values = torch.nn.functional.binary_cross_entropy_with_logits(z, labels.clamp_min(0), reduction="none")
+    return (known * values).sum() / (known.sum() * z.shape[1])

@@ -1,4 +1,4 @@
-"""A backbone with one linear layer on top, from uint8 images to real outputs."""
+"""A backbone with one linear layer on top, from images to real outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pkgutil
 import torch
 from torch import nn
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import UNMIRRORED, Invariances, Recipe
 from hashbench.errors import UnknownNameError
 from hashbench.training import backbones
 from hashbench.training.images import spread
@@ -49,7 +49,7 @@ class Network(nn.Module):
         self.head = head
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Backbone activations (b, n_features) float32 of uint8 images (b, c, h, w)."""
+        """Backbone activations (b, n_features) float32 of images (b, c, h, w) with values in [0, 255]."""
         x = images.to(memory_format=torch.channels_last).float()
         x = (x - self.mean) / self.std
         with torch.autocast(x.device.type, torch.bfloat16, enabled=gains_from_bf16(x.device)):
@@ -77,11 +77,6 @@ class Network(nn.Module):
             network.head.bias.copy_((network.head.bias - mean) * scale)
         return network
 
-    def keep_outputs(self, n_outputs: int) -> None:
-        """Drop all but the first outputs of the head."""
-        weight, bias = (nn.Parameter(p.detach()[:n_outputs].clone()) for p in self.head.parameters())
-        self.head.weight, self.head.bias, self.head.out_features = weight, bias, n_outputs
-
     def freeze_backbone(self) -> None:
         """Keep the backbone as it is from now on: its weights, and the statistics of its normalisation."""
         self.frozen = True
@@ -94,13 +89,15 @@ class Network(nn.Module):
         return self
 
 
-def build_network(pixels: torch.Tensor, recipe: Recipe, n_outputs: int) -> Network:
+def build_network(
+    pixels: torch.Tensor, recipe: Recipe, n_outputs: int, invariances: Invariances = UNMIRRORED
+) -> Network:
     """A randomly initialised network for images like ``pixels`` (n, c, h, w) uint8, on their device."""
     channels, side = pixels.shape[1], min(pixels.shape[2:])
     std, mean = torch.std_mean(spread(pixels, 10_000).float(), dim=(0, 2, 3))
     layers, n_features = build_backbone(recipe.backbone, channels, side)
     network = Network(layers, nn.Linear(n_features, n_outputs), mean, std.clamp_min(1.0))
-    network.mirrored = recipe.flip and recipe.flip_at_test
+    network.mirrored = invariances.mirror and recipe.flip_at_test
     return network.to(pixels.device).to(memory_format=torch.channels_last)
 
 

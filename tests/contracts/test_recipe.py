@@ -12,7 +12,7 @@ from hashbench.errors import InvalidInputError
         ("batch_size", 1),  # batch normalisation needs two images
         ("lr", -0.1),
         ("lr", 0.0),
-        ("trunk_lr", -0.1),
+        ("backbone_lr", -0.1),
         ("weight_decay", -1),
         ("label_smoothing", 1.0),
         ("crop", -0.1),
@@ -28,4 +28,4 @@ def test_values_no_training_can_use_are_refused_by_name(field, value):
 
 
 def test_limits_are_allowed():
-    Recipe(pretrain_epochs=0, epochs=0, batch_size=2, trunk_lr=0.0, crop=0.0, clip=0.1)
+    Recipe(pretrain_epochs=0, epochs=0, batch_size=2, backbone_lr=0.0, crop=0.0, clip=0.1)

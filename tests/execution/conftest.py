@@ -1,13 +1,17 @@
 """Runs on the bundled digits, with a budget of one epoch, in folders of the test's own."""
 
+import sys
+
 import pytest
 
-from hashbench.execution.cell import Place
-from hashbench.execution.context import _trunk, open_context
+from hashbench.execution.context import _backbone, open_context
 from hashbench.execution.grid import expand
+from hashbench.execution.place import Place
 from hashbench.execution.suite import make_suite
+from hashbench.identity.source import code_digest
 from hashbench.plugins import registry
 
+PLUGIN_MODULES = "hashbench.plugins.files."
 SHORT = {"recipe.pretrain_epochs": 1, "recipe.epochs": 1, "recipe.batch_size": 360}
 
 
@@ -37,7 +41,7 @@ def own_cache(tmp_path, monkeypatch):
 def forget():
     """What a new process would not know."""
     open_context.cache_clear()
-    _trunk.cache_clear()
+    _backbone.cache_clear()
 
 
 @pytest.fixture
@@ -46,8 +50,21 @@ def new_process():
 
 
 @pytest.fixture
+def forget_plugins(monkeypatch):
+    """What a new process would not know of plugin files."""
+
+    def forgotten():
+        monkeypatch.setattr(registry, "_FILES", {})
+        for name in [name for name in sys.modules if name.startswith(PLUGIN_MODULES)]:
+            del sys.modules[name]
+        code_digest.cache_clear()
+
+    return forgotten
+
+
+@pytest.fixture
 def place(tmp_path):
-    return Place(tmp_path / "runs", tmp_path / "data", "cpu", command="test")
+    return Place(tmp_path / "runs", tmp_path / "data", "cpu", threads=1, command="test")
 
 
 @pytest.fixture
@@ -57,7 +74,7 @@ def grid():
     def cells(*methods, **given):
         content = {"methods": methods, "bits": [8], "features": ["pixels"], **given}
         content["set"] = {**SHORT, **given.get("set", {})}
-        return expand(make_suite(content, "test"))
+        return expand(make_suite(content, "test")).works
 
     return cells
 

@@ -6,16 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.evaluation import code_health, evaluate, evaluate_vectors, load_codes, load_per_query
+from hashbench.evaluation import code_health, evaluate, evaluate_vectors, load_codes
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
 from hashbench.identity.digest import seed_of
-from hashbench.images.features import pixels
-from hashbench.plugins.registry import find, register_file
+from hashbench.plugins.registry import find, find_protocol, register_file
 from hashbench.records import Record, read_records
 from hashbench.training import loop
 
 PARTS = ("query", "database")
+
+
+def digits(place):
+    return open_context("digits", find_protocol("5k").task, place.data)
+
+
+def rows_of(context, index):
+    return context.images.pixels[index].reshape(-1, 64) / np.float32(255)
 
 
 @pytest.fixture
@@ -40,17 +47,23 @@ def test_the_record_is_of_the_codes_beside_it(run, place, grid):
     assert record.curves["recall_at_rank"] == again.rank_curve.recall
     health = code_health(database[0]).values
     assert record.health == {**health, "quantization_error": record.health["quantization_error"]}
-    per_query = load_per_query(path.with_suffix(".per_query.npz"))
-    assert {name: values.mean() for name, values in per_query.items()} == record.metrics
+    with (
+        np.load(path.with_suffix(".per_unit.npz")) as values,
+        np.load(path.with_suffix(".headline.npz")) as headline,
+    ):
+        assert {name: values[name].mean() for name in values.files} == record.metrics
+        assert headline.files == ["map"]
+        np.testing.assert_array_equal(headline["map"], values["map"])
+    assert record.stored == {"query": 140, "database": 1657}
     assert record.split == {"queries": 140, "train": 720, "database": 1657, "train_in_database": 720}
     assert (len(query[0]), len(database[0]), query[0].n_bits) == (140, 1657, 8)
 
 
-def test_the_method_is_fitted_as_anybody_would_fit_it(run, place, grid):
+def test_the_method_is_fitted_as_anybody_would_fit_it(run, place):
     record = run("itq")
-    context = open_context("digits", grid("itq")[0].protocol, place.data)
-    parts = context.split.train, context.split.query, context.split.database
-    train, query, database = (pixels(context.images.pixels[index]) for index in parts)
+    context = digits(place)
+    parts = context.split.train, context.split.parts["query"], context.split.parts["database"]
+    train, query, database = (rows_of(context, index) for index in parts)
     seed = seed_of("digits", "5k", "itq", 8, 0)
     codes = find("method", "itq")(n_bits=8, random_state=seed, device="cpu").fit(train)
     labels = context.images.labels
@@ -63,20 +76,18 @@ def test_the_method_is_fitted_as_anybody_would_fit_it(run, place, grid):
     assert record.params == {"n_bits": 8, "random_state": seed, "device": "cpu", "n_iter": 50}
 
 
-def test_a_method_without_codes_is_ranked_by_cosine(run, place, grid):
+def test_a_method_without_codes_is_ranked_by_cosine(run, place):
     record = run("real_valued")
-    context = open_context("digits", grid("lsh")[0].protocol, place.data)
-    rows, labels, split = pixels(context.images.pixels[:]), context.images.labels, context.split
-    rows -= rows[split.train].mean(0)
-    result = evaluate_vectors(
-        rows[split.query], rows[split.database], labels[split.query], labels[split.database]
-    )
+    context = digits(place)
+    labels, query, database = context.images.labels, *context.split.parts.values()
+    rows = rows_of(context, slice(None))
+    rows -= rows[context.split.train].mean(0)
+    result = evaluate_vectors(rows[query], rows[database], labels[query], labels[database])
     assert record.metrics["map"] == pytest.approx(result.values["map"], abs=1e-6)
     assert record.cell.bits is None
     assert record.health == {}
-    (path,) = place.out.rglob("*.npz")
-    assert path.name.endswith(".per_query.npz")
-    assert load_per_query(path)["map"].mean() == record.metrics["map"]
+    assert record.stored == {}
+    assert {path.name.split(".")[1] for path in place.out.rglob("*.npz")} == {"per_unit", "headline"}
 
 
 def test_a_deep_cell_says_where_it_comes_from(run, place):
@@ -85,9 +96,11 @@ def test_a_deep_cell_says_where_it_comes_from(run, place):
     assert record.card.n_labelled == 720
     assert set(record.timings) == {"pretrain", "fit", "encode", "evaluate"}
     assert all(seconds > 0 for seconds in record.timings.values())
-    assert record.digests.trunk
-    assert set(record.seeds) == {"method", "trunk"}
-    assert record.protocol["recipe"]["epochs"] == 1
+    assert record.digests.backbone
+    assert set(record.seeds) == {"method", "backbone"}
+    assert record.recipe["epochs"] == 1
+    assert record.invariances == {"mirror": False, "occlude": False}
+    assert record.rooms.keys() >= {"training", "feature cnn", "execution"}
     assert not [path for path in place.out.rglob("*") if path.suffix in {".checkpoint", ".tmp"}]
 
 
@@ -115,8 +128,8 @@ def test_a_stopped_training_goes_on_and_its_record_has_all_its_seconds(run, grid
 def test_learned_features_count_as_labels_seen(run):
     plain, learned = run("lsh"), run("lsh", features=["cnn"])
     assert (plain.card.n_labelled, learned.card.n_labelled) == (0, 720)
-    assert (plain.digests.trunk, plain.seeds.keys()) == (None, {"method"})
-    assert learned.digests.trunk
+    assert (plain.digests.backbone, plain.seeds.keys()) == (None, {"method"})
+    assert learned.digests.backbone
     assert set(learned.timings) == {"pretrain", "features", "fit", "encode", "evaluate"}
     assert learned.timings["features"] > 0
     assert learned.metrics["map"] != plain.metrics["map"]
@@ -131,8 +144,9 @@ def test_a_cell_has_a_trained_backbone_where_its_pretraining_wants_one(run):
     assert tuned.curves["precision"]
     fresh = run("dsh", set={"dsh.pretraining": "none"})
     assert fresh.status == "done"
-    assert fresh.digests.trunk is None
-    assert fresh.digests.training_source
+    assert fresh.digests.backbone is None
+    assert "training" in fresh.rooms
+    assert "feature cnn" not in fresh.rooms
     assert set(fresh.timings) == {"fit", "encode", "evaluate"}
     assert fresh.card.n_labelled == 720
 

@@ -4,15 +4,20 @@ import itertools
 
 import pytest
 
+from hashbench.contracts.recipe import Invariances
 from hashbench.errors import HashbenchError, InvalidInputError, UnknownNameError
 from hashbench.execution.grid import expand
 from hashbench.execution.suite import make_suite, read_suite, suite_names
-from hashbench.images.protocol import PROTOCOLS
 from hashbench.plugins import registry
+from hashbench.plugins.registry import find_protocol, protocols
+
+
+def works_of(**content):
+    return expand(make_suite(content, "test")).works
 
 
 def cells(**content):
-    return [work.cell for work in expand(make_suite(content, "test"))]
+    return [work.cell for work in works_of(**content)]
 
 
 def names(*methods):
@@ -57,60 +62,98 @@ def test_a_folder_is_one_data_set_however_it_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     specs = ["folder:photos", "folder:photos/", "folder:./photos", f"folder:{tmp_path}/photos"]
     (cell,) = cells(methods=["random"], datasets=specs, bits=[8])
-    assert cell.dataset == f"folder:{tmp_path}/photos"
+    assert cell.dataset == "folder:photos"
 
 
 def test_every_cell_has_a_file_of_its_own():
-    works = expand(make_suite({"datasets": ["digits", "mnist"], "protocols": list(PROTOCOLS)}, "test"))
+    works = works_of(datasets=["digits", "mnist"], protocols=list(protocols()))
     assert len({work.stem for work in works}) == len(works)
     assert works[0].stem.startswith("digits/full/classifier-vgg7-12b-r0-")
 
 
-def test_the_data_set_decides_whether_images_are_mirrored():
-    digits, cifar = expand(
-        make_suite({"methods": ["lsh"], "datasets": ["digits", "cifar10"], "bits": [8]}, "t")
-    )[::2]
-    assert (digits.protocol.recipe.flip, cifar.protocol.recipe.flip) == (False, True)
-    assert digits.protocol.name == cifar.protocol.name == "5k"
-    assert digits.protocol_digest == cifar.protocol_digest == PROTOCOLS["5k"].digest
-
-
-def test_the_data_set_decides_whether_images_are_erased_but_not_what_else_is_done_to_them():
-    content = {"methods": ["dsh"], "datasets": ["mnist", "cifar10"], "protocols": ["5k", "full"], "bits": [8]}
-    works = expand(make_suite(content, "t"))
-    recipes = [work.protocol.recipe for work in works]
-    assert [(recipe.erase, recipe.warp) for recipe in recipes] == [(0, 0.25), (0, 0), (0.3, 0.25), (0, 0)]
-    assert len({(work.cell.protocol, work.protocol_digest) for work in works}) == 2
+def test_the_data_set_says_what_may_be_done_to_its_images_and_the_recipe_stays_as_it_is():
+    works = works_of(methods=["dsh"], datasets=["mnist", "cifar10"], bits=[8])
+    assert [work.setting.invariances for work in works] == [
+        Invariances(mirror=False, occlude=False),
+        Invariances(mirror=True, occlude=True),
+    ]
+    assert {work.setting.protocol.recipe for work in works} == {find_protocol("5k").recipe}
 
 
 def test_overrides_go_to_their_method_and_into_the_file_name():
-    plain = {
-        work.cell.method: work for work in expand(make_suite({"methods": ["itq", "ksh"], "bits": [8]}, "t"))
-    }
+    plain = {work.cell.method: work for work in works_of(methods=["itq", "ksh"], bits=[8])}
     content = {"methods": ["itq", "ksh"], "bits": [8], "set": {"ksh.n_anchors": 77}}
-    changed = {work.cell.method: work for work in expand(make_suite(content, "t"))}
+    changed = {work.cell.method: work for work in works_of(**content)}
     assert changed["ksh"].cell.params == {"n_anchors": 77}
     assert changed["ksh"].stem != plain["ksh"].stem
     assert changed["itq"] == plain["itq"]
 
 
-def test_the_recipe_is_part_of_the_protocol():
+def test_the_recipe_is_part_of_cells_with_a_network_and_of_no_others():
     content = {"methods": ["lsh", "dsh"], "bits": [8], "set": {"recipe.epochs": 3, "recipe.backbone": "nin"}}
-    plain, changed = (expand(make_suite({**content, "set": given}, "t")) for given in ({}, content["set"]))
+    plain, changed = (works_of(**{**content, "set": given}) for given in ({}, content["set"]))
     for before, after in zip(plain, changed, strict=True):
-        assert (after.protocol.recipe.epochs, after.protocol.recipe.backbone) == (3, "nin")
-        assert after.protocol_digest != before.protocol_digest
-        assert after.stem != before.stem
-        assert after.cell.backbone in (None, "nin")
-    assert PROTOCOLS["5k"].recipe.backbone == "vgg7"
+        recipe = after.setting.protocol.recipe
+        assert (recipe.epochs, recipe.backbone) == (3, "nin")
+        network = after.cell.method == "dsh" or after.cell.features == "cnn"
+        assert (after.cell.backbone, before.cell.backbone) == (("nin", "vgg7") if network else (None, None))
+        assert (after.recipe_digest != before.recipe_digest) is network
+        assert (after.stem != before.stem) is network
+    assert find_protocol("5k").recipe.backbone == "vgg7"
+
+
+# -- features ----------------------------------------------------------------------------------------
+
+
+def test_a_file_of_features_is_called_by_its_label(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    works = works_of(methods=["lsh"], features=["pixels", "clip=rows.npy"], bits=[8])
+    assert [work.cell.features for work in works] == ["pixels", "clip"]
+    assert works[1].feature.argument == str(tmp_path / "rows.npy")
+    assert str(tmp_path) not in works[1].cell.model_dump_json() + works[1].stem
+
+
+def test_a_cell_names_what_it_needs_first():
+    works = works_of(methods=["lsh", "dsh"], bits=[8], pretraining=["none", "softmax"])
+    found = {(work.title, work.cell.features): work.artefacts for work in works}
+    assert found["lsh", "pixels"] == found["dsh (pretraining=none)", None] == []
+    (read,), (started,) = found["lsh", "cnn"], found["dsh", None]
+    assert (read.rows, started.rows) == (True, False)
+    assert read.key == started.key
+
+
+# -- tasks -------------------------------------------------------------------------------------------
+
+OF_ANOTHER_TASK = """
+from typing import ClassVar
+import torch
+from hashbench.contracts.method import HashMethod
+class Foreign(HashMethod):
+    made_for: ClassVar = ("juggling",)
+    def _fit(self, X, y, generator): pass
+    def _project(self, X): return X[:, : self.n_bits]
+"""
+
+
+def test_a_method_of_another_task_is_left_out_with_the_reason_or_refused_by_name(tmp_path):
+    path = tmp_path / "foreign.py"
+    path.write_text(OF_ANOTHER_TASK)
+    registry.register_file(path)
+    grid = expand(make_suite({"methods": ["shallow"], "bits": [8]}, "test"))
+    assert "foreign" not in {work.cell.method for work in grid.works}
+    ((method, reason),) = grid.left_out
+    assert method == "foreign"
+    assert "juggling" in reason
+    with pytest.raises(InvalidInputError, match="foreign is made for juggling"):
+        cells(methods=["foreign"])
 
 
 # -- how deep methods start, and variants ------------------------------------------------------------
 
 
 def rows(**content):
-    works = expand(make_suite({"bits": [8], "features": ["cnn"], **content}, "test"))
-    return [(work.title, work.needs_trunk) for work in works]
+    works = works_of(**{"bits": [8], "features": ["cnn"], **content})
+    return [(work.title, work.trained is not None) for work in works]
 
 
 def test_deep_methods_are_run_from_each_start_and_others_once():
@@ -132,9 +175,7 @@ def test_a_method_that_is_told_its_start_keeps_to_it():
 
 
 def test_a_parameter_at_its_default_is_no_other_cell():
-    plain, same = (
-        expand(make_suite({"methods": ["ksh"], "set": given}, "t")) for given in ({}, {"ksh.n_anchors": 300})
-    )
+    plain, same = (works_of(methods=["ksh"], set=given) for given in ({}, {"ksh.n_anchors": 300}))
     assert [work.stem for work in same] == [work.stem for work in plain]
 
 
@@ -157,13 +198,13 @@ def test_variants_are_rows_with_parameters_of_their_own():
 
 def test_one_protocol_for_all_starts():
     content = {"methods": ["dsh"], "pretraining": ["none", "softmax", "frozen", "joint"], "bits": [8]}
-    works = expand(make_suite(content, "t"))
-    assert len({work.protocol_digest for work in works}) == 1
+    works = works_of(**content)
+    assert len({work.recipe_digest for work in works}) == 1
     assert len({work.stem for work in works}) == 4
 
 
 def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
-    works = expand(make_suite(read_suite("mu-liu-ablation"), "t"))
+    works = works_of(**read_suite("mu-liu-ablation"))
     found = {work.label.split()[0] + f": {work.cell.label}" for work in works}
     assert {
         "R0: mu_liu (pretraining=none)",
@@ -178,8 +219,6 @@ def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
     assert {(work.cell.dataset, work.cell.bits, work.cell.repetition) for work in works} == set(
         itertools.product(("mnist", "cifar10"), (12, 24, 32, 48), range(3))
     )
-    of_datasets = {(work.cell.dataset, work.protocol_digest) for work in works}
-    assert len(of_datasets) == 2, "one protocol a data set: a table holds them together"
 
 
 VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
@@ -212,7 +251,10 @@ VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
         ({"datasets": ["cifar"]}, "unknown dataset 'cifar'; did you mean 'cifar10'"),
         ({"datasets": ["digits:8"]}, "'digits' takes no argument, got ':8'"),
         ({"protocols": ["unsen"]}, "unknown protocol 'unsen'; did you mean 'unseen'"),
-        ({"features": ["gist"]}, "test: features.0 = 'gist': Input should be 'pixels' or 'cnn'"),
+        ({"features": ["pixel"]}, "unknown feature 'pixel'; did you mean 'pixels'"),
+        ({"features": ["pixels", "pixels=a.npy"]}, "'pixels' takes no argument"),
+        ({"features": ["a=x.npy", "a=y.npy"]}, "two are called 'a'"),
+        ({"features": ["a b=x.npy"]}, "label 'a b'"),
         ({"bits": [12, 0]}, "test: bits.1 = 0: "),
         ({"bits": ["many"]}, "test: bits.0 = 'many': "),
         ({"bits": []}, r"test: bits = \[\]: "),
@@ -246,7 +288,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
     path = tmp_path / "broken.py"
     path.write_text("import no_such_package\n")
     registry.register_file(path)
-    works = expand(make_suite({"methods": ["broken", "lsh"], "features": ["pixels"], "bits": [8, 16]}, "t"))
+    works = works_of(methods=["broken", "lsh"], features=["pixels"], bits=[8, 16])
     assert [(work.cell.method, work.cell.bits) for work in works] == [
         ("lsh", 8),
         ("lsh", 16),
@@ -262,7 +304,7 @@ def test_shipped_suites_are_valid():
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
-        assert expand(suite)
+        assert expand(suite).works
 
 
 def test_a_suite_of_ones_own(tmp_path):
@@ -270,7 +312,7 @@ def test_a_suite_of_ones_own(tmp_path):
     path.write_text('methods = ["ksh"]\nbits = [8]\n[set]\nksh.n_anchors = 50\n"recipe.lr" = 0.1\n')
     suite = make_suite(read_suite(str(path)), "mine")
     assert suite.set == {"ksh.n_anchors": 50, "recipe.lr": 0.1}
-    assert expand(suite)[0].cell.params == {"n_anchors": 50}
+    assert expand(suite).works[0].cell.params == {"n_anchors": 50}
 
 
 def test_a_suite_that_cannot_be_read_is_named(tmp_path):

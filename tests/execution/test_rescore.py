@@ -22,8 +22,8 @@ def cell(grid, place):
 
 def test_a_record_scored_anew_is_the_record(cell):
     record, path = cell("itq")
-    before = load_per_query(path.with_suffix(".per_query.npz"))
-    path.with_suffix(".per_query.npz").unlink()
+    before = load_per_query(path.with_suffix(".per_unit.npz"))
+    path.with_suffix(".per_unit.npz").unlink()
     anew = rescore(path, command="hashbench rescore runs")
     assert anew == Record.load(path)
     assert anew.rescored is not None
@@ -31,7 +31,7 @@ def test_a_record_scored_anew_is_the_record(cell):
     assert anew.rescored.created > record.created
     assert anew.rescored.command == "hashbench rescore runs"
     assert anew.model_copy(update={"rescored": None}) == record
-    after = load_per_query(path.with_suffix(".per_query.npz"))
+    after = load_per_query(path.with_suffix(".per_unit.npz"))
     assert {name: values.tolist() for name, values in after.items()} == {
         name: values.tolist() for name, values in before.items()
     }
@@ -44,7 +44,7 @@ def test_metrics_are_added_and_none_is_lost(cell):
             "metrics": {"map": 0.0, "precision@7": 0.0},
             "health": {"quantization_error": 0.25},
             "curves": {"loss": [2.0, 1.0]},
-            "digests": record.digests.model_copy(update={"evaluation_source": "older"}),
+            "rooms": record.rooms | {"evaluation": 0},
         }
     )
     write_record(path, old)
@@ -54,7 +54,7 @@ def test_metrics_are_added_and_none_is_lost(cell):
     assert anew.metrics["precision@7"] > 0
     assert anew.health == record.health | {"quantization_error": 0.25}
     assert anew.curves == record.curves | {"loss": [2.0, 1.0]}
-    assert anew.digests == record.digests
+    assert (anew.digests, anew.rooms) == (record.digests, record.rooms)
     assert (anew.created, anew.timings, anew.environment) == (old.created, old.timings, old.environment)
 
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_scored_says_why_and_stays(cell):
     content, query = path.read_bytes(), path.with_suffix(".query.npz")
     codes = query.read_bytes()
     query.write_bytes(path.with_suffix(".database.npz").read_bytes())
-    with pytest.raises(InvalidInputError, match=r"1,657 queries, .* its record 140, 1,657 and 8; run"):
+    with pytest.raises(InvalidInputError, match=r"query\.npz. has 1,657 codes"):
         rescore(path)
     query.write_bytes(codes[:100])
     with pytest.raises(InvalidInputError, match="not an intact"):

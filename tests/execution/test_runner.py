@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-import hashbench.execution.context as context_module
 from hashbench.errors import InvalidInputError, WorkerDiedError
-from hashbench.execution.runner import Trained, make_plan, run
-from hashbench.identity.source import code_digest
-from hashbench.plugins import registry
-from hashbench.records import Digests, Record, read_records, write_record
+from hashbench.execution.runner import Made, make_plan, run
+from hashbench.features.cnn import CNN
+from hashbench.records import Record, read_records
 
 FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"
 PASSES = "def _fit(self, X, y, generator):\n    pass"
@@ -30,13 +28,9 @@ def metrics(records):
     return {(record.cell.method, record.cell.bits): record.metrics for record in records}
 
 
-def rewrite(path, **changes):
-    write_record(path, Record.load(path).model_copy(update=changes))
-
-
 def test_backbones_first_then_cells_in_the_order_of_the_plan(grid, place):
     events = run_all(grid("lsh", "dsh", "random", features=["pixels", "cnn"]), place)
-    assert isinstance(events[0], Trained)
+    assert isinstance(events[0], Made)
     cells = [record.cell for record in events[1:]]
     assert [(cell.method, cell.features) for cell in cells] == [
         ("random", None),
@@ -48,15 +42,17 @@ def test_backbones_first_then_cells_in_the_order_of_the_plan(grid, place):
 
 def test_one_backbone_for_each_data_set_protocol_and_repetition(grid, place):
     cells = grid("all", features=["pixels", "cnn"], bits=[8, 12], protocols=["5k", "full"], repetitions=2)
-    trunks = make_plan(cells, place).trunks
-    assert sorted((work.cell.protocol, work.cell.repetition) for work in trunks) == [
+    artefacts = make_plan(cells, place).artefacts
+    assert sorted((made.setting.protocol.name, made.setting.repetition) for made in artefacts) == [
         ("5k", 0),
         ("5k", 1),
         ("full", 0),
         ("full", 1),
     ]
-    assert make_plan(grid("control", "shallow", bits=[8]), place).trunks[0].cell.method == "classifier"
-    assert make_plan(grid("shallow"), place).trunks == []
+    assert all(made.rows for made in artefacts)
+    (network,) = make_plan(grid("deep", bits=[8]), place).artefacts
+    assert not network.rows
+    assert make_plan(grid("shallow"), place).artefacts == []
 
 
 def test_what_is_done_is_not_done_again(grid, place):
@@ -67,7 +63,7 @@ def test_what_is_done_is_not_done_again(grid, place):
     assert [Record.load(place.record(work)) for work in grid("lsh", "sh")] == first  # timings and dates too
 
 
-def test_what_failed_is_tried_again_and_the_others_go_on(grid, place, plugin, monkeypatch):
+def test_what_failed_is_tried_again_and_the_others_go_on(grid, place, plugin, forget_plugins):
     plugin("failing", FAILS)
     cells = grid("failing", "lsh", "sh")
     assert [(record.cell.method, record.status) for record in run_all(cells, place)] == [
@@ -77,17 +73,15 @@ def test_what_failed_is_tried_again_and_the_others_go_on(grid, place, plugin, mo
     ]
     assert names(make_plan(cells, place).pending) == ["failing"]
 
-    monkeypatch.setattr(registry, "_FILES", {})  # mended, and called by another process
-    code_digest.cache_clear()
+    forget_plugins()  # mended, and called by another process
     plugin("failing", PASSES)
     assert [record.status for record in run_all(grid("failing", "lsh", "sh"), place)] == ["done"]
 
 
 @pytest.mark.parametrize("body", [PASSES, "output = 'vectors'\n" + PASSES])
-def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plugin, monkeypatch, body):
+def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plugin, forget_plugins, body):
     def records(*methods, text, imports=""):
-        monkeypatch.setattr(registry, "_FILES", {})
-        code_digest.cache_clear()
+        forget_plugins()
         plugin("own", text, imports=imports)
         run_all(grid(*methods), place)
         return [(record.cell.method, record.status) for record in read_records(place.out)]
@@ -97,58 +91,6 @@ def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plug
     assert records("own", "lsh", **broken) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
     assert records("lsh", text=body) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
     assert records("own", text=body) == [("lsh", "done"), ("own", "done")]
-
-
-def test_other_images_other_code_and_other_settings_are_computed_anew(grid, place):
-    cells = grid("ksh", "sdh", "lsh")
-    run_all(cells, place)
-    digests = Record.load(place.record(cells[0])).digests.model_dump()
-    rewrite(place.record(cells[0]), digests=Digests(**{**digests, "dataset": "0" * 64}))
-    plan = make_plan(cells, place)
-    assert (names(plan.pending), names(plan.done)) == ([cells[0].cell.method], names(cells[1:]))
-    assert plan.reasons == ["whose images changed"]
-
-    assert make_plan(grid("ksh", set={"ksh.n_anchors": 50}), place).done == []
-    assert make_plan(grid("lsh", set={"recipe.epochs": 2}), place).done == []
-    assert make_plan(grid("lsh", repetitions=2), place).pending[0].cell.repetition == 1
-
-
-def test_other_code_is_computed_anew_but_another_evaluation_is_not(grid, place):
-    cells = grid("lsh", "dsh") + grid("lsh", features=["cnn"])
-    run_all(cells, place)
-    for work in cells:
-        digests = Record.load(place.record(work)).digests
-        assert digests.training_source == work.training_source
-        rewrite(place.record(work), digests=digests.model_copy(update={"evaluation_source": "0" * 64}))
-    assert [work.training_source is None for work in cells] == [True, False, False]
-    assert cells[1].training_source != cells[2].training_source  # features do not stand on the hash stage
-    assert make_plan(cells, place).pending == []
-
-    other = [replace(work, training_source=work.training_source and "0" * 64) for work in cells]
-    other[0] = replace(cells[0], method_source="0" * 64)
-    plan = make_plan(other, place)
-    assert plan.pending == other
-    assert plan.reasons == ["whose method's code changed", *["whose training code changed"] * 2]
-
-
-def test_another_word_of_the_data_set_on_mirroring_is_computed_anew(grid, place):
-    works = grid("dsh", "lsh")
-    run_all(works, place)
-    mirrored = [
-        replace(work, protocol=replace(work.protocol, recipe=replace(work.protocol.recipe, flip=True)))
-        for work in works
-    ]
-    plan = make_plan(mirrored, place)
-    assert (names(plan.pending), names(plan.done)) == (["dsh"], ["lsh"])
-    assert plan.reasons == ["whose data set is augmented otherwise now"]
-
-
-def test_a_record_from_before_its_training_code_was_recorded_is_computed_anew(grid, place):
-    (work,) = grid("dsh")
-    run_all([work], place)
-    digests = Record.load(place.record(work)).digests
-    rewrite(place.record(work), digests=digests.model_copy(update={"training_source": None}))
-    assert make_plan([work], place).reasons == ["whose training code changed"]
 
 
 def test_a_damaged_record_is_named_before_anything_runs(grid, place):
@@ -165,11 +107,11 @@ def test_a_damaged_record_is_named_before_anything_runs(grid, place):
 def test_a_backbone_that_cannot_be_trained_fails_its_cells_only(own_cache, grid, place, monkeypatch):
     calls = []
 
-    def fails(*arguments):
+    def fails(*arguments, **options):
         calls.append(arguments)
         raise FloatingPointError("the loss is nan")
 
-    monkeypatch.setattr(context_module, "train_trunk", fails)
+    monkeypatch.setattr(CNN, "train", fails)
     for n_runs in (1, 2):
         events = run_all(grid("pcah", "dpsh", "dsh", bits=[8 + n_runs]), place)
         assert len(calls) == n_runs, "once a run, and not for each cell"

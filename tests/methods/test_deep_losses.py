@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hashbench.plugins.registry import find
-from hashbench.training import Batch
+from hashbench.training import Batch, TrainingData
 
 METHODS = ["dpsh", "dsh", "dtsh", "mu_liu"]
 N, N_BITS = 15, 6
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("name", METHODS)
 
 def loss(name, outputs=z, y=labels):
     method = find("method", name)(n_bits=N_BITS)
-    state = method.make_state(len(y), int(y.max()) + 1)
+    state = method.make_state(TrainingData(y, int(y.max()) + 1))
     method.state_ = None if state is None else state.to(outputs.dtype)
     return method.loss(outputs, Batch(y, torch.arange(len(y)), 0.0))
 

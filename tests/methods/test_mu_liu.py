@@ -20,7 +20,7 @@ from hashbench.methods.mu_liu import (
     similar_fraction,
 )
 from hashbench.testing.toy import new, toy
-from hashbench.training import Batch, gradient_norms, same_label
+from hashbench.training import Batch, TrainingData, gradient_norms, same_label
 
 SIZES = [(3, 1.0), (12, 1.0), (12, 5.0), (48, 1.0), (48, 5.0)]
 
@@ -444,7 +444,7 @@ def test_parameters_that_make_no_sense_are_refused(given, fault):
 def test_outputs_are_standardised_over_the_batch_and_at_test_by_their_moving_averages():
     z, labels = 3 + 7 * random(40, 6).float(), torch.arange(40) % 4
     method = MuLiu(n_bits=6)
-    method.state_ = method.make_state(40, 4)
+    method.state_ = method.make_state(TrainingData(labels, 4))
     by_hand = 1.5 * (z - z.mean(0)) / z.std(0, correction=0)
     value = method.loss(z, batch(labels)).item()
     assert value == pytest.approx(plain(n_bits=6).loss(by_hand, batch(labels)).item(), rel=1e-5)
@@ -472,7 +472,7 @@ def test_zero_outputs_are_stationary_and_training_starts_elsewhere():
 
     X, y = toy("images")
     trained = Recipe(pretrain_epochs=4, batch_size=16, epochs=0)
-    start, shrunk = (new(MuLiu, recipe=trained).fit(X, y) for _ in range(2))
+    start, shrunk = (new(MuLiu, deviation=None, recipe=trained).fit(X, y) for _ in range(2))
     for parameter in shrunk.network_.head.parameters():
         parameter.data *= 0.01
     norms = [gradient_norms(method, X, y)["network.backbone.0.weight"] for method in (start, shrunk)]

@@ -6,29 +6,25 @@ import pytest
 from hashbench.errors import InvalidInputError
 from hashbench.plugins import registry
 from hashbench.plugins.scaffold import create
-from hashbench.testing import check_method, iter_checks
 
-KINDS = ["method", "dataset"]
+KINDS = [("method", None), ("method", "deep"), ("method", "semi"), ("dataset", None), ("feature", None)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_new_file_passes_all_checks(kind, tmp_path):
-    path, _ = create(kind, "my_hash2", tmp_path)
+@pytest.mark.parametrize(("kind", "style"), KINDS)
+def test_a_new_file_and_its_test_pass(kind, style, tmp_path):
+    path, test = create(kind, "my_hash2", tmp_path, style=style)
+    assert [path.name, test.name] == ["my_hash2.py", "test_my_hash2.py"]
     assert registry.register_file(path) == kind
     cls = registry.find(kind, "my_hash2")
     assert cls.__name__ == "MyHash2"
-    results = list(iter_checks(kind, cls))
-    assert len(results) > 4
-    assert [(name, error) for name, error in results if error] == []
-    if kind == "method":
-        check_method("my_hash2")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_written_test_passes(kind, tmp_path):
-    path, test = create(kind, "fresh", tmp_path)
-    assert [path.name, test.name] == ["fresh.py", "test_fresh.py"]
-    assert run_pytest(test).returncode == 0
+    assert getattr(cls, "deep", False) == (style is not None)
+    assert getattr(cls, "supervision", None) == {
+        ("method", None): "unsupervised",
+        ("method", "deep"): "supervised",
+        ("method", "semi"): "semi-supervised",
+    }.get((kind, style))
+    done = run_pytest(test)
+    assert done.returncode == 0, done.stdout.decode()
 
 
 def test_the_written_test_can_fail(tmp_path):
@@ -42,13 +38,15 @@ def run_pytest(test):
     return subprocess.run(command, cwd=test.parent, capture_output=True, check=False)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_in_a_checkout_the_files_go_to_their_rooms(kind, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "home"), [("method", "methods"), ("dataset", "datasets"), ("feature", "hashbench/features")]
+)
+def test_in_a_checkout_the_files_go_to_their_rooms(kind, home, tmp_path, monkeypatch):
     (tmp_path / "methods").mkdir()
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "hashbench"\n')
     monkeypatch.chdir(tmp_path)
     path, test = create(kind, "fresh")
-    assert path == tmp_path / f"{kind}s" / "fresh.py"
+    assert path == tmp_path / home / "fresh.py"
     assert test == tmp_path / "tests" / f"{kind}s" / "test_fresh.py"
     compile(test.read_text(), str(test), "exec")
     assert "register_file" not in test.read_text()
@@ -65,6 +63,12 @@ def test_names_that_cannot_be_imported(name, tmp_path):
     with pytest.raises(InvalidInputError, match="must be lower-case letters"):
         create("method", name, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", registry.RESERVED)
+def test_a_name_that_means_something_else(name, tmp_path):
+    with pytest.raises(InvalidInputError, match=f"'{name}'"):
+        create("method", name, tmp_path)
 
 
 def test_a_name_that_is_taken(tmp_path):

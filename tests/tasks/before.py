@@ -20,6 +20,7 @@ def codes_and_labels(n_bits, multi_hot):
         flips = np.where(hashed(n, n_bits, salt=100 * salt + n_bits) % 10 < 3, -1.0, 1.0)
         values = words[labels] * flips
         if multi_hot:
-            labels = np.eye(6, dtype=np.uint8)[labels] | (hashed(n, 6, salt=salt) % 7 == 0).astype(np.uint8)
+            others = hashed(n, 6, salt=salt) % 7 == 0
+            labels = (np.eye(6, dtype=bool)[labels] | others).astype(np.uint8)
         parts[part] = (values, labels)
     return parts

@@ -6,12 +6,13 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.errors import InvalidInputError
+from hashbench.identity.digest import seed_of
 from hashbench.plugins.registry import find, plugins
 from hashbench.testing.toy import N_BITS, N_CLASSES, SHORT, new, toy
-from hashbench.training import DeepHashMethod, gradient_norms, loop
-from hashbench.training.pretrain import train_trunk
+from hashbench.training import DeepHashMethod, classification_loss, gradient_norms, loop
+from hashbench.training.pretrain import train_backbone
 
 X, y = toy("images")
 DEEP = [name for name in plugins("method") if find("method", name).deep]
@@ -32,8 +33,8 @@ class WithState(DeepHashMethod):
 
     fail_at: float = 2.0
 
-    def make_state(self, n_train, n_classes):
-        return Centres(n_train, n_classes)
+    def make_state(self, data):
+        return Centres(data.n, data.n_classes)
 
     def loss(self, z, batch):
         if batch.progress >= self.fail_at:
@@ -58,9 +59,9 @@ class TwiceAsWide(DeepHashMethod):
 
 
 @pytest.fixture(scope="module")
-def trunk():
+def start():
     pixels, labels = (torch.tensor(array) for array in (X, y))
-    return train_trunk(pixels, labels, SHORT, seed=0)
+    return train_backbone(pixels, labels, SHORT, seed=0)
 
 
 def state_of(method):
@@ -72,20 +73,20 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_trunk_that_is_given_stays_as_it_is_and_is_trained_in_a_copy(trunk):
-    before = copy.deepcopy(trunk.state_dict())
-    method = new(WithState).fit(X, y, trunk=trunk)
-    assert same(trunk.state_dict(), before)
-    assert not trunk.training
+def test_a_start_that_is_given_stays_as_it_is_and_is_trained_in_a_copy(start):
+    before = copy.deepcopy(start.state_dict())
+    method = new(WithState).fit(X, y, start=start)
+    assert same(start.state_dict(), before)
+    assert not start.training
     moved = method.network_.backbone.state_dict()
     assert not torch.equal(moved["0.weight"], before["backbone.0.weight"])
-    # one short epoch from the trunk's weights stays nearer to them than to any other start
+    # one short epoch from the start's weights stays nearer to them than to any other start
     assert (moved["0.weight"] - before["backbone.0.weight"]).abs().max() < 0.1
 
 
-def test_without_epochs_the_network_is_the_trunk_below_a_fresh_head(trunk):
-    method = new(WithState, recipe=Recipe(epochs=0)).fit(X, y, trunk=trunk)
-    for name, value in trunk.backbone.state_dict().items():
+def test_without_epochs_the_network_is_the_start_below_a_fresh_head(start):
+    method = new(WithState, recipe=Recipe(epochs=0)).fit(X, y, start=start)
+    for name, value in start.backbone.state_dict().items():
         assert torch.equal(method.network_.backbone.state_dict()[name], value)
     values = method.project(X)
     np.testing.assert_allclose(values.mean(0), 0, atol=0.02)
@@ -103,64 +104,65 @@ def test_training_starts_at_outputs_of_unit_scale(pretrain_epochs):
     assert deviation.max() < 3
 
 
-def test_training_without_a_trunk_is_training_stage_1_first():
-    from hashbench.identity.digest import seed_of
-
+def test_training_without_a_start_is_training_stage_1_first():
     alone = new(WithState).fit(X, y)
     pixels, labels = (torch.tensor(array) for array in (X, y))
-    given = train_trunk(pixels, labels, SHORT, seed_of(0, "trunk"))
-    assert same(state_of(alone), state_of(new(WithState).fit(X, y, trunk=given)))
+    given = train_backbone(pixels, labels, SHORT, seed_of(0, "backbone"))
+    assert same(state_of(alone), state_of(new(WithState).fit(X, y, start=given)))
 
 
-def test_state_is_trained_and_sees_every_image(trunk):
-    start = new(WithState, recipe=Recipe(epochs=0)).fit(X, y, trunk=trunk).state_
-    assert start.centre.shape == (N_CLASSES, N_BITS)
-    state = new(WithState, recipe=dataclasses.replace(SHORT, epochs=2)).fit(X, y, trunk=trunk).state_
+def test_state_is_trained_and_sees_every_image(start):
+    fresh = new(WithState, recipe=Recipe(epochs=0)).fit(X, y, start=start).state_
+    assert fresh.centre.shape == (N_CLASSES, N_BITS)
+    state = new(WithState, recipe=dataclasses.replace(SHORT, epochs=2)).fit(X, y, start=start).state_
     assert state.seen.tolist() == [2] * 96
-    assert (state.centre != start.centre).all()
+    assert (state.centre != fresh.centre).all()
 
 
-def test_state_is_saved_with_the_checkpoint(trunk, tmp_path, monkeypatch):
+def test_state_is_saved_with_the_checkpoint(start, tmp_path, monkeypatch):
     recipe = Recipe(epochs=3, batch_size=32)
-    unbroken = state_of(new(WithState, recipe=recipe).fit(X, y, trunk=trunk))
+    unbroken = state_of(new(WithState, recipe=recipe).fit(X, y, start=start))
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    options = {"trunk": trunk, "checkpoint": tmp_path / "c"}
+    options = {"start": start, "checkpoint": tmp_path / "c"}
     with pytest.raises(KeyboardInterrupt):
         new(WithState, recipe=recipe, fail_at=0.5).fit(X, y, **options)
     assert torch.load(tmp_path / "c")["epoch"] == 1
     assert same(state_of(new(WithState, recipe=recipe).fit(X, y, **options)), unbroken)
 
 
-def test_readout_decodes_and_n_outputs_sizes_the_head(trunk):
-    method = new(TwiceAsWide).fit(X, y, trunk=trunk)
+def test_readout_decodes_and_n_outputs_sizes_the_head(start):
+    method = new(TwiceAsWide).fit(X, y, start=start)
     with torch.no_grad():
         z = method.network_(torch.tensor(X[:5])).numpy()
     np.testing.assert_allclose(method.project(X[:5]), z[:, ::2] - z[:, 1::2], rtol=1e-5)
     assert method.encode(X[:5]).unpack().tolist() == (z[:, ::2] > z[:, 1::2]).astype(int).tolist()
 
 
-def test_gradient_norms_are_those_of_the_loss_by_parameter(trunk):
-    method = new(WithState, recipe=Recipe(epochs=0)).fit(X, y, trunk=trunk)
-    norms = gradient_norms(method, X[:48], y[:48])
+def test_gradient_norms_are_those_of_the_loss_by_parameter(start):
+    plain = Recipe(epochs=0, batch_size=96, crop=0.0, warp=0.0, jitter=0.0)
+    method = new(WithState, recipe=plain).fit(X, y, start=start)
+    before = state_of(method)
+    norms = gradient_norms(method, X, y)
+    assert same(state_of(method), before), "the method is left as it is"
     names = {f"network.{name}" for name, _ in method.network_.named_parameters()} | {"state.centre"}
     assert set(norms) == names
     # by hand where it is easy: d/dcentre of mean((z - c)^2), with batch statistics as in training
-    labels = torch.tensor(y[:48])
+    labels = torch.tensor(y)
     with torch.no_grad():
-        z = copy.deepcopy(method.network_).train()(torch.tensor(X[:48]))
+        z = copy.deepcopy(method.network_).train()(torch.tensor(X))
         difference = (z - method.state_.centre[labels]) * (-2 / z.numel())
     by_hand = torch.zeros(N_CLASSES, N_BITS).index_add(0, labels, difference)
     assert norms["state.centre"] == pytest.approx(by_hand.norm().item(), rel=1e-3)
     assert not method.network_.training
 
 
-def test_gradient_norms_of_what_the_loss_ignores_are_zero(trunk):
+def test_gradient_norms_of_what_the_loss_ignores_are_zero(start):
     class Blind(WithState):
         def loss(self, z, batch):
             return z.square().mean()
 
-    method = Blind(n_bits=N_BITS, device="cpu", recipe=Recipe(epochs=0)).fit(X, y, trunk=trunk)
-    assert gradient_norms(method, X[:8], y[:8])["state.centre"] == 0
+    method = Blind(n_bits=N_BITS, device="cpu", recipe=Recipe(epochs=0)).fit(X, y, start=start)
+    assert gradient_norms(method, X, y)["state.centre"] == 0
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -175,12 +177,12 @@ def test_parameters_survive_clone(name):
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_every_deep_method_takes_multi_hot_labels_and_a_trunk(name):
+def test_every_deep_method_takes_multi_hot_labels_and_a_start(name):
     labels = np.eye(N_CLASSES, dtype=np.uint8)[y]
     labels[:30, 0] = 1
     pixels = torch.tensor(X)
-    shared = train_trunk(pixels, torch.from_numpy(labels).float(), SHORT, seed=0)
-    method = new(find("method", name)).fit(X, labels, trunk=shared)
+    shared = train_backbone(pixels, torch.from_numpy(labels).float(), SHORT, seed=0)
+    method = new(find("method", name)).fit(X, labels, start=shared)
     assert method.n_classes_ == N_CLASSES
     assert method.project(X).shape == (96, N_BITS)
     norms = gradient_norms(method, X, labels)
@@ -189,18 +191,18 @@ def test_every_deep_method_takes_multi_hot_labels_and_a_trunk(name):
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_class_names_and_gaps_in_them_do_not_matter(name, trunk):
+def test_class_names_and_gaps_in_them_do_not_matter(name, start):
     words = np.array(["ship", "cat", "frog", "dog"])[y]
     _, indices = np.unique(words, return_inverse=True)
-    by_word, by_index = (new(find("method", name)).fit(X, labels, trunk=trunk) for labels in (words, indices))
+    by_word, by_index = (new(find("method", name)).fit(X, labels, start=start) for labels in (words, indices))
     assert np.array_equal(by_word.project(X), by_index.project(X))
 
 
-def test_values_do_not_depend_on_the_batch_that_projects(trunk):
-    method = new(WithState).fit(X, y, trunk=trunk)
+def test_values_do_not_depend_on_the_batch_that_projects(start):
+    method = new(WithState).fit(X, y, start=start)
     whole = method.project(X)
     for size in (1, 7, 96):
-        method.project_batch = size
+        method.project_batch = lambda device, size=size: size
         np.testing.assert_allclose(method.project(X), whole, atol=0.05)  # bfloat16 where the processor has it
     assert np.abs(whole).max() > 0.5
 
@@ -212,37 +214,37 @@ def weights(network):
     return {name: value.clone() for name, value in network.backbone.state_dict().items()}
 
 
-def test_a_frozen_backbone_keeps_its_weights_and_statistics(trunk):
+def test_a_frozen_backbone_keeps_its_weights_and_statistics(start):
     method = new(WithState, pretraining="frozen", recipe=dataclasses.replace(SHORT, epochs=3))
-    start = new(WithState, pretraining="frozen", recipe=Recipe(epochs=0)).fit(X, y, trunk=trunk)
-    method.fit(X, y, trunk=trunk)
-    assert same(weights(method.network_), weights(trunk))
-    assert not torch.equal(method.network_.head.weight, start.network_.head.weight)
+    untrained = new(WithState, pretraining="frozen", recipe=Recipe(epochs=0)).fit(X, y, start=start)
+    method.fit(X, y, start=start)
+    assert same(weights(method.network_), weights(start))
+    assert not torch.equal(method.network_.head.weight, untrained.network_.head.weight)
     assert set(gradient_norms(method, X, y)) == {
         "network.head.weight",
         "network.head.bias",
         "state.centre",
     }
-    assert all(parameter.requires_grad for parameter in trunk.parameters()), "the trunk itself is free"
+    assert all(parameter.requires_grad for parameter in start.parameters()), "the start itself is free"
 
 
 def test_without_pre_training_the_backbone_starts_fresh_and_learns_at_the_rate_of_stage_1(monkeypatch):
     groups = []
     monkeypatch.setattr(loop, "train", lambda *args, **given: groups.append(given) or [])
-    recipe = Recipe(pretrain_epochs=7, epochs=2, lr=0.3, trunk_lr=0.1)
+    recipe = Recipe(pretrain_epochs=7, epochs=2, lr=0.3, backbone_lr=0.1)
     for given in (
         {"pretraining": "none"},
         {"pretraining": "none", "budget": "total"},
         {"pretraining": "joint"},
     ):
         new(WithState, recipe=recipe, **given).fit(X, y)
-    trunk = train_trunk(torch.tensor(X), torch.tensor(y), Recipe(pretrain_epochs=0), seed=0)
+    start = train_backbone(torch.tensor(X), torch.tensor(y), Recipe(pretrain_epochs=0), seed=0)
     for given in ({}, {"pretraining": "frozen"}):
-        new(WithState, recipe=recipe, **given).fit(X, y, trunk=trunk)
+        new(WithState, recipe=recipe, **given).fit(X, y, start=start)
     assert [[lr for _, lr in given["groups"]] for given in groups] == [
         [0.3, 0.3, 0.3],
         [0.3, 0.3, 0.3],
-        [0.3, 0.3, 0.3],
+        [0.3, 0.3, 0.3, 0.3],
         [0.3, 0.1, 0.3],
         [0.3, 0.0, 0.3],
     ]
@@ -264,7 +266,7 @@ def test_joint_training_adds_a_classifier_and_drops_it_afterwards():
         """Its own loss says nothing: what is learned, the classifier beside it has taught."""
 
         def loss(self, z, batch):
-            assert z.shape == (len(batch.index), N_BITS)
+            assert z.shape == (len(batch.index), N_BITS), "the classifier is no part of the outputs"
             return 0 * z.sum()
 
     recipe = Recipe(pretrain_epochs=10, epochs=10, batch_size=16, label_smoothing=0.0, warp=0.0, jitter=0.0)
@@ -285,18 +287,18 @@ def test_a_joint_training_resumes(tmp_path, monkeypatch):
     assert same(state_of(new(WithState, **given).fit(X, y, checkpoint=tmp_path / "c")), unbroken)
 
 
-def test_the_history_holds_the_losses_of_both_stages(trunk):
+def test_the_history_holds_the_losses_of_both_stages(start):
     method = new(WithState, recipe=dataclasses.replace(SHORT, epochs=2))
-    for history in (method.fit(X, y, trunk=trunk).history_, method.fit(X, y).history_):
+    for history in (method.fit(X, y, start=start).history_, method.fit(X, y).history_):
         assert {name: len(values) for name, values in history.items()} == {"loss": 2, "pretrain_loss": 1}
         assert 1 < history["pretrain_loss"][0] < 2, (
             "of a classifier of four classes that has seen two batches"
         )
 
 
-def test_the_loop_balances_classes_where_the_method_asks(trunk):
+def test_the_loop_balances_classes_where_the_method_asks(start):
     labels = np.minimum(y, 1)  # 24 of one class, 72 of the other: 24 a batch, so that none comes twice in it
-    plain, balanced = (new(WithState, class_balanced=choice).fit(X, labels, trunk=trunk) for choice in (0, 1))
+    plain, balanced = (new(WithState, class_balanced=choice).fit(X, labels, start=start) for choice in (0, 1))
     assert plain.state_.seen.tolist() == [1] * 96
     seen = balanced.state_.seen.numpy()
     assert (seen[labels == 0].sum(), seen[labels == 1].sum()) == (48, 48)
@@ -313,7 +315,7 @@ class Unsupervised(DeepHashMethod):
         return (z - z.sign()).square().mean()
 
 
-def test_an_unsupervised_method_sees_no_labels_and_starts_without(trunk):
+def test_an_unsupervised_method_sees_no_labels_and_starts_without(start):
     method = new(Unsupervised, pretraining="none", recipe=dataclasses.replace(SHORT, epochs=10, warp=0.0))
     values = method.fit(X).project(X)
     assert np.array_equal(method.fit(X, y).project(X), values)
@@ -321,7 +323,7 @@ def test_an_unsupervised_method_sees_no_labels_and_starts_without(trunk):
     norms = gradient_norms(method, X, None)
     assert norms == gradient_norms(method, X, y)
     assert min(norms.values()) > 0
-    assert new(Unsupervised).fit(X, trunk=trunk).history_["pretrain_loss"]
+    assert new(Unsupervised).fit(X, start=start).history_["pretrain_loss"]
 
 
 @pytest.mark.parametrize(
@@ -342,11 +344,140 @@ def test_a_start_that_makes_no_sense_is_refused(cls, given, fault):
         new(cls, **given).fit(X, y)
 
 
-def test_a_trunk_that_would_not_be_used_is_refused(trunk):
-    with pytest.raises(InvalidInputError, match="starts from a fresh backbone; leave the trunk out"):
-        new(WithState, pretraining="none").fit(X, y, trunk=trunk)
+def test_a_start_that_would_not_be_used_is_refused(start):
+    with pytest.raises(InvalidInputError, match="starts from a fresh backbone; leave 'start' out"):
+        new(WithState, pretraining="none").fit(X, y, start=start)
 
 
 def test_labels_are_needed():
     with pytest.raises(ValueError, match="is supervised; call fit"):
         new(WithState).fit(X)
+
+
+# -- labels of some images ---------------------------------------------------------------------------
+
+HIDDEN = np.where(np.arange(96) % 3, -1, y)
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class Semi(DeepHashMethod):
+    """Cross-entropy of the first outputs, and outputs near their signs on all images."""
+
+    supervision = "semi-supervised"
+    labelled_share = 0.25
+    seen = None
+
+    def loss(self, z, batch):
+        if self.seen is not None:
+            self.seen.append(batch)
+        return classification_loss(z[:, :N_CLASSES], batch) + 0.1 * (z - z.sign()).square().mean()
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_only_labelled_images_carry_labels_into_a_batch(multi_label):
+    one_hot = np.eye(N_CLASSES, dtype=np.int64)[HIDDEN]
+    labels = np.where(HIDDEN[:, None] < 0, -1, one_hot) if multi_label else HIDDEN
+    method = new(Semi, recipe=Recipe(pretrain_epochs=1, epochs=2, batch_size=16))
+    method.seen = seen = []
+    method.fit(X, labels)
+    assert len(seen) == 2 * 2, "as many steps as of 32 labelled images"
+    for batch in seen:
+        assert len(batch.index) == 16
+        assert batch.labelled.sum() == 4
+        assert torch.equal(batch.labels, torch.tensor(labels)[batch.index].to(batch.labels.dtype))
+        assert torch.equal(batch.labelled, torch.tensor(HIDDEN)[batch.index] >= 0)
+    assert method.n_classes_ == N_CLASSES
+    assert np.isfinite(method.project(X)).all()
+
+
+def test_stage_1_sees_the_labelled_images_alone():
+    known = HIDDEN >= 0
+    method = new(Semi, recipe=Recipe(pretrain_epochs=1, epochs=0, batch_size=16)).fit(X, HIDDEN)
+    start = train_backbone(
+        torch.tensor(X[known]), torch.tensor(y[known]), method.recipe, seed_of(0, "backbone")
+    )
+    assert same(weights(method.network_), weights(start))
+
+
+def test_a_joint_classifier_learns_from_the_labelled_images():
+    recipe = Recipe(pretrain_epochs=15, epochs=15, batch_size=16, label_smoothing=0.0, warp=0.0, jitter=0.0)
+    losses = new(Semi, pretraining="joint", recipe=recipe).fit(X, HIDDEN).history_["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_names_of_classes_do_not_matter_where_some_are_hidden():
+    first, second = (new(Semi).fit(X, np.where(HIDDEN < 0, -1, names[y])) for names in NAMES)
+    assert second.classes_.tolist() == [3, 5, 7, 9]
+    assert np.array_equal(first.project(X), second.project(X))
+
+
+NAMES = np.array([0, 1, 2, 3]), np.array([3, 5, 7, 9])
+
+
+@pytest.mark.parametrize(
+    ("cls", "labels", "fault"),
+    [
+        (WithState, HIDDEN, "-1 means unlabelled; test_deep is supervised, and 64 of 96 items have no label"),
+        (WithState, np.where(HIDDEN < 0, "-1", "cat"), "-1 means unlabelled"),
+        (WithState, np.where(HIDDEN[:, None] < 0, -1, np.eye(4)[y]), "-1 means unlabelled"),
+        (Semi, None, "is semi-supervised; call fit"),
+        (Semi, np.full(96, -1), "labels name no class only; at least two"),
+        (Semi, np.where(HIDDEN < 1, HIDDEN, -1), "labels name one class only; at least two"),
+        (Semi, np.where(np.eye(4)[y] > 0, 1, -1), "must be zeros and ones, or a row of -1"),
+    ],
+)
+def test_labels_that_a_method_cannot_use_are_refused(cls, labels, fault):
+    with pytest.raises(InvalidInputError, match=fault) as error:
+        new(cls).fit(X, labels)
+    assert "test_deep" in str(error.value)
+
+
+# -- what a method is told ---------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class Told(WithState):
+    """Keeps what it is told."""
+
+    def make_state(self, data):
+        self.data_, self.start_features_, self.epochs_ = data, data.features(), []
+        assert data.features() is self.start_features_, "computed once"
+        return super().make_state(data)
+
+    def refresh(self, epoch):
+        self.epochs_.append((epoch.progress, epoch.labels, epoch.outputs(), epoch.features()))
+
+
+@pytest.mark.parametrize("pretraining", ["softmax", "frozen", "none", "joint"])
+def test_a_method_is_told_of_all_training_images(pretraining, start):
+    given = {"start": start} if pretraining in ("softmax", "frozen") else {}
+    method = new(Told, pretraining=pretraining, recipe=Recipe(pretrain_epochs=0, epochs=2, batch_size=48))
+    method.fit(X, y, **given)
+    data, pixels = method.data_, torch.tensor(X)
+    assert (data.n, data.n_classes, data.n_features) == (96, N_CLASSES, 256)
+    assert torch.equal(data.labels, torch.tensor(y))
+    assert method.start_features_.shape == (96, 256)
+    if given:
+        with torch.no_grad():
+            np.testing.assert_allclose(method.start_features_, start.features(pixels), atol=0.05)
+    assert [progress for progress, *_ in method.epochs_] == [0, 0.5, 1]
+    assert torch.equal(method.epochs_[0][-1], method.start_features_), "of a network that is not trained yet"
+    with torch.no_grad():
+        for values, expected in zip(
+            method.epochs_[-1][2:], (method.network_(pixels), method.network_.features(pixels)), strict=True
+        ):
+            np.testing.assert_allclose(values, expected, atol=0.05)
+    frozen = not method.network_.backbone.training and pretraining == "frozen"
+    assert frozen == torch.equal(method.epochs_[-1][-1], method.start_features_)
+
+
+def test_mirroring_is_the_data_sets_to_allow():
+    fitted = [
+        new(WithState, invariances=Invariances(mirror=mirror), recipe=dataclasses.replace(SHORT, epochs=0))
+        .fit(X, y)
+        .project(images)
+        for mirror in (False, True)
+        for images in (X, np.flip(X, 3))
+    ]
+    assert not np.allclose(fitted[0], fitted[1], atol=0.05)
+    np.testing.assert_allclose(fitted[2], fitted[3], atol=0.05)

@@ -1,17 +1,20 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.training import loop
+from hashbench.training.batches import Batches
 from hashbench.training.images import DeviceImages
-from hashbench.training.loop import balanced_order, stratified_order, train
+from hashbench.training.loop import train
 
 N, N_CLASSES = 23, 3
-RECIPE = Recipe(batch_size=6, flip=True, crop=0.25)
+RECIPE = Recipe(batch_size=6, crop=0.25)
+MIRROR = Invariances(mirror=True)
 pixels = torch.randint(256, (N, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 labels = torch.arange(N) % N_CLASSES
 
@@ -21,11 +24,10 @@ class Small(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 3)
-        )
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Dropout(0.3))
+        self.head = nn.Linear(8, 3)
 
-    def forward(self, images):
+    def features(self, images):
         return self.layers(images.float() / 255)
 
 
@@ -39,12 +41,15 @@ class Running(nn.Module):
 
 
 class Scale(nn.Module):
+    """Pixels times a number."""
+
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()))
+        self.head = nn.Identity()
 
-    def forward(self, values):
-        return values.float() * self.scale
+    def features(self, images):
+        return images.flatten(1) * self.scale
 
 
 def small(seed=0):
@@ -53,22 +58,18 @@ def small(seed=0):
         return Small(), Running()
 
 
-def run(
-    modules=None, loss=None, epochs=4, recipe=RECIPE, seed=7, checkpoint=None, lrs=(1e-2, 1e-3), y=labels
-):
+def train_on(network, images, y, loss, recipe, groups=None, epochs=1, seed=0, views=1, **given):
+    """``train`` on images that may be mirrored; by default, the network at one rate."""
+    batches = Batches(DeviceImages(images, recipe, MIRROR), y, views=views)
+    groups = groups or [(network, 0.1)]
+    return train(network, batches, loss, groups=groups, epochs=epochs, seed=seed, **given)
+
+
+def run(modules=None, loss=None, epochs=4, recipe=RECIPE, seed=7, lrs=(1e-2, 1e-3), y=labels, **given):
     """Train; the weights and buffers afterwards."""
     network, state = modules = modules or small()
-    train(
-        network,
-        DeviceImages(pixels, recipe),
-        y,
-        loss or loss_of(state),
-        groups=list(zip(modules, lrs, strict=True)),
-        epochs=epochs,
-        recipe=recipe,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    groups = list(zip(modules, lrs, strict=True))
+    train_on(network, pixels, y, loss or loss_of(state), recipe, groups, epochs, seed, **given)
     return {name: value.clone() for name, value in nn.ModuleList(modules).state_dict().items()}
 
 
@@ -137,48 +138,50 @@ def test_batches_are_even_and_show_each_image_once_an_epoch(n, batch_size, sizes
 
 def test_batches_are_at_least_two_thirds_of_their_nominal_size():
     for n in range(2, 40):
-        sizes, network, recipe = [], nn.Sequential(nn.Flatten(), Scale()), Recipe(batch_size=9, crop=0)
+        sizes, recipe = [], Recipe(batch_size=9, crop=0, schedule="cosine")
 
         def loss(z, batch, sizes=sizes):
             sizes.append(len(z))
             return z.mean()
 
-        images = DeviceImages(torch.zeros(n, 1, 1, 1, dtype=torch.uint8), recipe)
-        y = torch.arange(n) % 2
-        train(
-            network,
-            images,
-            y,
-            loss,
-            groups=[(network, 0.1)],
-            epochs=1,
-            recipe=Recipe(batch_size=9, schedule="cosine"),
-            seed=0,
-        )
+        train_on(Scale(), torch.zeros(n, 1, 1, 1, dtype=torch.uint8), torch.arange(n) % 2, loss, recipe)
         assert sum(sizes) == n
         assert max(sizes) - min(sizes) <= 1
         assert min(n, 6) <= min(sizes) <= max(sizes) <= 13
 
 
-def test_outputs_labels_and_index_belong_to_the_same_images():
+@pytest.mark.parametrize("views", [1, 2, 3])
+def test_all_that_a_batch_holds_belongs_to_the_same_images(views):
     images = torch.arange(N, dtype=torch.uint8).view(N, 1, 1, 1).expand(N, 1, 4, 4)
 
     def loss(z, batch):
-        assert torch.equal(z.detach()[:, 0], batch.index.float())
-        return 0 * z.sum()
+        assert torch.equal(z, batch.features)
+        assert torch.equal(batch.images[:, 0, 0, 0], batch.index.float())
+        np.testing.assert_allclose(z.detach()[:, 0], batch.index)
+        assert torch.equal(batch.labels, labels[batch.index])
+        assert batch.labelled.all()
+        first, *others = batch.index.chunk(views)
+        assert all(torch.equal(first, other) for other in others)
+        return z.mean()
 
-    recipe = Recipe(batch_size=5, weight_decay=0.0, warp=0.0, jitter=0.0)
-    network = nn.Sequential(nn.Flatten(), Scale())
-    train(
-        network,
-        DeviceImages(images, recipe),
-        labels,
-        loss,
-        groups=[(network, 0.1)],
-        epochs=2,
-        recipe=recipe,
-        seed=0,
-    )
+    recipe = Recipe(batch_size=6, weight_decay=0.0, warp=0.0, jitter=0.0, lr=1e-9)
+    network = Scale()
+    train_on(network, images, labels, loss, recipe, [(network, 1e-9)], epochs=2, views=views)
+
+
+def test_views_of_an_image_differ_and_no_method_sees_more_images_than_another():
+    rows, different = [], []
+
+    def loss(z, batch):
+        first, second = batch.images.chunk(2)
+        rows.append(len(z))
+        different.append(len(batch.index.unique()))
+        assert (first != second).flatten(1).any(dim=1).all()
+        return z.square().mean()
+
+    run(loss=loss, views=2, epochs=3)
+    assert rows == [6, 6, 6, 4] * 3, "as many steps as with one view, of half as many images"
+    assert different == [3, 3, 3, 2] * 3
 
 
 # -- optimisation ------------------------------------------------------------------------------------
@@ -231,9 +234,9 @@ def test_clipping_bounds_the_norm_of_all_gradients_together(steps):
 
 def test_a_module_with_rate_0_is_not_trained():
     network, state = small()
-    before = copy.deepcopy(network.layers.state_dict())
+    before = copy.deepcopy(network.state_dict())
     run((network, state), lrs=(0.0, 1e-2))
-    for name, parameter in network.layers.named_parameters():
+    for name, parameter in network.named_parameters():
         assert torch.equal(parameter, before[name])
     assert state.offset.abs().sum() > 0
 
@@ -276,12 +279,9 @@ def test_it_gives_the_mean_loss_of_each_epoch(tmp_path, monkeypatch):
         values.append(loss_of(modules[1])(z, batch))
         return values[-1]
 
-    def train_it(modules, loss, epochs=3):
+    def train_it(modules, loss):
         groups = [(module, 1e-2) for module in modules]
-        options = {"recipe": RECIPE, "seed": 0, "checkpoint": tmp_path / "c"}
-        return train(
-            modules[0], DeviceImages(pixels, RECIPE), labels, loss, groups=groups, epochs=epochs, **options
-        )
+        return train_on(modules[0], pixels, labels, loss, RECIPE, groups, 3, checkpoint=tmp_path / "c")
 
     losses = train_it(modules, loss)
     assert losses == pytest.approx([sum(v.item() for v in values[i : i + 4]) / 4 for i in (0, 4, 8)])
@@ -306,29 +306,87 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_when(spoilt, tmp_path, 
     assert torch.load(tmp_path / "c")["epoch"] == 1, "the last checkpoint is from before"
 
 
-def test_modules_end_as_the_moving_average_of_their_weights_and_statistics():
+def test_parameters_end_as_their_moving_average_and_buffers_as_they_are():
     seen, modules = [], small()
 
-    def loss(z, batch):  # before the step: as the last one left them, and the statistics of this batch
+    def loss(z, batch):  # before the step: as the last one left them
         seen.append({name: value.clone() for name, value in modules[0].state_dict().items()})
         return loss_of(modules[1])(z, batch)
 
     plain = run(modules, loss, recipe=replace(RECIPE, averaging=0.0))
-    end = {name.removeprefix("0."): value for name, value in plain.items() if name.startswith("0.")}
-    name, statistic = "layers.1.weight", "layers.2.running_mean"
-    weights = [*(state[name] for state in seen[1:]), end[name]]
-    means = [state[statistic] for state in seen]
-    expected, expected_mean = seen[0][name], torch.zeros(8)
-    for n, (weight, mean) in enumerate(zip(weights, means, strict=True)):
+    name = "layers.1.weight"
+    expected = seen[0][name]
+    for n, weight in enumerate([*(state[name] for state in seen[1:]), plain[f"0.{name}"]]):
         keep = min(0.7, (1 + n) / (10 + n))
         expected = keep * expected + (1 - keep) * weight
-        expected_mean = keep * expected_mean + (1 - keep) * mean
     averaged = run(recipe=replace(RECIPE, averaging=0.7))
     assert torch.allclose(averaged[f"0.{name}"], expected, atol=1e-6)
-    assert torch.allclose(averaged[f"0.{statistic}"], expected_mean, atol=1e-6)
-    assert averaged["0.layers.2.num_batches_tracked"] == len(seen)
+    assert not torch.allclose(averaged[f"0.{name}"], plain[f"0.{name}"], atol=1e-4)
     assert not torch.equal(averaged["1.offset"], plain["1.offset"]), "also what the loss is made of"
-    assert not torch.allclose(averaged[f"0.{name}"], end[name], atol=1e-4)
+    for buffer in ("0.layers.2.running_mean", "0.layers.2.num_batches_tracked", "1.last_seen"):
+        assert torch.equal(averaged[buffer], plain[buffer]), buffer
+
+
+# -- between epochs ----------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A refresh that keeps what it was told, and writes to a buffer as a method would."""
+
+    def __init__(self, modules, fail_at=2.0):
+        self.network, self.state, self.fail_at, self.told = *modules, fail_at, []
+
+    def __call__(self, epoch):
+        if epoch.progress >= self.fail_at:
+            raise KeyboardInterrupt
+        mode = self.network.training
+        before = torch.get_rng_state()
+        outputs, features = epoch.outputs(), epoch.features()
+        assert epoch.outputs() is outputs, "computed once"
+        assert torch.equal(torch.get_rng_state(), before), "no random number is drawn"
+        assert self.network.training == mode
+        assert not outputs.requires_grad
+        noise = torch.rand(N, generator=epoch.generator)
+        self.state.last_seen.copy_(outputs.sum(1) + features.sum(1) + noise)
+        self.told.append((epoch.progress, outputs, noise))
+
+
+def test_refresh_is_called_before_each_epoch_and_after_the_last_on_the_averages():
+    modules = small()
+    recorder = Recorder(modules)
+    run(modules, refresh=recorder, epochs=3)
+    assert [progress for progress, *_ in recorder.told] == [0, 1 / 3, 2 / 3, 1]
+    assert len({tuple(noise.tolist()) for *_, noise in recorder.told}) == 4, "each epoch draws its own"
+    network = modules[0]
+    with torch.no_grad():
+        outputs = network.head(network.features(pixels))
+    np.testing.assert_allclose(recorder.told[-1][1], outputs, rtol=1e-6)
+    start = small()[0].eval()
+    np.testing.assert_allclose(
+        recorder.told[0][1], start.head(start.features(pixels)).detach(), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_what_refresh_computes_moves_no_weight():
+    asked = small()
+    weights = run(asked, lambda z, batch: z.square().mean(), refresh=Recorder(asked))
+    plain = run(loss=lambda z, batch: z.square().mean())
+    del weights["1.last_seen"], plain["1.last_seen"]
+    assert same(weights, plain)
+
+
+@pytest.mark.parametrize("stopped_at", [1 / 4, 3 / 4, 1.0])
+def test_a_resumed_training_is_refreshed_as_an_unbroken_one(stopped_at, tmp_path, monkeypatch):
+    modules = small()
+    unbroken = run(modules, refresh=Recorder(modules))
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    modules = small()
+    with pytest.raises(KeyboardInterrupt):
+        run(modules, refresh=Recorder(modules, stopped_at), checkpoint=tmp_path / "c")
+    modules = small(seed=5)
+    recorder = Recorder(modules)
+    assert same(run(modules, refresh=recorder, checkpoint=tmp_path / "c"), unbroken)
+    assert recorder.told[0][0] == stopped_at, "what was left is done, and no more"
 
 
 # -- checkpoints -------------------------------------------------------------------------------------
@@ -337,7 +395,7 @@ def test_modules_end_as_the_moving_average_of_their_weights_and_statistics():
 @pytest.mark.parametrize("schedule", ["onecycle", "cosine"])
 @pytest.mark.parametrize("done", [1, 3])
 def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(done, schedule, tmp_path, monkeypatch):
-    recipe = Recipe(batch_size=6, flip=True, schedule=schedule)
+    recipe = Recipe(batch_size=6, schedule=schedule)
     unbroken = run(recipe=recipe)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     network, state = small()
@@ -369,113 +427,12 @@ def test_checkpoints_are_at_least_30_seconds_apart(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# -- order -------------------------------------------------------------------------------------------
-
-COUNTS = [100, 60, 30, 7, 3]
-classes = torch.arange(len(COUNTS)).repeat_interleave(torch.tensor(COUNTS))
-
-
-def largest_surplus(order):
-    """How far any prefix is from the classes' proportions, in units of the bound 1 + C n_c / n."""
-    counts = torch.tensor(COUNTS)
-    n = counts.sum()
-    seen = torch.nn.functional.one_hot(classes[order]).cumsum(0)
-    expected = torch.arange(1, n + 1)[:, None] * counts / n
-    return ((seen - expected).abs() / (1 + len(COUNTS) * counts / n)).max()
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_every_prefix_has_the_classes_proportions(seed):
-    order = stratified_order(classes, torch.Generator().manual_seed(seed))
-    assert order.sort().values.tolist() == list(range(200))
-    assert largest_surplus(order) < 1
-
-
-def test_a_plain_shuffle_would_not_pass():
-    shuffles = [torch.randperm(200, generator=torch.Generator().manual_seed(seed)) for seed in range(5)]
-    assert max(map(largest_surplus, shuffles)) > 1
-
-
-def test_batches_of_balanced_classes_are_balanced():
-    y = torch.randperm(500, generator=torch.Generator().manual_seed(0)) % 10
-    order = stratified_order(y, torch.Generator().manual_seed(1))
-    counts = torch.stack([y[index].bincount(minlength=10) for index in order.tensor_split(10)])
-    assert counts.min() >= 3
-    assert counts.max() <= 7
-
-
-def test_a_balanced_order_has_each_class_equally_often():
-    orders = torch.stack([balanced_order(classes, torch.Generator().manual_seed(s)) for s in range(50)])
-    counts = torch.stack([classes[order].bincount() for order in orders])
-    assert (counts == 40).all()
-    for order in orders:
-        batches = torch.stack([classes[part].bincount(minlength=5) for part in order.tensor_split(8)])
-        assert (batches - 5).abs().max() <= 2
-        drawn = order.bincount(minlength=200)
-        assert drawn[classes == 0].max() == 1, "a frequent class is drawn without replacement"
-        assert (drawn[classes == 4] - 40 / 3).abs().max() < 1
-        rounds = order[classes[order] == 4][:39].view(13, 3).sort().values
-        assert (rounds == torch.tensor([197, 198, 199])).all(), "a rare one round by round"
-    assert len(orders[:, 0].unique()) > 10
-    assert orders.flatten().unique().tolist() == list(range(200)), "over the epochs, all images are seen"
-    assert torch.equal(orders[3], balanced_order(classes, torch.Generator().manual_seed(3)))
-
-
-def test_a_balanced_order_of_balanced_classes_or_of_multi_label_images_is_one_of_all_images():
-    for y in (torch.arange(60) % 4, torch.ones(50, 3)):
-        order = balanced_order(y, torch.Generator().manual_seed(0))
-        assert order.sort().values.tolist() == list(range(len(y)))
-
-
-def test_the_rest_of_a_balanced_order_falls_to_any_class():
-    y = torch.arange(23) % 3
-    counts = [y[balanced_order(y, torch.Generator().manual_seed(s))].bincount().tolist() for s in range(20)]
-    assert {tuple(count) for count in counts} == {(8, 8, 7), (8, 7, 8), (7, 8, 8)}
-
-
-def test_order_is_random_within_and_between_classes():
-    orders = torch.stack([stratified_order(classes, torch.Generator().manual_seed(s)) for s in range(100)])
-    first = classes[orders[:, 0]].bincount(minlength=5)
-    assert (first[:3] > 0).all(), "the first image is of any frequent class"
-    of_class = [order[classes[order] == 2] for order in orders]
-    assert len(torch.stack(of_class).unique(dim=0)) == 100
-    assert torch.equal(orders[3], stratified_order(classes, torch.Generator().manual_seed(3)))
-
-
-def test_classes_without_images_and_a_single_class_do_no_harm():
-    for y in (torch.tensor([0, 5, 5, 2, 0]), torch.zeros(4, dtype=torch.int64)):
-        order = stratified_order(y, torch.Generator().manual_seed(0))
-        assert order.sort().values.tolist() == list(range(len(y)))
-
-
-def test_multi_label_images_are_shuffled():
-    order = stratified_order(torch.ones(50, 3), torch.Generator().manual_seed(0))
-    assert order.sort().values.tolist() == list(range(50))
-    assert not torch.equal(order, torch.arange(50))
-
-
 def test_cudnn_stays_on_and_is_deterministic_while_training():
-    seen = []
+    seen, network = [], Scale()
 
-    class Watch(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(1))
+    def loss(z, batch):
+        seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
+        return z.sum()
 
-        def forward(self, images):
-            seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.deterministic))
-            return images.float().mean() * self.weight
-
-    network = Watch()
-    pixels = torch.zeros(8, 1, 8, 8, dtype=torch.uint8)
-    train(
-        network,
-        DeviceImages(pixels, Recipe()),
-        torch.arange(8) % 2,
-        lambda z, batch: z.sum(),
-        groups=[(network, 0.1)],
-        epochs=1,
-        recipe=Recipe(batch_size=4),
-        seed=0,
-    )
+    train_on(network, pixels, labels, loss, RECIPE)
     assert set(seen) == {(True, True)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.training.backbones import vgg7
 from hashbench.training.network import backbone_names, build_backbone, build_network
@@ -77,27 +77,27 @@ def test_outputs_are_float32_whatever_the_convolutions_run_in():
 
 def test_a_new_head_gives_outputs_of_mean_0_and_deviation_1():
     images = pixels(100)
-    trunk = network(images)
-    before = {name: value.clone() for name, value in trunk.state_dict().items()}
-    fresh = trunk.with_new_head(12, images)
+    start = network(images)
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+    fresh = start.with_new_head(12, images)
     z = fresh(images)
     assert z.shape == (100, 12)
     np.testing.assert_allclose(z.detach().mean(0), 0, atol=1e-3)
     np.testing.assert_allclose(z.detach().std(0), 1, atol=1e-3)
-    assert trunk(images).std(0).max() < 0.5, "the usual initialisation is what the new head avoids"
-    assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
+    assert start(images).std(0).max() < 0.5, "the usual initialisation is what the new head avoids"
+    assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())
     assert all(p.requires_grad for p in fresh.parameters())
     for name, value in fresh.backbone.state_dict().items():
         assert torch.equal(value, before[f"backbone.{name}"])
-    shared = {p.data_ptr() for p in fresh.parameters()} & {p.data_ptr() for p in trunk.parameters()}
-    assert not shared, "a copy: training it must not touch the trunk"
+    shared = {p.data_ptr() for p in fresh.parameters()} & {p.data_ptr() for p in start.parameters()}
+    assert not shared, "a copy: training it must not touch the start"
 
 
 def test_outputs_are_the_mean_over_the_mirror_image_where_images_may_be_mirrored():
     images = pixels()
     plain, mirrored, digits = (
-        untrained_network(images, Recipe(**recipe), 5, seed=0)
-        for recipe in ({"flip": True, "flip_at_test": False}, {"flip": True}, {"flip": False})
+        untrained_network(images, recipe, 5, seed=0, invariances=Invariances(mirror=mirror))
+        for recipe, mirror in ((Recipe(flip_at_test=False), True), (Recipe(), True), (Recipe(), False))
     )
     assert torch.equal(digits(images), plain(images))
     with torch.no_grad():

@@ -5,7 +5,7 @@ import torch
 from hashbench.contracts.recipe import Recipe
 from hashbench.testing.toy import N_CLASSES, toy
 from hashbench.training.network import build_network
-from hashbench.training.pretrain import train_trunk
+from hashbench.training.pretrain import train_backbone
 
 X, y = (torch.tensor(array) for array in toy("images"))
 multi_hot = torch.nn.functional.one_hot(y).float()
@@ -14,41 +14,41 @@ SHORT = Recipe(pretrain_epochs=6, batch_size=16)
 
 
 def test_it_learns_to_classify_unseen_images():
-    trunk = train_trunk(X, y, SHORT, seed=0)
-    assert not trunk.training
+    network = train_backbone(X, y, SHORT, seed=0)
+    assert not network.training
     images, labels = toy("images", 1)
-    predicted = trunk(torch.tensor(images)).argmax(1)
+    predicted = network(torch.tensor(images)).argmax(1)
     assert (predicted.numpy() == labels).mean() > 0.8
 
 
 def test_multi_hot_labels_get_a_logistic_output_each():
-    trunk = train_trunk(X, multi_hot, SHORT, seed=0)
-    z = trunk(X).detach()
+    network = train_backbone(X, multi_hot, SHORT, seed=0)
+    z = network(X).detach()
     assert z.shape == (96, N_CLASSES)
     assert ((z > 0) == (multi_hot > 0)).float().mean() > 0.9
     assert (z[y == 1, :2] > 0).float().mean() > 0.9
 
 
 def test_without_epochs_the_network_is_as_initialised():
-    trunk = train_trunk(X, y, Recipe(pretrain_epochs=0), seed=3)
+    network = train_backbone(X, y, Recipe(pretrain_epochs=0), seed=3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         expected = dict(build_network(X, Recipe(), N_CLASSES).named_parameters())
-    for name, value in trunk.named_parameters():
+    for name, value in network.named_parameters():
         assert torch.equal(value, expected[name])
-    assert not trunk.training
+    assert not network.training
 
 
 def test_the_seed_decides_and_the_global_generator_neither_matters_nor_moves():
     recipe = Recipe(pretrain_epochs=1, batch_size=48)
     with torch.random.fork_rng(devices=[]):
-        first = train_trunk(X, y, recipe, seed=0).state_dict()
+        first = train_backbone(X, y, recipe, seed=0).state_dict()
         torch.manual_seed(5)
         before = torch.get_rng_state()
-        again = train_trunk(X, y, recipe, seed=0).state_dict()
+        again = train_backbone(X, y, recipe, seed=0).state_dict()
         assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(again[name], value) for name, value in first.items())
-    other = train_trunk(X, y, recipe, seed=1).state_dict()
+    other = train_backbone(X, y, recipe, seed=1).state_dict()
     assert not torch.equal(other["head.weight"], first["head.weight"])
 
 
@@ -68,8 +68,8 @@ def test_the_loss_is_that_of_the_recipe(labels, monkeypatch):
         lr=1e-9,
         schedule="cosine",
     )
-    train_trunk(X, labels, recipe, seed=0)
-    start = train_trunk(X, labels, Recipe(pretrain_epochs=0), seed=0)
+    train_backbone(X, labels, recipe, seed=0)
+    start = train_backbone(X, labels, Recipe(pretrain_epochs=0), seed=0)
     with torch.no_grad():
         z = start.train()(X).double().numpy()
     if labels.ndim == 1:
@@ -83,5 +83,5 @@ def test_the_loss_is_that_of_the_recipe(labels, monkeypatch):
 
 
 def test_the_recipe_names_the_backbone():
-    trunk = train_trunk(X, y, Recipe(pretrain_epochs=0, backbone="nin"), seed=0)
-    assert trunk.head.in_features == 96
+    network = train_backbone(X, y, Recipe(pretrain_epochs=0, backbone="nin"), seed=0)
+    assert network.head.in_features == 96
