@@ -25,6 +25,7 @@ def tables_to_frame(tables: Iterable[Table]) -> pd.DataFrame:
         ]
     )
     nullable = {
+        "recipe": "string",
         "bits": "Int64",
         "n_labelled": "Int64",
         "separable": "boolean",
@@ -43,7 +44,7 @@ def _record_of(table: Table, row: Row, bits: int | None, value: Value) -> dict[s
     return {
         "dataset": table.dataset,
         "protocol": table.protocol,
-        "recipe": table.recipe,
+        "recipe": table.recipe or None,
         "metric": table.metric,
         "group": row.group,
         "method": row.method,

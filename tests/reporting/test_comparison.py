@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.plugins.registry import register_file
 from hashbench.records import read_record_files, write_record
 from hashbench.reporting import UnitValues, build_tables, compare_rows, render
 
@@ -65,7 +66,7 @@ def test_rows_on_other_features_are_compared_only_when_named(written):
     assert (found.first, found.second) == ("itq:cnn", "lsh:pixels")
     with pytest.raises(UnknownNameError, match=r"unknown row 'itqq'; did you mean 'itq'\?"):
         compare_rows(files, "itqq", "lsh")
-    with pytest.raises(UnknownNameError, match="metric of itq:cnn 'mpa'; did you mean 'map'"):
+    with pytest.raises(UnknownNameError, match="metric 'mpa'; did you mean 'map'"):
         compare_rows(files, "itq", "lsh", ["mpa"])
 
 
@@ -97,6 +98,47 @@ def test_a_damaged_file_is_named(written, tmp_path):
     (tmp_path / "b.per_unit.npz").write_bytes(b"PK no archive")
     with pytest.raises(InvalidInputError, match=r"b\.per_unit\.npz' is damaged; hashbench rescore"):
         compare_rows(files, "itq", "lsh")
+
+
+def test_the_headline_alone_is_enough_for_its_own_tests(written, tmp_path):
+    written("itq", 0.5 + NOISE, name="a")
+    files = written("lsh", 0.4 + NOISE, name="b")
+    expected = compare_rows(files, "itq", "lsh")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.per_unit.npz").rename(tmp_path / f"{name}.headline.npz")
+    assert compare_rows(files, "itq", "lsh") == expected
+    assert marked(files)[0]["lsh"] == [True]
+    with pytest.raises(InvalidInputError, match="itq:pixels are missing"):
+        compare_rows(files, "itq", "lsh", ["precision@100"])
+
+
+def test_where_lower_is_better_the_lowest_wins(written, make, copies, tmp_path):
+    register_file(copies)
+    for method, shift in (("itq", 0.3), ("lsh", 0.5), ("dsh", 0.301)):
+        values = shift + (NOISE if method == "itq" else NOISE[::-1])
+        metrics = {"eer": float(values.mean()), "threshold": 3.0}
+        write_record(tmp_path / f"{method}.json", make(method, task="copies", metrics=metrics))
+        np.savez(tmp_path / f"{method}.headline.npz", eer=values)
+    files = read_record_files(tmp_path)
+    [found] = compare_rows(files, "itq:pixels", "lsh:pixels")
+    assert (found.metric, found.unit, found.n_units, found.task) == ("eer", "originals", N, "copies")
+    assert found.difference == pytest.approx(-0.2)
+    assert found.wins > 0.9 * N
+    separable, table = marked(files)
+    assert separable == {"itq": [None], "lsh": [True], "dsh": [False]}
+    assert "bootstrap over the originals" in " ".join(table.caption)
+    with pytest.raises(InvalidInputError, match="'threshold' has no values of single originals"):
+        compare_rows(files, "itq:pixels", "lsh:pixels", ["threshold"])
+
+
+def test_recipes_are_compared_apart(written):
+    for digest, shift in (("aa", 0.1), ("bb", 0.2)):
+        recipe = {"epochs": 10 if digest == "aa" else 2}
+        given = {"digests": {"recipe": digest}, "recipe": recipe, "minute": int(shift * 10)}
+        written("dsh", 0.4 + shift + NOISE, **given)
+    files = written("itq", 0.4 + NOISE)
+    found = compare_rows(files, "dsh", "itq")
+    assert [(c.recipe, round(c.difference, 9)) for c in found] == [("epochs=10", 0.1), ("epochs=2", 0.2)]
 
 
 def marked(files, **given):
@@ -137,7 +179,7 @@ def test_values_of_another_evaluation_are_not_taken(written, tmp_path):
         np.savez(tmp_path / "b.per_unit.npz", map=other)
         with pytest.raises(InvalidInputError, match="lsh:pixels are missing"):
             compare_rows(files, "itq", "lsh")
-    assert "missing or damaged: hashbench rescore" in " ".join(marked(files)[1].caption)
+    assert "missing or damaged; hashbench rescore" in " ".join(marked(files)[1].caption)
 
 
 def test_columns_have_tests_of_their_own(written):
@@ -153,13 +195,17 @@ def test_the_caption_says_what_was_not_tested_and_the_cure(written):
     files = written("lsh", 0.5 + NOISE, per_unit=False)
     found, table = marked(files)
     assert found == {"itq": [None], "lsh": [None]}
-    assert "Nothing is marked †, for values per query are missing or damaged: hashbench rescore" in " ".join(
-        table.caption
+    assert (
+        "Nothing is marked †: values of single queries are missing or damaged; hashbench rescore"
+        in " ".join(table.caption)
     )
     files = written("dsh", 0.4 + NOISE)
     caption = " ".join(marked(files)[1].caption)
     assert "All that were tested are separable from the best (paired bootstrap" in caption
-    assert "Not tested, for values per query are missing or damaged: lsh pixels; hashbench rescore" in caption
+    assert (
+        "Not tested, as values of single queries are missing or damaged: lsh pixels; hashbench rescore"
+        in caption
+    )
 
 
 def test_where_the_best_lacks_its_values_the_caption_names_the_column(written, tmp_path):

@@ -88,6 +88,20 @@ def test_latex_is_balanced_and_escaped(tables: list[Table]) -> None:
     assert r"\textbf{0.714 $\pm$ 0.002}" in text
 
 
+def test_latex_keeps_its_caption_short_and_its_notes_apart(tables: list[Table]) -> None:
+    text = render(tables, "latex")
+    [caption] = re.findall(r"\\caption\{(.*)\}", text)
+    assert len(caption) < 120
+    assert r"\label{tab:cifar10-5k-map}" in text
+    assert "exact expectation" in text.partition(r"\end{tabular}")[2]
+    cited = set(re.findall(r"\\cite\{([^}]*)\}", text))
+    stubs = re.findall(r"^% @misc\{([^,]*),", text, re.MULTILINE)
+    assert cited == set(stubs)
+    assert len(stubs) == len(cited) > 1
+    assert not re.search(r"\[\d+\]", text)
+    assert render(tables * 2, "latex").count("% @misc") == len(stubs), "one stub a source"
+
+
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [
