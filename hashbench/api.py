@@ -161,15 +161,15 @@ def compare(
 ) -> pd.DataFrame:
     """Compare two methods, ``compare("itq:cnn", "dpsh")``, by a paired bootstrap over the task's units.
 
-    One row for each data set, protocol, code length and metric that both have, on the same features: means,
-    difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over units.
-    results: a folder with records. metrics: None is the task's headline. Raises UnknownNameError,
+    One row for each data set, protocol, recipe, code length and metric that both have, on the same features:
+    means, difference, its 95 % interval ``low`` to ``high``, p, Holm-corrected p, wins, ties, losses over
+    units. results: a folder with records. metrics: None is the task's headline. Raises UnknownNameError,
     InvalidInputError, MixedProtocolsError.
     """
     import pandas as pd
 
     from hashbench.records import read_record_files
-    from hashbench.reporting import compare as compare_rows
+    from hashbench.reporting import compare_rows
 
     chosen = None if metrics is None else _tuple(metrics)
     found = compare_rows(read_record_files(Path(results)), first, second, chosen)

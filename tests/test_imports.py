@@ -54,7 +54,7 @@ ROOMS = {
         ("joblib", "numpy", "pydantic", "torch"),
     ),
     "reporting": Room(
-        (*GROUND, "contracts", "plugins", "records", "evaluation"),
+        (*GROUND, "contracts", "plugins", "records"),
         ("numpy", "rich"),
         late=("matplotlib", "pandas", "scipy"),
     ),

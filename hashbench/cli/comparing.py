@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,18 +21,22 @@ def compare(
     second: str,
     results: Path,
     metric: Sequence[str],
-    datasets: Sequence[str],
-    protocols: Sequence[str],
-    digest: str | None,
     as_json: bool,
+    plugins: Sequence[Path],
+    **selected: Any,
 ) -> int:
-    """Print the difference between two methods on the same queries, and whether it is more than chance."""
-    from hashbench.cli.console import make_console
-    from hashbench.records import read_record_files
-    from hashbench.reporting import compare as compare_rows
-    from hashbench.reporting import only
+    """Print the difference between two methods on the same units, and whether it is more than chance.
 
-    files = only(read_record_files(results), datasets, protocols, digest)
+    selected: the names that ``reporting.only`` keeps.
+    """
+    from hashbench.cli.console import make_console
+    from hashbench.plugins.registry import register_file
+    from hashbench.records import read_record_files
+    from hashbench.reporting import compare_rows, only
+
+    for path in plugins:
+        register_file(path)
+    files = only(read_record_files(results), **selected)
     found = compare_rows(files, first, second, metric)
     if as_json:
         print(json.dumps([asdict(comparison) for comparison in found]))
@@ -40,16 +44,17 @@ def compare(
     console = make_console()
     for _, members in groupby(found, key=_setting):
         console.print(_table(list(members)))
+    units = " and ".join(dict.fromkeys(comparison.unit for comparison in found))
     console.print(
-        "95 % intervals and p of a paired bootstrap over the queries, the values of repetitions averaged.\n"
+        f"95 % intervals and p of a paired bootstrap over the {units}, the values of repetitions averaged.\n"
         "Holm p is corrected for all comparisons made with one metric. Chance in training is not covered.",
         style="dim",
     )
     return 0
 
 
-def _setting(comparison: Comparison) -> tuple[str, ...]:
-    return comparison.metric, comparison.dataset, comparison.protocol, comparison.first, comparison.second
+def _setting(c: Comparison) -> tuple[str, ...]:
+    return c.metric, c.dataset, c.protocol, c.recipe, c.first, c.second
 
 
 def _table(comparisons: Sequence[Comparison]) -> Table:
@@ -57,11 +62,14 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from hashbench.plugins.registry import find
     from hashbench.reporting.significance import ALPHA
     from hashbench.reporting.table import MISSING
 
     of = comparisons[0]
     repetitions = " and ".join(map(str, of.repetitions))
+    setting = " · ".join(filter(None, (of.dataset, of.protocol, of.recipe, of.metric)))
+    decimals = find("task", of.task).describe(of.metric).decimals
     table = Table(
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -69,8 +77,8 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
         padding=(0, 1, 0, 0),
         title_justify="left",
         title=Text(
-            f"{of.dataset} · {of.protocol} · {of.metric}: A = {of.first}, B = {of.second}\n"
-            f"{of.n_queries:,} queries; repetitions: {repetitions}",
+            f"{setting}: A = {of.first}, B = {of.second}\n"
+            f"{of.n_units:,} {of.unit}; repetitions: {repetitions}",
             style="bold",
         ),
     )
@@ -80,10 +88,10 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
         certain = c.p_holm <= ALPHA
         table.add_row(
             str(c.bits or MISSING),
-            f"{c.mean_first:.3f}",
-            f"{c.mean_second:.3f}",
-            Text(f"{c.difference:+.4f}", style="bold" if certain else "dim"),
-            f"{c.low:+.4f} to {c.high:+.4f}",
+            f"{c.mean_first:.{decimals}f}",
+            f"{c.mean_second:.{decimals}f}",
+            Text(f"{c.difference:+.{decimals + 1}f}", style="bold" if certain else "dim"),
+            f"{c.low:+.{decimals + 1}f} to {c.high:+.{decimals + 1}f}",
             f"{c.p:.4f}",
             f"{c.p_holm:.4f}",
             f"{c.wins}/{c.ties}/{c.losses}",

@@ -3,53 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hashbench import __version__
+from hashbench.cli.arguments import Parser, Several
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
-
-
-class Parser(argparse.ArgumentParser):
-    """Suggests the nearest option or command for one that does not exist."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse what is not known, here in the command, which can suggest its own options."""
-        known, extras = super().parse_known_args(args, namespace)
-        if extras:
-            self.error(f"unrecognized arguments: {' '.join(extras)}")
-        return known, extras
-
-    def error(self, message: str) -> NoReturn:
-        """Print one line and exit with code 2."""
-        wrong = re.search(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)
-        if wrong:
-            known = [*self._option_string_actions]
-            for action in self._actions:
-                known += action.choices or ()
-            near = get_close_matches(wrong[1] or wrong[2], known, n=1)
-            if near:
-                message += f"; did you mean '{near[0]}'?"
-        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
-
-
-class Several(argparse.Action):
-    """The values of an option that may also be given several times; the first ones replace the default."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(nargs="+", **options)
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        """Add the values to those there are."""
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -165,10 +126,9 @@ def _add_table(commands: Any) -> None:
         commands,
         "table",
         "results.table",
-        "Print tables by bit length: one per data set, protocol and metric.",
+        "Print tables by bit length: one per data set, protocol, recipe and metric.",
     )
-    table.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
-    table.add_argument("--metric", action=Several, default=["map"], metavar="NAME", help="default: map")
+    _add_results(table)
     table.add_argument("--format", "-f", default="rich", choices=("rich", "md", "csv", "latex"))
     table.add_argument(
         "--suite", metavar="NAME|FILE.toml", help="only the suite's rows, in its order and under its labels"
@@ -176,13 +136,44 @@ def _add_table(commands: Any) -> None:
     table.add_argument(
         "--no-published", dest="published", action="store_false", help="leave out the published numbers"
     )
-    _add_digest(table)
+    _add_selection(table)
 
 
-def _add_digest(parser: Any) -> None:
+def _add_results(parser: Any) -> None:
+    """What ``table`` and ``compare`` read, and what of it they show."""
+    parser.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
     parser.add_argument(
-        "--digest", metavar="HEX", help="only records whose protocol, split or data digest starts so"
+        "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"
     )
+    _add_plugin(parser)
+
+
+def _add_selection(parser: Any) -> None:
+    group = parser.add_argument_group("only some of the records")
+    for plural, letter, text in (
+        ("methods", "m", "default: all"),
+        ("datasets", "d", "default: all"),
+        ("protocols", "p", "default: all"),
+    ):
+        names = f"--{plural}", f"--{plural[:-1]}", f"-{letter}"
+        group.add_argument(*names, action=Several, default=[], metavar="NAME", help=text)
+    group.add_argument(
+        "--features",
+        action=Several,
+        default=[],
+        metavar="NAME",
+        help="of methods that read features; those that read images stay",
+    )
+    group.add_argument(
+        "--bits",
+        "-b",
+        action=Several,
+        default=[],
+        type=int,
+        metavar="N",
+        help="of methods that make codes; the others stay",
+    )
+    group.add_argument("--digest", metavar="HEX", help="whose task, recipe, split or data digest starts so")
 
 
 def _add_compare(commands: Any) -> None:
@@ -190,22 +181,16 @@ def _add_compare(commands: Any) -> None:
         commands,
         "compare",
         "comparing.compare",
-        "Compare two methods query by query: their difference, its interval, and p of a paired bootstrap.",
+        "Compare two methods unit by unit, such as query by query: their difference, its interval, and p of "
+        "a paired bootstrap.",
     )
     for name, letter in (("first", "A"), ("second", "B")):
         compare.add_argument(
             name, metavar=letter, help="a row as tables name it: itq, itq:cnn, 'mu_liu (pretraining=none)'"
         )
-    compare.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
-    compare.add_argument("--metric", action=Several, default=["map"], metavar="NAME", help="default: map")
-    compare.add_argument(
-        "--dataset", "-d", action=Several, default=[], dest="datasets", metavar="NAME", help="default: all"
-    )
-    compare.add_argument(
-        "--protocol", "-p", action=Several, default=[], dest="protocols", metavar="NAME", help="default: all"
-    )
-    _add_digest(compare)
+    _add_results(compare)
     compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
+    _add_selection(compare)
 
 
 def _add_rescore(commands: Any) -> None:
@@ -227,6 +212,7 @@ def _add_rescore(commands: Any) -> None:
     rescore.add_argument(
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
+    _add_plugin(rescore)
 
 
 def _add_list(commands: Any) -> None:

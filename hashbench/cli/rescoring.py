@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashbench.records import Record
 
 
-def rescore(*, results: Path, metric: Sequence[str], device: str, command: str) -> int:
+def rescore(
+    *, results: Path, metric: Sequence[str], device: str, plugins: Sequence[Path], command: str
+) -> int:
     """Evaluate stored codes anew and rewrite their records; exit code 1 if some could not be."""
     from rich.progress import track
 
     from hashbench.cli.console import make_console
     from hashbench.errors import HashbenchError, MissingDataError
-    from hashbench.evaluation import parse_metric
     from hashbench.execution.rescore import CURE, has_codes
     from hashbench.execution.rescore import rescore as rescore_record
+    from hashbench.plugins.registry import register_file
     from hashbench.records import read_record_files
     from hashbench.system.device import resolve_device
 
-    for name in metric:
-        parse_metric(name)
+    for file in plugins:
+        register_file(file)
     resolve_device(device)
     console = make_console()
     files = read_record_files(results)
+    asked = _by_task(files.values(), metric)
     ready = [path for path, record in files.items() if has_codes(record)]
     done, failed, moved = 0, dict[Path, HashbenchError](), list[str]()
     try:
         for path in track(ready, "rescoring", console=console, disable=not console.is_terminal):
             try:
-                moved += _moved(
-                    path, files[path].metrics, rescore_record(path, metric, device, command).metrics
-                )
+                before = files[path]
+                after = rescore_record(path, asked[before.task], device, command)
+                moved += _moved(path, before.metrics, after.metrics)
                 done += 1
             except HashbenchError as error:
                 failed[path] = error
@@ -61,8 +68,21 @@ def rescore(*, results: Path, metric: Sequence[str], device: str, command: str) 
     return 1 if failed else 0
 
 
+def _by_task(records: Iterable[Record], metrics: Sequence[str]) -> dict[str, list[str]]:
+    """The metrics that each task of the records knows, by the task's name.
+
+    Raises UnknownNameError, or what else a task says of the name, where none knows one.
+    """
+    from hashbench.reporting.tasks import check_metrics, knows, task_of
+
+    kept = [record for record in records if record.protocol]
+    check_metrics(metrics, kept, recorded=False)
+    tasks = {record.task: task_of([record]) for record in kept}
+    return {name: [metric for metric in metrics if knows(task, metric)] for name, task in tasks.items()}
+
+
 def _moved(path: Path, before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
     """What of a record's metrics is another value than before, beyond rounding."""
     for name, value in before.items():
-        if not math.isclose(value, after[name], abs_tol=1e-9):
+        if name in after and not math.isclose(value, after[name], abs_tol=1e-9):
             yield f"{path.stem}: {name} {value:.6f}, now {after[name]:.6f}"

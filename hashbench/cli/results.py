@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError
 
@@ -20,18 +20,25 @@ def table(
     metric: Sequence[str],
     format: str,
     published: bool,
-    digest: str | None,
     suite: str | None,
+    plugins: Sequence[Path],
+    **selected: Any,
 ) -> int:
-    """Print tables by bit length from records: one per data set, protocol and metric."""
-    from hashbench.records import read_record_files
-    from hashbench.reporting import QueryValues, build_tables, render
+    """Print tables by bit length from records: one per data set, protocol, recipe and metric.
 
-    files, labels = read_record_files(results), dict[str, str]()
+    selected: the names that ``reporting.only`` keeps.
+    """
+    from hashbench.plugins.registry import register_file
+    from hashbench.records import read_record_files
+    from hashbench.reporting import UnitValues, build_tables, only, render
+
+    for path in plugins:
+        register_file(path)
+    files, labels = only(read_record_files(results), **selected), dict[str, str]()
     records = list(files.values())
     if suite is not None:
         records, labels = _of_suite(records, suite)
-    tables = build_tables(records, metric, published, digest, labels, QueryValues(files))
+    tables = build_tables(records, metric, published, labels, UnitValues(files))
     if format == "rich":
         from hashbench.cli.console import make_console
 
@@ -46,7 +53,7 @@ def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[
     from hashbench.execution.grid import expand, labels_of
     from hashbench.execution.suite import make_suite, read_suite
 
-    works = expand(make_suite(read_suite(name), f"suite '{name}'"))
+    works = expand(make_suite(read_suite(name), f"suite '{name}'")).works
     rows = {work.cell.row for work in works}
     kept = [record for record in records if record.cell.row in rows]
     if not kept:
@@ -67,12 +74,10 @@ def eval_(
 ) -> int:
     """Evaluate codes from anywhere, exactly; without named metrics, tell the health of the database's too."""
     from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, save_per_query
-    from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
     from hashbench.evaluation.files import read_codes
+    from hashbench.evaluation.metric_table import HEALTH
 
-    ranking = (
-        DEFAULT_METRICS if metric is None else [name for name in metric if name not in HEALTH_DEFINITIONS]
-    )
+    ranking = DEFAULT_METRICS if metric is None else [name for name in metric if name not in HEALTH]
     if per_query is not None:
         _check_per_query(per_query, (query, database), ranking)
     queries, items = read_codes(query), read_codes(database)

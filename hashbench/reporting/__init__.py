@@ -1,9 +1,9 @@
-"""Tables and comparisons of records: ``build_tables`` and ``compare`` make them, ``render`` prints tables."""
+"""Tables and comparisons of records: ``build_tables``, ``compare_rows``; ``render`` prints tables."""
 
 from hashbench.reporting.build import build_tables
-from hashbench.reporting.comparison import Comparison, compare
+from hashbench.reporting.comparison import Comparison, compare_rows
 from hashbench.reporting.formats import FORMATS, render
-from hashbench.reporting.queries import QueryValues
 from hashbench.reporting.selection import only
+from hashbench.reporting.units import UnitValues
 
-__all__ = ["FORMATS", "Comparison", "QueryValues", "build_tables", "compare", "only", "render"]
+__all__ = ["FORMATS", "Comparison", "UnitValues", "build_tables", "compare_rows", "only", "render"]

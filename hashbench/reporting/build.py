@@ -1,6 +1,6 @@
 """Records to tables.
 
-One table per data set, protocol and metric; records of different digests never share one.
+One table per data set, protocol, recipe and metric; records of other images or another task never share one.
 """
 
 from __future__ import annotations
@@ -11,90 +11,85 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.evaluation.definitions import HEALTH_DEFINITIONS
+from hashbench.contracts.task import MetricInfo
+from hashbench.errors import InvalidInputError
 from hashbench.records import Record
 from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
-from hashbench.reporting.queries import QueryValues, mark_inseparable
-from hashbench.reporting.selection import by_setting, grouped, has_digest, latest
+from hashbench.reporting.published import TASK
+from hashbench.reporting.selection import Setting, by_setting, grouped, latest, shared_digests
 from hashbench.reporting.significance import half_width
-from hashbench.reporting.table import DECIMALS, GROUPS, Group, Row, Table, Value
+from hashbench.reporting.table import GROUPS, Group, Row, Table, Value
+from hashbench.reporting.tasks import check_metrics, knows
+from hashbench.reporting.units import UnitValues, mark_inseparable
 
 _GROUP_OF: dict[str, Group] = {"control": "controls", "shallow": "shallow", "deep": "deep"}
+_SUPERVISION = ("unsupervised", "semi-supervised", "supervised", "")  # "": it could not be imported
 
 
 def build_tables(
     records: Iterable[Record],
-    metrics: Sequence[str] = ("map",),
+    metrics: Sequence[str] | None = None,
     published: bool = True,
-    digest: str | None = None,
     labels: Mapping[str, str] | None = None,
-    queries: QueryValues | None = None,
+    values: UnitValues | None = None,
 ) -> list[Table]:
-    """One table per data set, protocol and metric or code health, in this order.
+    """One table per data set, protocol, recipe and metric or code health, in this order.
 
-    ``published`` adds the published numbers. ``digest`` keeps the records one of whose data set, protocol
-    and split digests starts so. ``labels``, {Cell.row: label}, are put before the names of these rows, which
-    come last and in this order. ``queries``: values are marked that are not separable from the best.
-    Raises MixedProtocolsError where a data set and protocol of one name have several digests,
-    UnknownNameError for a metric that no record has.
+    metrics: None is the headline of each task. ``published`` adds the published numbers. ``labels``,
+    {Cell.row: label}, are put before the names of these rows, which come last and in this order. ``values``:
+    those are marked that are not separable from the best.
+    Rows that train no network stand in the table of each recipe. Raises MixedProtocolsError where a data set
+    and protocol of one name have several digests, UnknownNameError for a metric that no task knows,
+    InvalidInputError for one that no record has.
     """
-    records = list(records)
-    kept = [record for record in records if digest is None or has_digest(record, digest)]
+    kept = list(records)
     if not kept:
-        fault = f"none of {len(records)} records has the digest '{digest}'" if records else "no records"
-        raise InvalidInputError(f"there is nothing to tabulate: {fault}; run first, or loosen the filter")
-    known = {name for record in kept for name in (*record.metrics, *record.health)}
-    for metric in metrics:
-        if known and metric not in known:
-            raise UnknownNameError("metric", metric, known)
-    tables = []
-    for (dataset, protocol), members in by_setting(kept).items():
-        cells = latest(members)
-        for metric in metrics:
-            superseded = len(members) - len(cells)
-            tables.append(
-                _table(dataset, protocol, metric, cells, superseded, published, labels or {}, queries)
-            )
-    return tables
+        raise InvalidInputError("there is nothing to tabulate: no records; run first")
+    settings = by_setting(kept)
+    check_metrics(metrics or (), kept)
+    return [
+        _table(setting, metric, published, labels or {}, values)
+        for setting in settings
+        for metric in metrics or (setting.task.headline(),)
+        if knows(setting.task, metric)
+    ]
 
 
 def _table(
-    dataset: str,
-    protocol: str,
-    metric: str,
-    records: list[Record],
-    superseded: int,
-    published: bool,
-    labels: Mapping[str, str],
-    queries: QueryValues | None,
+    setting: Setting, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
 ) -> Table:
+    records, task = latest(setting.records), setting.task
+    info = task.describe(metric)
     bits: tuple[int | None, ...] = tuple(sorted({r.cell.bits for r in records if r.cell.bits})) or (None,)
     groups = grouped(records, lambda record: record.cell.row)
     named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
     others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
     rows, tests = [*sorted(others, key=_order), *named], ""
-    if metric not in HEALTH_DEFINITIONS:  # of which more is not better
-        rows = _with_best(rows, len(bits))
-        if queries is not None:
-            rows, tests = mark_inseparable(rows, groups, bits, queries, metric)
+    if info.better is not None:
+        rows = _with_best(rows, len(bits), info)
+        if values is not None and info.of == "units":
+            rows, tests = mark_inseparable(rows, groups, bits, values, metric, info, task.unit[1])
     rows, below = notes.mark_failures(rows, records)
-    if published:
-        citations = Citations(dataset, protocol, metric, bits)
+    citations = Citations(setting.dataset, setting.protocol, metric, bits, info.decimals)
+    if published and task.name() == TASK:
         rows = citations.beside(rows)
         below += citations.notes(sorted({row.method for row in rows}))
-    done = [record for record in records if record.status == "done"]
+    of_recipe = [setting.recipe] if setting.recipe else []
     return Table(
-        title=f"{dataset} · {protocol} · {metric}",
-        dataset=dataset,
-        protocol=protocol,
+        title=" · ".join([setting.dataset, setting.protocol, *of_recipe, metric]),
+        dataset=setting.dataset,
+        protocol=setting.protocol,
+        recipe=setting.recipe,
         metric=metric,
-        digests=_digests(records),
+        info=info,
+        digests=shared_digests(records),
         bits=bits,
         rows=tuple(rows),
-        caption=notes.caption(metric, records[0].protocol, done, rows, _digests(records), superseded, tests),
+        summary=notes.summary(setting, metric, rows),
+        caption=notes.caption(setting, metric, info, records, rows, tests),
         notes=tuple(below),
+        sources=citations.sources,
     )
 
 
@@ -127,51 +122,47 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
         title=card.title if card else "",
         supervision=card.supervision if card else "",
         n_labelled=card.n_labelled if card else None,
+        n_pool=card.n_pool if card else 0,
         features=cell.features,
+        learned_from=card.learned_from if card else None,
         backbone=cell.backbone,
         values=tuple(values),
     )
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    """Controls, shallow, deep; without labels first; pixels before learned features."""
+    """Controls, shallow, deep; fewer labels first; pixels before other features."""
     return (
         GROUPS.index(row.group),
-        row.supervision == "supervised",
+        _SUPERVISION.index(row.supervision),
         row.method,
-        row.features == "cnn",
+        row.features not in (None, "pixels"),
+        row.features or "",
         row.backbone or "",
         bool(row.params),
         json.dumps(row.params, sort_keys=True),
     )
 
 
-def _with_best(rows: list[Row], n_columns: int) -> list[Row]:
-    """Mark the best value of each column, controls apart: they show what a number is worth."""
-    best = [
-        max((_printed(row, i) for row in rows if row.group != "controls"), default=-1.0)
-        for i in range(n_columns)
-    ]
+def _with_best(rows: list[Row], n_columns: int, info: MetricInfo) -> list[Row]:
+    """Mark the best value of each column as printed, controls apart: they show what a number is worth."""
+
+    def printed(row: Row, column: int) -> float | None:
+        mean = row.values[column].mean
+        return None if mean is None else round(mean, info.decimals)
+
+    competing = [row for row in rows if row.group != "controls"]
+    columns = [[printed(row, column) for row in competing] for column in range(n_columns)]
+    best = [info.best([value for value in column if value is not None]) for column in columns]
     return [
         row
         if row.group == "controls"
         else replace(
             row,
             values=tuple(
-                replace(value, best=value.mean is not None and _printed(row, i) == best[i])
-                for i, value in enumerate(row.values)
+                replace(value, best=value.mean is not None and printed(row, column) == best[column])
+                for column, value in enumerate(row.values)
             ),
         )
         for row in rows
     ]
-
-
-def _printed(row: Row, column: int) -> float:
-    mean = row.values[column].mean
-    return -1.0 if mean is None else round(mean, DECIMALS)
-
-
-def _digests(records: list[Record]) -> dict[str, str]:
-    known = next((record for record in records if record.status == "done"), records[0]).digests
-    named = {"dataset": known.dataset, "protocol": known.protocol, "split": known.split}
-    return {name: digest for name, digest in named.items() if digest}

@@ -1,4 +1,4 @@
-"""Two methods, query by query."""
+"""Two methods, unit by unit."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.records import Cell, Record
-from hashbench.reporting.queries import CURE, QueryValues
-from hashbench.reporting.selection import by_setting, grouped, latest
+from hashbench.reporting.selection import Setting, by_setting, grouped, latest
+from hashbench.reporting.tasks import check_metrics, knows
+from hashbench.reporting.units import CURE, UnitValues
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,15 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One method against another on the same queries, on average over the repetitions of each.
+    """One method against another on the same units, on average over the repetitions of each.
 
-    difference: first - second, with its 95 % interval ``low`` to ``high``. p: of a paired bootstrap over the
-    queries; p_holm: corrected for the number of comparisons made with the same metric. wins, ties, losses:
-    queries on which the first scores more, the same, less.
+    recipe: as in ``Setting``. unit: what was scored and drawn, in plural, n_units of them. difference:
+    first - second, with its 95 % interval ``low`` to ``high``. p: of a paired bootstrap over the units;
+    p_holm: corrected for the number of comparisons made with the same metric. wins, ties, losses: units on
+    which the first is better, the same, worse; where neither way is better, higher, the same, lower.
     """
 
+    task: str
     dataset: str
     protocol: str
+    recipe: str
     metric: str
     bits: int | None  # None: neither makes codes
     first: str
@@ -43,18 +48,20 @@ class Comparison:
     wins: int
     ties: int
     losses: int
-    n_queries: int
+    unit: str
+    n_units: int
     repetitions: tuple[int, int]
 
 
-def compare(
-    files: Mapping[Path, Record], first: str, second: str, metrics: Sequence[str] = ("map",)
+def compare_rows(
+    files: Mapping[Path, Record], first: str, second: str, metrics: Sequence[str] | None = None
 ) -> list[Comparison]:
-    """Compare two methods in each data set, protocol and code length that both have, on the same features.
+    """Compare two methods in each data set, protocol, recipe and code length that both have.
 
     first, second: a row's name as tables print it, alone or with its features: ``itq``, ``itq:cnn``,
-    ``mu_liu (pretraining=none)``. Raises UnknownNameError, MixedProtocolsError; InvalidInputError where the
-    two have nothing in common, or values per query are missing.
+    ``mu_liu (pretraining=none)``; on the same features unless each name leaves no choice. metrics: None
+    is the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
+    where the two have nothing in common, or values per unit are missing.
     """
     pairs = _pairs(_named(files.values(), first), _named(files.values(), second))
     if not pairs:
@@ -62,26 +69,43 @@ def compare(
             f"'{first}' and '{second}' share no data set, protocol, code length and features; name the "
             "features of each to compare across them, such as itq:cnn itq:pixels"
         )
-    queries = QueryValues(files)
-    return [comparison for metric in metrics for comparison in _with_metric(metric, pairs, queries)]
+    check_metrics(metrics or (), [record for pair in pairs for side in pair[1:] for record in side])
+    values = UnitValues(files)
+    asked: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        for metric in metrics or (pair.setting.task.headline(),):
+            if knows(pair.setting.task, metric):
+                asked.setdefault(metric, []).append(pair)
+    return [comparison for metric in asked for comparison in _with_metric(metric, asked[metric], values)]
 
 
-def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> list[Comparison]:
+class Pair(NamedTuple):
+    """What is compared: the repetitions of each, of one setting and code length."""
+
+    setting: Setting
+    first: list[Record]
+    second: list[Record]
+
+
+def _with_metric(metric: str, pairs: Sequence[Pair], values: UnitValues) -> list[Comparison]:
     """The comparisons of all pairs with one metric, for whose number p is corrected."""
     import numpy as np
 
     from hashbench.reporting.significance import holm, paired_bootstrap
 
-    values = [[_values(queries, side, metric) for side in pair] for pair in pairs]
-    lengths = {len(a) for a, _ in values}  # the draws are of that many queries, the same for all pairs
-    tests = {n: iter(paired_bootstrap(np.stack([a - b for a, b in values if len(a) == n]))) for n in lengths}
+    scored = [_same_units(pair, metric, values) for pair in pairs]
+    lengths = {len(a) for a, _ in scored}  # the draws are of that many units, the same for all pairs
+    tests = {n: iter(paired_bootstrap(np.stack([a - b for a, b in scored if len(a) == n]))) for n in lengths}
     comparisons = []
-    for (ours, theirs), (a, b) in zip(pairs, values, strict=True):
+    for (setting, ours, theirs), (a, b) in zip(pairs, scored, strict=True):
         tested = next(tests[len(a)])
+        better, worse = (a < b, a > b) if setting.task.describe(metric).better == "lower" else (a > b, a < b)
         comparisons.append(
             Comparison(
-                dataset=ours[0].cell.dataset,
-                protocol=ours[0].cell.protocol,
+                task=setting.task.name(),
+                dataset=setting.dataset,
+                protocol=setting.protocol,
+                recipe=setting.recipe,
                 metric=metric,
                 bits=ours[0].cell.bits or theirs[0].cell.bits,
                 first=row_name(ours[0]),
@@ -93,10 +117,11 @@ def _with_metric(metric: str, pairs: Sequence[Pair], queries: QueryValues) -> li
                 high=tested.high,
                 p=tested.p,
                 p_holm=tested.p,
-                wins=int(np.sum(a > b)),
+                wins=int(better.sum()),
                 ties=int(np.sum(a == b)),
-                losses=int(np.sum(a < b)),
-                n_queries=len(a),
+                losses=int(worse.sum()),
+                unit=setting.task.unit[1],
+                n_units=len(a),
                 repetitions=(len(ours), len(theirs)),
             )
         )
@@ -121,9 +146,6 @@ def row_name(record: Record) -> str:
     return f"{record.cell.label}:{record.cell.features}" if record.cell.features else record.cell.label
 
 
-Pair = tuple[list[Record], list[Record]]  # the repetitions of each
-
-
 def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
     """What can be compared, setting by setting and row by row.
 
@@ -132,18 +154,20 @@ def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
     sides = [{record.cell.row for record in side} for side in (first, second)]
     across = len(sides[0]) == len(sides[1]) == 1
     pairs: list[Pair] = []
-    for members in by_setting([*first, *second]).values():
-        groups = grouped(latest(members), lambda record: (record.cell.row, record.cell.bits)).values()
+    for setting in by_setting([*first, *second]):
+        groups = grouped(latest(setting.records), lambda record: (record.cell.row, record.cell.bits)).values()
         ours, theirs = ([group for group in groups if group[0].cell.row in side] for side in sides)
         found = [
-            (a, b) for a, b in itertools.product(ours, theirs) if _comparable(a[0].cell, b[0].cell, across)
+            Pair(setting, a, b)
+            for a, b in itertools.product(ours, theirs)
+            if _comparable(a[0].cell, b[0].cell, across)
         ]
         pairs += sorted(found, key=_order)
     return pairs
 
 
 def _order(pair: Pair) -> tuple[str, str, int]:
-    ours, theirs = pair[0][0], pair[1][0]
+    ours, theirs = pair.first[0], pair.second[0]
     return row_name(ours), row_name(theirs), ours.cell.bits or theirs.cell.bits or 0
 
 
@@ -154,15 +178,35 @@ def _comparable(a: Cell, b: Cell, across: bool) -> bool:
     return a.row != b.row and same_bits and (same_features or across)
 
 
-def _values(queries: QueryValues, repetitions: Sequence[Record], metric: str) -> NDArray[np.float64]:
-    known = {name for record in repetitions for name in record.metrics}
+def _same_units(
+    pair: Pair, metric: str, values: UnitValues
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first, second = (_of_units(pair.setting.task, side, metric, values) for side in pair[1:])
+    if len(first) != len(second):
+        raise InvalidInputError(
+            f"{row_name(pair.first[0])} has values of {len(first):,} {pair.setting.task.unit[1]}, "
+            f"{row_name(pair.second[0])} of {len(second):,}; run the cells of one of them again"
+        )
+    return first, second
+
+
+def _of_units(
+    task: type[Task], repetitions: Sequence[Record], metric: str, values: UnitValues
+) -> NDArray[np.float64]:
+    name, of = row_name(repetitions[0]), task.describe(metric).of
+    if of != "units":
+        raise InvalidInputError(
+            f"metric '{metric}' has no values of single {task.unit[1]}, it is of all together; compare by "
+            "another, such as " + task.headline()
+        )
+    known = {metric for record in repetitions for metric in record.metrics}
     if metric not in known:
-        raise UnknownNameError(f"metric of {row_name(repetitions[0])}", metric, known)
-    values = queries.mean(repetitions, metric)
-    if values is None:
+        raise UnknownNameError(f"metric of {name}", metric, known)
+    found = values.mean(repetitions, metric)
+    if found is None:
         card = repetitions[0].card
         cure = CURE if card is None or card.output == "codes" else "run its cells again"
         raise InvalidInputError(
-            f"values per query of {row_name(repetitions[0])} are missing beside its records; {cure}"
+            f"values of single {task.unit[1]} of {name} are missing beside its records; {cure}"
         )
-    return values
+    return found

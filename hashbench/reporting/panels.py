@@ -1,4 +1,4 @@
-"""Records to panels of figures: values by code length, curves of rankings, curves of trainings."""
+"""Records to panels of figures: values by code length, curves of trainings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from hashbench.records import Record
 from hashbench.reporting.figures import Line, Panel, Style
-from hashbench.reporting.queries import QueryValues
 from hashbench.reporting.selection import grouped
 from hashbench.reporting.significance import half_width, paired_bootstrap
+from hashbench.reporting.units import UnitValues
 
 Rows = Mapping[str, Sequence[Record]]  # the records of one setting that are done, by the row's name
 _DODGE = 0.045  # of the distance between two code lengths: error bars of rows stand beside each other
@@ -26,32 +26,32 @@ class Interval:
     mean: float
     low: float
     high: float
-    over: Literal["repetitions", "queries"] | None
+    over: Literal["repetitions", "units"] | None
     n: int
 
 
-def intervals(rows: Rows, queries: QueryValues, metric: str) -> dict[tuple[str, int | None], Interval]:
-    """By row and code length: Student's t over repetitions; of a single one, a bootstrap over its queries."""
+def intervals(rows: Rows, values: UnitValues, metric: str) -> dict[tuple[str, int | None], Interval]:
+    """By row and code length: Student's t over repetitions; of a single one, a bootstrap over its units."""
     found: dict[tuple[str, int | None], Interval] = {}
     single: dict[tuple[str, int | None], np.ndarray] = {}
     for name, records in rows.items():
         for bits, repetitions in grouped(records, lambda record: record.cell.bits).items():
-            values = [record.metrics[metric] for record in repetitions if metric in record.metrics]
-            if not values:
+            means = [record.metrics[metric] for record in repetitions if metric in record.metrics]
+            if not means:
                 continue
-            mean, n = fmean(values), len(values)
+            mean, n = fmean(means), len(means)
             if n > 1:
-                half = half_width(stdev(values), n)
+                half = half_width(stdev(means), n)
                 found[name, bits] = Interval(mean, mean - half, mean + half, "repetitions", n)
                 continue
             found[name, bits] = Interval(mean, mean, mean, None, n)
-            of_queries = queries.mean(repetitions, metric)
-            if of_queries is not None:
-                single[name, bits] = of_queries
+            of_units = values.mean(repetitions, metric)
+            if of_units is not None:
+                single[name, bits] = of_units
     for places in _equally_long(single):
         tested = paired_bootstrap(np.stack([single[place] for place in places]))
         for place, drawn in zip(places, tested, strict=True):
-            found[place] = Interval(found[place].mean, drawn.low, drawn.high, "queries", len(single[place]))
+            found[place] = Interval(found[place].mean, drawn.low, drawn.high, "units", len(single[place]))
     return found
 
 
@@ -94,34 +94,6 @@ def by_bits(
     return Panel(title, "code length (bits)", label, lines, ticks, levels, y_range)
 
 
-def has_rank_curves(records: Sequence[Record]) -> bool:
-    """Whether there are records and all have precision and recall by rank, which older ones lack."""
-    return bool(records) and all("precision_at_rank" in record.curves for record in records)
-
-
-def precision_by_rank(title: str, rows: Rows, styles: Mapping[str, Style]) -> Panel:
-    """Precision of the first N items, N on a logarithmic axis. Rows of one code length."""
-    lines = [
-        Line(name, styles[name], rows[name][0].curves["rank"], _mean(rows[name], "precision_at_rank"))
-        for name in styles
-        if has_rank_curves(rows.get(name, ()))
-    ]
-    label = "number N of first items"
-    return Panel(title, label, "precision@N", lines, y_range=(0, 1.02), log_x=True, markers=False)
-
-
-def precision_by_recall(title: str, rows: Rows, styles: Mapping[str, Style]) -> Panel:
-    """Precision against recall: by rank, or where codes were not scored so, within each Hamming radius."""
-    of_codes = [record for records in rows.values() for record in records if "radius" in record.curves]
-    end = "_at_rank" if has_rank_curves(of_codes) else ""
-    lines = [
-        Line(name, styles[name], _mean(rows[name], f"recall{end}"), _mean(rows[name], f"precision{end}"))
-        for name in styles
-        if rows.get(name) and all(f"precision{end}" in record.curves for record in rows[name])
-    ]
-    return Panel(title, "recall", "precision", lines, y_range=(0, 1.02), markers=False)
-
-
 def training_losses(
     title: str, rows: Rows, styles: Mapping[str, Style], curve: str, label: str, relative: bool
 ) -> Panel:
@@ -130,12 +102,12 @@ def training_losses(
     for name, style in styles.items():
         known = [record for record in rows.get(name, ()) if record.curves.get(curve)]
         if known:
-            values = _mean(known, curve)
+            values = mean_curve(known, curve)
             first = values[0] if relative else 1.0
             lines.append(Line(name, style, range(1, len(values) + 1), [value / first for value in values]))
     return Panel(title, "epoch", label, lines, markers=False)
 
 
-def _mean(records: Sequence[Record], curve: str) -> list[float]:
+def mean_curve(records: Sequence[Record], curve: str) -> list[float]:
     """A curve's mean over repetitions."""
     return np.mean([record.curves[curve] for record in records], axis=0).tolist()

@@ -15,6 +15,8 @@ from importlib.resources import files
 
 _NAMES = {"cca-itq": "cca_itq", "mu-liu": "mu_liu"}  # the file's method names that are not ours
 
+TASK = "retrieval"  # all numbers of the file are of this task
+
 # "mAP@ALL" of other code breaks ties in whatever order its sort leaves them; tables say so under a note.
 _METRICS = {"mAP@ALL": "map", "tie-aware mAP@ALL": "map"}
 
@@ -151,13 +153,15 @@ def quotes(
     bits: int,
     features: str | None,
     backbone: str | None,
+    learned_from: str | None = None,
 ) -> list[Quote]:
     """Published numbers to stand beside a cell of ours, the preferred one first.
 
     ``features`` and ``backbone`` are the cell's: features None means that the method trains the backbone.
-    Preference: comparable numbers; then the source (the method's authors, a re-print of their number,
-    another paper's run, anybody's run); then splits that are exactly ours; then the file's order. Learned
-    features never stand beside pixels, nor descriptors like GIST beside learned features.
+    learned_from: what its features have learned from, as its card says. Preference: comparable numbers; then
+    the source (the method's authors, a re-print of their number, another paper's run, anybody's run); then
+    splits that are exactly ours; then the file's order. Learned features never stand beside pixels and
+    descriptors, nor descriptors like GIST beside learned features.
     """
     found = []
     for number in published_numbers():
@@ -166,9 +170,10 @@ def quotes(
         ours, deviation = _PROTOCOLS.get(number.protocol, (None, None))
         if ours != protocol or _METRICS.get(number.metric) != metric or "do not quote" in number.features:
             continue
-        if features and (features == "pixels") != number.features.startswith("GIST"):
+        if features and (learned_from == "nothing") != number.features.startswith("GIST"):
             continue
-        found.append(Quote(number, _other_features(number.features, features, backbone), deviation))
+        other_features = _other_features(number.features, features, backbone, learned_from)
+        found.append(Quote(number, other_features, deviation))
     return sorted(found, key=lambda q: (bool(q.reasons), q.number.rank, q.other_split is not None))
 
 
@@ -184,16 +189,19 @@ def unplaced(methods: Sequence[str], dataset: str, metric: str) -> list[Publishe
     ]
 
 
-def _other_features(theirs: str, features: str | None, backbone: str | None) -> str | None:
+def _other_features(
+    theirs: str, features: str | None, backbone: str | None, learned_from: str | None
+) -> str | None:
     """Why features or backbone are of another class than ours; None where they are of the same.
 
-    No row of the file has pixels or features of a network like ours, so that shallow methods never match.
+    No row of the file has features like ours, whatever they are, so that shallow methods never match.
     A network counts as ours where the row says that it was trained from scratch: ours know no other images.
     """
-    if features == "pixels":
-        return f"{theirs}; ours: pixels"
-    if features == "cnn":
-        return f"{theirs}; ours: activations of {backbone or 'a backbone'} trained on the protocol's labels"
+    if features and backbone and learned_from == "labels":
+        return f"{theirs}; ours: activations of {backbone} trained on the protocol's labels"
+    if features:
+        what = "" if learned_from in (None, "nothing") else f", learned from: {learned_from}"
+        return f"{theirs}; ours: {features}{what}"
     if "imagenet-pretrained" in theirs.lower() or " or " in theirs:
         return f"{theirs}; ours: {backbone or 'a backbone'} from scratch"
     if "from scratch" in theirs or "no ImageNet" in theirs:

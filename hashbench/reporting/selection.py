@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hashbench.errors import MixedProtocolsError, UnknownNameError
+from hashbench.contracts.task import Task
+from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
+from hashbench.reporting.tasks import task_of
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The records that can share a table: of one data set, protocol and recipe.
+
+    recipe: what its recipe has and the others of this data set and protocol have not, as text; empty where
+    there are no others.
+    """
+
+    dataset: str
+    protocol: str
+    recipe: str
+    task: type[Task]
+    records: list[Record]
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Any, list[Item]]:
@@ -24,31 +43,60 @@ def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Any,
 
 def only(
     files: Mapping[Path, Record],
+    *,
+    methods: Iterable[str] = (),
     datasets: Iterable[str] = (),
     protocols: Iterable[str] = (),
+    features: Iterable[str] = (),
+    bits: Iterable[int] = (),
     digest: str | None = None,
 ) -> dict[Path, Record]:
-    """The files of these data sets and protocols (of all where none is named), and of a digest's start.
+    """The files of what is named; all where nothing is. digest: the start of one of a record's digests.
 
-    Raises UnknownNameError for what no record is of.
+    Methods that read images stay whatever the features, and methods without codes whatever the bits. Raises
+    UnknownNameError for what no record has, InvalidInputError where nothing is left.
     """
     kept = dict(files)
-    for what, names in (("dataset", datasets), ("protocol", protocols)):
-        known = {getattr(record.cell, what) for record in files.values()}
-        for name in names:
-            if name not in known:
-                raise UnknownNameError(f"{what} of these records", name, known)
-        wanted = set(names) or known
-        kept = {path: record for path, record in kept.items() if getattr(record.cell, what) in wanted}
-    return {path: record for path, record in kept.items() if digest is None or has_digest(record, digest)}
+    wanted: dict[str, set[Any]] = {
+        "method": set(methods),
+        "dataset": set(datasets),
+        "protocol": set(protocols),
+        "features": set(features),
+        "bits": set(bits),
+    }
+    for what, names in wanted.items():
+        known = {getattr(record.cell, what) for record in files.values()} - {None}
+        for name in names - known:
+            raise UnknownNameError(f"{what} of these records", str(name), map(str, known))
+        if names:
+            kept = {
+                p: r for p, r in kept.items() if getattr(r.cell, what) in names | _BESIDE.get(what, set())
+            }
+    if digest is not None:
+        kept = _of_digest(kept, digest)
+    if files and not kept:
+        of = f" has a digest that starts with '{digest}' and" if digest else ""
+        raise InvalidInputError(f"none of {len(files)} records{of} is of all that is asked for; ask for less")
+    return kept
 
 
-def by_setting(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """The records by data set and protocol, sorted. Raises MixedProtocolsError."""
-    settings = grouped(records, lambda record: (record.cell.dataset, record.cell.protocol))
-    for (dataset, protocol), members in settings.items():
+_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # cells without any stand beside all
+
+
+def by_setting(records: Iterable[Record]) -> list[Setting]:
+    """The records by data set, protocol and recipe, sorted; those without a network stand with each recipe.
+
+    Raises MixedProtocolsError where the task's numbers, the images or the split are not the same.
+    """
+    settings = []
+    groups = grouped(records, lambda record: (record.cell.dataset, record.cell.protocol))
+    for (dataset, protocol), members in sorted(groups.items()):
         _refuse_mixture(dataset, protocol, members)
-    return dict(sorted(settings.items()))
+        task = task_of(members)
+        for digest, text in _recipes(members).items():
+            of_recipe = [record for record in members if record.digests.recipe in (None, digest)]
+            settings.append(Setting(dataset, protocol, text, task, of_recipe))
+    return settings
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
@@ -59,31 +107,68 @@ def latest(records: Iterable[Record]) -> list[Record]:
     ]
 
 
-def has_digest(record: Record, start: str) -> bool:
-    """Whether the digest of the record's protocol, data set or split starts so."""
-    digests = (record.digests.protocol, record.digests.dataset, record.digests.split)
-    return any(digest is not None and digest.startswith(start) for digest in digests)
+def _of_digest(files: Mapping[Path, Record], start: str) -> dict[Path, Record]:
+    """What has a digest that starts so; of a recipe's digest, what trains no network too."""
+    is_recipe = any((record.digests.recipe or "").startswith(start) for record in files.values())
+    return {
+        path: record
+        for path, record in files.items()
+        if any(digest.startswith(start) for digest in _digests(record).values())
+        or (is_recipe and record.digests.recipe is None)
+    }
+
+
+def _digests(record: Record) -> dict[str, str]:
+    digests = record.digests
+    named = {
+        "dataset": digests.dataset,
+        "task": digests.task,
+        "recipe": digests.recipe,
+        "split": digests.split,
+    }
+    return {name: digest for name, digest in named.items() if digest}
+
+
+def shared_digests(records: Iterable[Record]) -> dict[str, str]:
+    """The digests of records that can share a table, by what they are of."""
+    shared: dict[str, str] = {}
+    for record in sorted(records, key=lambda record: record.status):  # what is done comes first
+        shared = {**_digests(record), **shared}
+    return {name: shared[name] for name in ("dataset", "task", "recipe", "split") if name in shared}
+
+
+def _recipes(records: Iterable[Record]) -> dict[str | None, str]:
+    """The digests of the recipes, oldest first, and what tells each from the others."""
+    groups = grouped(sorted(records, key=attrgetter("created")), attrgetter("digests.recipe"))
+    groups.pop(None, None)
+    if len(groups) < 2:
+        return dict.fromkeys(groups or [None], "")
+    recipes = {digest: members[0].recipe or {} for digest, members in groups.items()}
+    names = _differing(recipes.values())
+    texts = {
+        digest: ", ".join(f"{name}={recipe[name]}" for name in names if name in recipe)
+        for digest, recipe in recipes.items()
+    }
+    return {digest: text or f"recipe {digest[:8]}" for digest, text in texts.items()}
 
 
 def _refuse_mixture(dataset: str, protocol: str, records: list[Record]) -> None:
-    for what in ("protocol", "dataset", "split"):
+    for what in ("task", "dataset", "split"):
         groups = grouped(records, attrgetter(f"digests.{what}"))
         groups.pop(None, None)  # failed before it was known
         if len(groups) > 1:
             counts = ", ".join(f"{digest[:8]} ({len(groups[digest])} records)" for digest in sorted(groups))
             newest = max(groups, key=lambda digest: max(record.created for record in groups[digest]))
+            names = ", ".join(_differing(record.protocol.get("task", {}) for record in records))
             raise MixedProtocolsError(
                 f"{dataset} under '{protocol}': {len(groups)} {what} digests cannot share a table: {counts}"
-                f"{_differing(records)}; keep the newest records with --digest {newest[:8]}, or run the "
-                "others again"
+                f"{f'; they differ in {names}' if names else ''}; keep the newest records with "
+                f"--digest {newest[:8]}, or run the others again"
             )
 
 
-def _differing(records: list[Record]) -> str:
-    """The fields of the protocol and its recipe, if any, in which records differ."""
-    protocols = [{**record.protocol, **record.protocol.get("recipe", {})} for record in records]
-    names = {name for protocol in protocols for name in protocol if name != "recipe"}
-    differing = [
-        name for name in sorted(names) if any(p.get(name) != protocols[0].get(name) for p in protocols)
-    ]
-    return f"; they differ in {', '.join(differing)}" if differing else ""
+def _differing(facts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names whose values are not all the same."""
+    every = list(facts)
+    names = sorted({name for one in every for name in one})
+    return [name for name in names if len({json.dumps(one.get(name), sort_keys=True) for one in every}) > 1]

@@ -1,4 +1,4 @@
-"""What of a difference between methods is more than chance: of the queries drawn, of the repetitions made."""
+"""What of a difference between methods is more than chance: of the units drawn, of the repetitions made."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 LEVEL = 0.95  # of intervals
 ALPHA = 0.05  # what has a corrected p of no more is separable
 RESAMPLES = 9_999
-_BATCH = 2**22  # drawn queries in memory at a time
+_BATCH = 2**22  # drawn units in memory at a time
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over queries, its 95 % interval, and the two-sided p of there being none."""
+    """A mean difference over units, its 95 % interval, and the two-sided p of there being none."""
 
     mean: float
     low: float
@@ -29,7 +29,7 @@ class Difference:
 
 
 def paired_bootstrap(differences: NDArray[np.float64]) -> list[Difference]:
-    """Test the mean of each row of ``differences`` (m, n_queries), drawing queries with replacement.
+    """Test the mean of each row of ``differences`` (m, n_units), drawing units with replacement.
 
     All rows meet the same 9,999 draws, from a fixed seed. low, high: percentiles of the drawn means (Efron &
     Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3). p: the share of draws whose mean lies
@@ -40,7 +40,7 @@ def paired_bootstrap(differences: NDArray[np.float64]) -> list[Difference]:
     n = differences.shape[1]
 
     def means(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
-        """The rows' means over drawn queries: (..., n) indices to (m, ...)."""
+        """The rows' means over drawn units: (..., n) indices to (m, ...)."""
         rows = drawn.reshape(-1, n)
         offset = n * np.arange(len(rows))[:, None]
         counts = np.bincount((rows + offset).ravel(), minlength=rows.size).reshape(rows.shape)

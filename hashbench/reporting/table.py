@@ -5,30 +5,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hashbench.contracts.task import MetricInfo
 from hashbench.reporting.published import Quote
 
 Group = Literal["controls", "shallow", "deep", "not loaded"]
 GROUPS: tuple[Group, ...] = ("controls", "shallow", "deep", "not loaded")
 MISSING = "–"  # noqa: RUF001, the typographic dash
-DECIMALS = 3  # as printed; a tie for the best value is decided as printed too
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where published numbers come from. number: as notes cite it. minor: named in details only."""
+
+    number: int
+    key: str  # for \cite, the same in every table
+    text: str
+    url: str
+    minor: bool = False
 
 
 @dataclass(frozen=True)
 class Note:
     """A line below a table, and the mark that points to it (empty: it is about the whole table).
 
-    ``detail`` and whole notes that are ``minor`` are for Markdown, where there is room.
+    source: the number of the source that it cites, before the full stop; 0 for none. ``detail`` is for
+    Markdown, where there is room.
     """
 
     mark: str
     text: str
+    source: int = 0
     detail: str = ""
-    minor: bool = False
+
+    @property
+    def cited(self) -> str:
+        """The text with its source."""
+        return f"{self.text} [{self.source}]." if self.source else self.text
 
     @property
     def line(self) -> str:
         """Mark, text and detail in one line."""
-        return " ".join(filter(None, (self.mark, self.text, self.detail)))
+        return " ".join(filter(None, (self.mark, self.cited, self.detail)))
 
 
 @dataclass(frozen=True)
@@ -59,23 +76,33 @@ class Row:
     title: str
     supervision: str
     n_labelled: int | None
+    n_pool: int
     features: str | None  # None: reads images
+    learned_from: str | None  # what the features have learned from; None: reads images
     backbone: str | None
     values: tuple[Value, ...]
 
     @property
     def reads(self) -> str:
-        """What the method is given: "pixels", "cnn" or "images"."""
-        return self.features or ("" if self.group == "not loaded" else "images")
+        """What the method is given, and what that has learned from: "pixels", "cnn (labels)", "images"."""
+        if self.features is None:
+            return "" if self.group == "not loaded" else "images"
+        is_plain = self.learned_from in (None, "nothing")
+        return self.features if is_plain else f"{self.features} ({self.learned_from})"
 
     @property
     def sees(self) -> str:
-        """The labels that the method may see, in words."""
+        """What was learned from beside the plain images: by the method, or by its features before it."""
         if self.n_labelled is None:
             return ""
-        if self.supervision == "supervised":
-            return f"{self.n_labelled:,} labels"
-        return "in features" if self.n_labelled else "none"
+        labels = f"{self.n_labelled:,} labels"
+        if self.supervision == "unsupervised":
+            place = "in backbone" if self.features is None else "in features"
+            seen = f"{labels} {place}" if self.n_labelled else ""
+        else:
+            seen = f"{labels} + {self.n_pool:,} images" if self.n_pool else labels
+        unstated = "features: not stated" if self.learned_from == "not stated" else ""
+        return "; ".join(filter(None, (seen, unstated))) or "none"
 
 
 @dataclass(frozen=True)
@@ -85,12 +112,16 @@ class Table:
     title: str
     dataset: str
     protocol: str
+    recipe: str  # what tells its recipe from others of this data set and protocol; empty without others
     metric: str
+    info: MetricInfo
     digests: dict[str, str]
     bits: tuple[int | None, ...]
     rows: tuple[Row, ...]
+    summary: str  # the caption in a sentence
     caption: tuple[str, ...]  # one sentence or two each
     notes: tuple[Note, ...]
+    sources: tuple[Source, ...] = ()
 
     @property
     def has_published(self) -> bool:

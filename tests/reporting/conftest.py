@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hashbench.plugins import registry
 from hashbench.records import Card, Cell, Digests, Environment, Failure, Record
 
 START = datetime(2025, 11, 21, 3, 0, tzinfo=UTC)
@@ -28,6 +30,7 @@ _KINDS: dict[str, tuple[str, str, str]] = {  # family, supervision, inputs
     "sdh": ("shallow", "supervised", "features"),
     "dsh": ("deep", "supervised", "images"),
     "dpsh": ("deep", "supervised", "images"),
+    "semi": ("deep", "semi-supervised", "images"),
     "mu_liu": ("deep", "supervised", "images"),
 }
 CARDS = {
@@ -37,29 +40,36 @@ CARDS = {
         supervision=supervision,
         inputs=inputs,
         output="vectors" if name == "real_valued" else "codes",
-        n_labelled=5000 if supervision == "supervised" else 0,
+        n_labelled=0 if supervision == "unsupervised" else 5000,
     )
     for name, (family, supervision, inputs) in _KINDS.items()
 }
+
+
+LEARNED_FROM = {"pixels": "nothing", "cnn": "labels", "ssl": "images", "clip": "not stated"}
 
 
 def make_record(method: str, bits: int | None = 48, value: float | None = 0.5, **given: Any) -> Record:
     """A record whose mAP is ``value``; None makes it a failed one."""
     card = CARDS.get(method)
     features = given.pop("features", "pixels" if card and card.inputs == "features" else None)
-    if card and features == "cnn":
-        card = card.model_copy(update={"n_labelled": 5000})
+    learned_from = given.pop("learned_from", LEARNED_FROM.get(features))
+    if card:
+        of_features = {"n_labelled": 5000} if learned_from == "labels" else {}
+        card = card.model_copy(update={"learned_from": learned_from, **of_features, **given.pop("card", {})})
     cell = Cell(
         method=method,
         dataset=given.pop("dataset", "cifar10"),
         protocol=given.pop("protocol", "5k"),
         features=features,
-        backbone=None if features == "pixels" else "vgg6",
+        backbone=given.pop("backbone", "vgg6" if features in (None, "cnn") else None),
         bits=bits,
         repetition=given.pop("repetition", 0),
         params=given.pop("params", {}),
     )
-    digests = {"protocol": "aaaaaaaa11", "dataset": "dddddddd22", "split": "55555555ff"}
+    digests = {"task": "aaaaaaaa11", "dataset": "dddddddd22", "split": "55555555ff"}
+    if cell.backbone:
+        digests["recipe"] = "eeeeeeee33"
     failed = value is None
     error = Failure(type="RuntimeError", message="loss is NaN\nat step 7", traceback="Traceback ...")
     fields: dict[str, Any] = {
@@ -67,7 +77,12 @@ def make_record(method: str, bits: int | None = 48, value: float | None = 0.5, *
         "cell": cell,
         "card": card,
         "params": {"n_iter": 50},
-        "protocol": {"description": "1,000 queries; 5,000 labelled training images of the database"},
+        "protocol": {
+            "name": cell.protocol,
+            "description": "1,000 queries; 5,000 labelled training images of the database",
+            "task": {"name": given.pop("task", "retrieval"), "queries": 1000, "train": 5000},
+        },
+        "recipe": {"backbone": cell.backbone, "epochs": 10} if cell.backbone else None,
         "digests": Digests(**{**digests, **given.pop("digests", {})}),
         "split": {"queries": 1000, "train": 5000, "database": 59000, "train_in_database": 5000},
         "seeds": {"fit": 12345},
@@ -80,6 +95,50 @@ def make_record(method: str, bits: int | None = 48, value: float | None = 0.5, *
         "error": error if failed else None,
     }
     return Record(**{**fields, **given})
+
+
+TASK = """
+from dataclasses import dataclass
+from hashbench.contracts.task import MetricInfo, Task
+from hashbench.errors import UnknownNameError
+
+METRICS = {
+    "eer": MetricInfo("share of copies that are taken for originals", better="lower", decimals=2),
+    "threshold": MetricInfo("distance at which both errors are equal", better=None, of="set"),
+}
+
+@dataclass(frozen=True, kw_only=True)
+class Copies(Task):
+    unit = ("original", "originals")
+    default_metrics = ("eer",)
+
+    def split(self, images, dataset): ...
+    def evaluate(self, encode, images, split, device): ...
+    def rescore(self, stored, metrics, device): ...
+
+    @classmethod
+    def describe(cls, metric):
+        if metric not in METRICS:
+            raise UnknownNameError("metric", metric, METRICS)
+        return METRICS[metric]
+
+    @classmethod
+    def metrics(cls):
+        return METRICS
+
+PROTOCOLS = ()
+"""
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a task in which lower is better; registered for this test."""
+    monkeypatch.setattr(registry, "_FILES", {})
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    path = folder / "copies.py"
+    path.write_text(TASK)
+    return path
 
 
 @pytest.fixture

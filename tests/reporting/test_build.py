@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
-from hashbench.records import Record, Rescoring
-from hashbench.reporting import build_tables, published
-from hashbench.reporting.formats import value_text
+from hashbench.plugins.registry import register_file
+from hashbench.records import Failure, Record, Rescoring
+from hashbench.reporting import build_tables, only, published
+from hashbench.reporting.cells import value_text
+from hashbench.reporting.provenance import without_folders
 from hashbench.reporting.table import Row, Table
 
 Make = Callable[..., Record]
@@ -46,11 +49,11 @@ def test_the_caption_tells_split_metric_hardware_and_digests(make: Make) -> None
     [table] = build_tables([make("itq")])
     caption = " ".join(table.caption)
     for part in (
-        "1,000 queries, 5,000 training images, database of 59,000 (5,000 of them trained on)",
+        "1,000 queries, 5,000 train, 59,000 database, 5,000 train in database",
         "exact expectation over the orders",
         "cpu (Intel Xeon 8481C, float32)",
         "torch 2.9.0",
-        "dataset dddddddd, protocol aaaaaaaa, split 55555555",
+        "dataset dddddddd, task aaaaaaaa, split 55555555",
     ):
         assert part in caption
 
@@ -89,9 +92,8 @@ def test_a_row_is_method_features_backbone_and_overrides(make: Make) -> None:
     assert [(row.label, row.reads, row.backbone) for row in table.rows] == [
         ("itq", "pixels", None),
         ("itq (n_iter=5)", "pixels", None),
-        ("itq", "cnn", "vgg6"),
+        ("itq", "cnn (labels)", "vgg6"),
     ]
-    assert row(table, "itq", "cnn").sees == "in features"
     assert row(table, "itq", "cnn").values[0].n == 0  # not run at 24 bits: neither done nor failed
 
 
@@ -131,7 +133,7 @@ def test_a_method_that_could_not_be_imported_is_a_row(make: Make) -> None:
 
 def test_one_table_for_each_dataset_protocol_and_metric(make: Make) -> None:
     records = [
-        make("itq", dataset=dataset, protocol=protocol, digests={"protocol": protocol, "dataset": dataset})
+        make("itq", dataset=dataset, protocol=protocol, digests={"task": protocol, "dataset": dataset})
         for dataset in ("mnist", "cifar10")
         for protocol in ("full", "5k")
     ]
@@ -146,7 +148,7 @@ def test_one_table_for_each_dataset_protocol_and_metric(make: Make) -> None:
     assert not tables[1].has_published
 
 
-@pytest.mark.parametrize("what", ["protocol", "dataset", "split"])
+@pytest.mark.parametrize("what", ["task", "dataset", "split"])
 def test_digests_never_mix(make: Make, what: str) -> None:
     records = [
         make("itq", value=0.9, digests={what: "fedcba9876"}),
@@ -160,19 +162,131 @@ def test_digests_never_mix(make: Make, what: str) -> None:
     assert "01234567 (1 records), fedcba98 (2 records)" in message
     assert "keep the newest records with --digest 01234567" in message
     assert "differ in" not in message
-    [table] = build_tables(records, digest="01234567")  # the remedy that the message names
+    files = {Path(str(i)): record for i, record in enumerate(records)}
+    [table] = build_tables(only(files, digest="01234567").values())  # the remedy that the message names
     assert [(row.method, row.values[0].mean) for row in table.rows] == [("itq", 0.1)]
-    with pytest.raises(InvalidInputError, match="none of 3 records has the digest 'beef'"):
-        build_tables(records, digest="beef")
+    with pytest.raises(InvalidInputError, match="none of 3 records has a digest that starts with 'beef'"):
+        only(files, digest="beef")
 
 
-def test_what_mixed_recipes_differ_in_is_told(make: Make) -> None:
-    def record(digest: str, **recipe: object) -> Record:
-        protocol = {"name": "5k", "recipe": {"epochs": 10, "lr": 0.1, **recipe}}
-        return make("dsh", digests={"protocol": digest}).model_copy(update={"protocol": protocol})
+def test_what_mixed_tasks_differ_in_is_told(make: Make) -> None:
+    def record(digest: str, queries: int) -> Record:
+        made = make("dsh", digests={"task": digest})
+        task = {**made.protocol["task"], "queries": queries}
+        return made.model_copy(update={"protocol": {**made.protocol, "task": task}})
 
-    with pytest.raises(MixedProtocolsError, match=r"\(1 records\); they differ in epochs, warp; keep"):
-        build_tables([record("aa"), record("bb", epochs=5, warp=0.1)])
+    with pytest.raises(MixedProtocolsError, match=r"\(1 records\); they differ in queries; keep"):
+        build_tables([record("aa", 1000), record("bb", 500)])
+
+
+def test_each_recipe_has_a_table_and_rows_without_a_network_stand_in_each(make: Make) -> None:
+    long, short = {"backbone": "vgg6", "epochs": 10}, {"backbone": "vgg6", "epochs": 2}
+    records = [
+        make("dsh", value=0.6, recipe=long),
+        make("dsh", value=0.4, recipe=short, digests={"recipe": "ffffffff44"}, minute=1),
+        make("lsh", value=0.1),
+    ]
+    tables = build_tables(records)
+    means = [{row.method: row.values[0].mean for row in table.rows} for table in tables]
+    assert means == [{"lsh": 0.1, "dsh": 0.6}, {"lsh": 0.1, "dsh": 0.4}]
+    assert [table.recipe for table in tables] == ["epochs=10", "epochs=2"]
+    assert [table.title for table in tables] == [f"cifar10 · 5k · epochs={n} · map" for n in (10, 2)]
+    assert "the one with epochs=2" in " ".join(tables[1].caption)
+    assert [table.digests["recipe"] for table in tables] == ["eeeeeeee33", "ffffffff44"]
+    [alone] = build_tables([record for record in records if record.cell.method == "lsh"])
+    assert (alone.recipe, alone.title) == ("", "cifar10 · 5k · map")
+    files = {Path(str(i)): record for i, record in enumerate(records)}
+    [chosen] = build_tables(only(files, digest="ffff").values())
+    assert [row.method for row in chosen.rows] == ["lsh", "dsh"]
+
+
+def test_only_keeps_what_is_named(make: Make) -> None:
+    records = [make("itq", 12), make("itq", 24, features="cnn"), make("dsh", 12), make("real_valued", None)]
+    files = {Path(str(i)): record for i, record in enumerate(records)}
+
+    def kept(**selected: Any) -> list[int]:
+        return [int(path.name) for path in only(files, **selected)]
+
+    assert kept(methods=["itq"]) == [0, 1]
+    assert kept(features=["cnn"]) == [1, 2], "dsh reads images"
+    assert kept(bits=[12]) == [0, 2, 3], "real_valued has no bits"
+    assert kept(methods=["itq"], bits=[24]) == [1]
+    assert kept(datasets=["cifar10"], protocols=["5k"]) == [0, 1, 2, 3]
+    with pytest.raises(UnknownNameError, match="did you mean 'itq'"):
+        kept(methods=["itqq"])
+    with pytest.raises(UnknownNameError, match="unknown bits of these records '13'"):
+        kept(bits=[13])
+    with pytest.raises(InvalidInputError, match="none of 4 records"):
+        kept(methods=["dsh"], bits=[24])
+
+
+def test_the_supervision_column_says_what_was_learned_from(make: Make) -> None:
+    records = [
+        make("itq"),
+        make("itq", features="cnn"),
+        make("itq", features="ssl"),
+        make("itq", features="clip"),
+        make("sdh"),
+        make("sdh", features="clip"),
+        make("semi", card={"n_pool": 54000}),
+        make("dsh", card={"supervision": "unsupervised"}),
+    ]
+    [table] = build_tables(records)
+    assert [(row.method, row.reads, row.sees) for row in table.rows] == [
+        ("itq", "pixels", "none"),
+        ("itq", "clip (not stated)", "features: not stated"),
+        ("itq", "cnn (labels)", "5,000 labels in features"),
+        ("itq", "ssl (images)", "none"),
+        ("sdh", "pixels", "5,000 labels"),
+        ("sdh", "clip (not stated)", "5,000 labels; features: not stated"),
+        ("dsh", "images", "5,000 labels in backbone"),
+        ("semi", "images", "5,000 labels + 54,000 images"),
+    ]
+
+
+def test_a_task_of_ones_own_has_its_headline_units_direction_and_decimals(make: Make, copies: Path) -> None:
+    records = [
+        make(method, metrics={"eer": eer, "threshold": 7.0}, task="copies", split={"originals": 200})
+        for method, eer in (("itq", 0.125), ("lsh", 0.301), ("random", 0.01))
+    ]
+    with pytest.raises(InvalidInputError, match=r"'copies'.*--plugin"):
+        build_tables(records)
+    register_file(copies)
+    eers, thresholds = build_tables(records, ["eer", "threshold"])
+    assert [table.metric for table in build_tables(records)] == ["eer"]
+    assert {row.method: row.values[0].best for row in eers.rows} == {
+        "itq": True,
+        "lsh": False,
+        "random": False,
+    }
+    assert value_text(row(eers, "lsh").values[0], eers.info.decimals) == "0.30"
+    assert "Split: 200 originals." in eers.caption
+    assert "lowest of a column" in " ".join(eers.caption)
+    assert not any(row.values[0].best for row in thresholds.rows)
+    assert not any("quer" in text or "database" in text for text in eers.caption[1:])
+    assert not eers.has_published
+    both = [*records, make("itq", dataset="mnist")]
+    assert [(t.dataset, t.metric) for t in build_tables(both)] == [("cifar10", "eer"), ("mnist", "map")]
+    assert [(t.dataset, t.metric) for t in build_tables(both, ["map"])] == [("mnist", "map")]
+
+
+def test_threads_are_told_where_they_differ(make: Make) -> None:
+    first = make("itq")
+    other = first.environment.model_copy(update={"threads": 8})
+    [table] = build_tables([first, make("lsh", environment=other)])
+    assert "with 1 or 8 threads" in " ".join(table.caption)
+    [table] = build_tables([first, make("lsh")])
+    assert "threads" not in " ".join(table.caption)
+
+
+def test_paths_of_the_machine_are_not_in_a_table(make: Make) -> None:
+    error = Failure(type="OSError", message="/home/me/runs/x.npy is gone", traceback="")
+    [table] = build_tables([make("dsh", value=None, error=error)])
+    assert table.notes[0].text.endswith("OSError: x.npy is gone")
+    said = "hashbench run --out /root/work/out --features clip=~/f/a.npy -d folder:/data/photos -b 12"
+    assert without_folders(said) == "hashbench run --out out --features clip=a.npy -d folder:photos -b 12"
+    for text in ("see https://a.org/b/c", "train/test or 1/2", "../up/x.py", "methods/itq.py"):
+        assert without_folders(text) == text
 
 
 def test_a_cell_counts_once(make: Make) -> None:
@@ -198,11 +312,11 @@ def test_a_method_edited_in_between_is_told(make: Make) -> None:
 
 
 def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
-    def caption(*trunks: str, **second: Any) -> str:
+    def caption(*backbones: str, **second: Any) -> str:
         given = [{}, second]
         records = [
-            make(method, digests={"trunk": trunk}, **more)
-            for method, trunk, more in zip(("dsh", "dpsh"), trunks, given, strict=True)
+            make(method, digests={"backbone": digest}, **more)
+            for method, digest, more in zip(("dsh", "dpsh"), backbones, given, strict=True)
         ]
         return " ".join(build_tables([*records, make("itq")])[0].caption)
 
@@ -212,15 +326,17 @@ def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
     assert told not in caption("aa", "bb", repetition=1)
 
 
-def test_records_evaluated_by_different_code_are_told(make: Make) -> None:
-    def caption(lsh: str, real_valued: str) -> str:
-        digests = {"itq": "aa", "lsh": lsh, "real_valued": real_valued}
-        records = [make(method, digests={"evaluation_source": digest}) for method, digest in digests.items()]
+def test_shared_code_that_changed_between_records_is_told(make: Make) -> None:
+    def caption(*rooms: dict[str, int]) -> str:
+        methods = ("itq", "lsh", "real_valued")
+        records = [make(method, rooms=numbers) for method, numbers in zip(methods, rooms, strict=True)]
         return " ".join(build_tables(records)[0].caption)
 
-    assert "not all evaluated by the same code; hashbench rescore" in caption("bb", "aa")
-    assert "real_valued: evaluated by other code than the rest" in caption("aa", "bb")
-    assert "evaluated" not in caption("aa", "aa")
+    one = {"evaluation": 1, "numerics": 1}
+    said = caption(one, {"evaluation": 2, "numerics": 1}, one)
+    assert "not all evaluated by the same code; hashbench rescore does that, but for real_valued" in said
+    assert "Shared code has changed between records: numerics" in caption(one, {**one, "numerics": 2}, one)
+    assert "code" not in caption(one, one, {"evaluation": 1}).replace("codes", "").partition("Bold")[2]
 
 
 def test_what_was_evaluated_anew_is_told(make: Make) -> None:
@@ -237,6 +353,15 @@ def test_an_unknown_metric_names_those_there(make: Make) -> None:
         build_tables([make("itq")], metrics=["mapp"])
 
 
+def test_a_metric_that_is_only_not_recorded_is_not_called_unknown(make: Make) -> None:
+    with pytest.raises(InvalidInputError, match="hashbench rescore") as caught:
+        build_tables([make("itq")], metrics=["precision@50"])
+    assert not isinstance(caught.value, UnknownNameError)
+    assert "map, precision@100" in str(caught.value)
+    with pytest.raises(InvalidInputError, match="does not name its denominator"):
+        build_tables([make("itq")], metrics=["map@50"])
+
+
 def test_published_numbers_stand_beside_with_marks_and_notes(make: Make) -> None:
     records = [make(m, b) for m in ("itq", "dpsh", "mu_liu", "classifier") for b in (12, 48)]
     [table] = build_tables(records)
@@ -248,10 +373,11 @@ def test_published_numbers_stand_beside_with_marks_and_notes(make: Make) -> None
     assert [v.quote_mark for v in row(table, "itq").values] == ["‡1", "‡1"]
     assert not any(v.quote for name in ("mu_liu", "classifier") for v in row(table, name).values)
     notes = {note.mark: note for note in table.notes}
-    assert notes["‡2"].text == "dpsh: AlexNet, ImageNet-pretrained; ours: vgg6 from scratch [2]."
+    assert notes["‡2"].cited == "dpsh: AlexNet, ImageNet-pretrained; ours: vgg6 from scratch [2]."
     assert "0.720 0.767 (VGG-F end-to-end, ImageNet-pretrained)" in notes["‡2"].detail
     assert notes["‡"].text.startswith("mu_liu: published 0.740, bit length not stated, protocol not stated")
-    assert notes["[2]"].text.startswith("jiangqy/DPSH-pytorch README")
+    assert table.sources[1].number == 2
+    assert table.sources[1].text.startswith("jiangqy/DPSH-pytorch README")
     assert any("ties" in note.text for note in table.notes)
     assert not build_tables(records, published=False)[0].has_published
 
@@ -267,7 +393,7 @@ def test_a_comparable_number_has_no_mark_and_goes_first(make: Make, monkeypatch:
     assert value.quote is not None
     assert (value.quote.number.value, value.quote.reasons, value.quote_mark) == (0.66, (), "")
     assert (
-        table.notes[0].text == "dpsh: small CNN trained from scratch: same split, same class of network [1]."
+        table.notes[0].cited == "dpsh: small CNN trained from scratch: same split, same class of network [1]."
     )
 
 
@@ -282,9 +408,9 @@ def test_code_health_is_tabulated_without_a_best(make: Make) -> None:
     ]
     records += [make("lsh", health={"distinct_codes": 9.0, "bit_balance": 0.5}), make("real_valued", None)]
     counts, balances = build_tables(records, ["distinct_codes", "bit_balance"])
-    assert [value_text(v) for v in row(counts, "itq").values] == ["48,000 ± 1"]
-    assert [value_text(v) for v in row(counts, "lsh").values] == ["9"]
-    assert [value_text(v) for v in row(balances, "lsh").values] == ["0.500"]
+    assert [value_text(v, 0) for v in row(counts, "itq").values] == ["48,000 ± 1"]
+    assert [value_text(v, 0) for v in row(counts, "lsh").values] == ["9"]
+    assert [value_text(v, 3) for v in row(balances, "lsh").values] == ["0.500"]
     assert [v.mean for v in row(counts, "real_valued").values] == [None]
     assert not any(v.best for table in (counts, balances) for r in table.rows for v in r.values)
     text = " ".join(counts.caption)

@@ -13,7 +13,8 @@ from rich.console import Console
 from hashbench.errors import UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting import build_tables, render
-from hashbench.reporting.formats import escape_latex, to_frame
+from hashbench.reporting.frame import tables_to_frame
+from hashbench.reporting.latex import escape_latex
 from hashbench.reporting.table import Table
 
 Make = Callable[..., Record]
@@ -50,7 +51,7 @@ def test_markdown_rows_have_as_many_cells_as_the_header(tables: list[Table]) -> 
 
 
 def test_csv_reads_back_as_the_frame_in_full_precision(tables: list[Table]) -> None:
-    frame = to_frame(tables)
+    frame = tables_to_frame(tables)
     assert len(frame) == 7 * 4
     text = render(tables, "csv")
     read = pd.read_csv(io.StringIO(text), dtype=dict(frame.dtypes))
@@ -85,6 +86,20 @@ def test_latex_is_balanced_and_escaped(tables: list[Table]) -> None:
     assert len(spec) == 12
     assert r"cca\_itq" in text
     assert r"\textbf{0.714 $\pm$ 0.002}" in text
+
+
+def test_latex_keeps_its_caption_short_and_its_notes_apart(tables: list[Table]) -> None:
+    text = render(tables, "latex")
+    [caption] = re.findall(r"\\caption\{(.*)\}", text)
+    assert len(caption) < 120
+    assert r"\label{tab:cifar10-5k-map}" in text
+    assert "exact expectation" in text.partition(r"\end{tabular}")[2]
+    cited = set(re.findall(r"\\cite\{([^}]*)\}", text))
+    stubs = re.findall(r"^% @misc\{([^,]*),", text, re.MULTILINE)
+    assert cited == set(stubs)
+    assert len(stubs) == len(cited) > 1
+    assert not re.search(r"\[\d+\]", text)
+    assert render(tables * 2, "latex").count("% @misc") == len(stubs), "one stub a source"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hashbench.records import read_record_files, write_record
-from hashbench.reporting import QueryValues
+from hashbench.reporting import UnitValues
 from hashbench.reporting.figures import styles
 from hashbench.reporting.panels import (
     Interval,
@@ -22,7 +22,7 @@ OF_RADIUS = {"radius": [0, 1], "precision": [0.9, 0.4], "recall": [0.2, 0.8]}
 
 def test_repetitions_give_students_t(make):
     records = [make("mu_liu", 12, value, repetition=r) for r, value in enumerate((0.60, 0.62, 0.64))]
-    found = intervals({"mu_liu": records}, QueryValues({}), "map")["mu_liu", 12]
+    found = intervals({"mu_liu": records}, UnitValues({}), "map")["mu_liu", 12]
     half = 4.30265 * 0.02 / 3**0.5  # the 97.5 % point of t with 2 degrees of freedom
     assert (found.over, found.n) == ("repetitions", 3)
     assert (found.mean, found.low, found.high) == pytest.approx((0.62, 0.62 - half, 0.62 + half), abs=1e-6)
@@ -32,10 +32,10 @@ def test_a_single_repetition_gives_a_bootstrap_over_its_queries_or_no_interval(m
     values = np.random.default_rng(0).normal(0.6, 0.2, 400)
     split = {"queries": 400, "train": 100, "database": 1000}
     write_record(tmp_path / "a.json", make("mu_liu", 12, float(values.mean()), split=split))
-    np.savez(tmp_path / "a.per_query.npz", map=values)
+    np.savez(tmp_path / "a.per_unit.npz", map=values)
     files = read_record_files(tmp_path)
     rows = {"mu_liu": [*files.values()], "dsh": [make("dsh", 12, 0.5), make("dsh", 24, None)]}
-    found = intervals(rows, QueryValues(files), "map")
+    found = intervals(rows, UnitValues(files), "map")
     ours, half = found["mu_liu", 12], 1.96 * 0.2 / 400**0.5
     assert (ours.over, ours.n) == ("queries", 400)
     assert (ours.low, ours.high) == pytest.approx((ours.mean - half, ours.mean + half), abs=0.1 * half)

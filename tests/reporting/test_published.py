@@ -31,25 +31,40 @@ def test_dpsh_is_marked_for_its_imagenet_networks_and_its_authors_come_first() -
 
 
 def test_itq_on_gist_is_marked_beside_pixels() -> None:
-    found = quotes("itq", "cifar10", "5k", "map", 48, "pixels", None)
+    found = quotes("itq", "cifar10", "5k", "map", 48, "pixels", None, "nothing")
     assert [quote.number.value for quote in found] == [0.175, 0.1672]
     assert all(quote.reasons[0] == "GIST-512; ours: pixels" for quote in found)
     assert "at random" in found[1].reasons[1]
 
 
 def test_learned_features_and_descriptors_never_stand_beside_each_other() -> None:
-    on_pixels = quotes("sdh", "cifar10", "5k", "map", 48, "pixels", None)
-    on_cnn = quotes("sdh", "cifar10", "5k", "map", 48, "cnn", "vgg6")
+    on_pixels = quotes("sdh", "cifar10", "5k", "map", 48, "pixels", None, "nothing")
+    on_cnn = quotes("sdh", "cifar10", "5k", "map", 48, "cnn", "vgg6", "labels")
     assert [quote.number.value for quote in on_pixels] == [0.356, 0.4729]
     assert [quote.number.value for quote in on_cnn] == [0.5411]
     assert "activations of vgg6 trained on the protocol's labels" in on_cnn[0].reasons[0]
+
+
+@pytest.mark.parametrize("learned_from", ["images", "labels", "not stated"])
+def test_features_of_ones_own_never_match_without_a_mark(learned_from: str) -> None:
+    found = [
+        quote
+        for number in published_numbers()
+        for protocol in ("5k", "full")
+        for quote in quotes(
+            number.method, number.dataset, protocol, "map", number.bits or 0, "mine", None, learned_from
+        )
+    ]
+    assert found
+    assert all("ours: mine" in (quote.other_features or "") for quote in found)
+    assert not [quote for quote in found if quote.number.features.startswith("GIST")]
 
 
 def test_5000_and_59000_labels_never_share_a_column() -> None:
     # SDH on the whole database's labels: .6603 at 48 bits, CNN-F fc7.
     assert any(number.value == 0.6603 for number in published_numbers())
     for protocol in ("5k", "5k-disjoint", "full", "unseen"):
-        found = quotes("sdh", "cifar10", protocol, "map", 48, "cnn", "vgg6")
+        found = quotes("sdh", "cifar10", protocol, "map", 48, "cnn", "vgg6", "labels")
         assert 0.6603 not in [quote.number.value for quote in found]
 
 
@@ -60,7 +75,7 @@ def test_a_network_trained_from_scratch_on_our_split_has_no_mark() -> None:
     assert [quote.other_features for quote in found] == [None, None, None]
     assert found[0].reasons == ("the 10,000 queries are themselves the database",)
     # An exact split leaves none at all; LSH needs no training, so that only the features differ.
-    lsh = quotes("lsh", "cifar10", "5k", "map", 64, "pixels", None)
+    lsh = quotes("lsh", "cifar10", "5k", "map", 64, "pixels", None, "nothing")
     assert [(quote.number.value, quote.other_split) for quote in lsh] == [(0.1436, None)]
 
 

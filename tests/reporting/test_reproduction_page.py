@@ -33,7 +33,7 @@ def write(make, tmp_path):
         score = None if value is None else float(np.mean(value + noise))
         write_record(path, make(method, bits, score, split=SPLIT, **{"curves": CURVES, **given}))
         if per_query and value is not None:
-            np.savez(path.with_suffix(".per_query.npz"), map=value + noise)
+            np.savez(path.with_suffix(".per_unit.npz"), map=value + noise)
         return path
 
     return written
@@ -102,7 +102,7 @@ def test_pre_training_is_tested_against_both_random_starts_and_missing_rows_are_
 
 def test_what_the_records_lack_is_named(write, page):
     write("mu_liu", value=0.70, curves={"recall": [0.1, 1.0], "precision": [0.9, 0.1], "radius": [0, 1]})
-    write("mu_liu", value=0.90, digests={"protocol": "bbbb"}, minute=-10)
+    write("mu_liu", value=0.90, digests={"task": "bbbb"}, minute=-10)
     write("dsh", value=0.65, per_query=False)
     write("dpsh", value=None)
     text = page()

@@ -1,0 +1,66 @@
+"""What the task of some records says: its units, its metrics, its headline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hashbench.contracts.task import Task
+from hashbench.errors import BrokenPluginError, HashbenchError, InvalidInputError, UnknownNameError
+from hashbench.plugins.registry import find
+from hashbench.records import Record
+
+
+def task_of(records: Iterable[Record]) -> type[Task]:
+    """The class of the task of records that have one in common.
+
+    Raises InvalidInputError where it is not here, or no record says what it is.
+    """
+    name = next((record.task for record in records if record.protocol), None)
+    if name is None:
+        raise InvalidInputError(
+            "no record says what its task is: all cells failed before they had one; run again"
+        )
+    try:
+        task: type[Task] = find("task", name)
+    except UnknownNameError as error:
+        raise InvalidInputError(
+            f"the records are of the task '{name}', which is not here (there are: "
+            f"{', '.join(error.available) or 'none'}); give its file with --plugin FILE.py"
+        ) from error
+    except BrokenPluginError as error:
+        raise InvalidInputError(f"the records are of the task '{name}', but {error}") from error
+    return task
+
+
+def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: bool = True) -> None:
+    """Refuse a metric that no task knows and, with ``recorded``, one that is known but no record has.
+
+    Raises UnknownNameError, or what else a task says of the name; InvalidInputError for the second.
+    """
+    held = {name for record in records for name in (*record.metrics, *record.health)}
+    tasks = {record.task: record for record in records if record.protocol}
+    for metric in metrics:
+        if metric in held:
+            continue
+        faults = [_fault(task_of([record]), metric) for record in tasks.values()]
+        unknown = [fault for fault in faults if fault is not None]
+        if unknown and len(unknown) == len(faults):
+            raise unknown[0]
+        if recorded and held:
+            raise InvalidInputError(
+                f"metric '{metric}' is not recorded; hashbench rescore adds it: hashbench rescore FOLDER "
+                f"--metric '{metric}'; the records have {', '.join(sorted(held))}"
+            )
+
+
+def knows(task: type[Task], metric: str) -> bool:
+    """Whether a task has a metric."""
+    return _fault(task, metric) is None
+
+
+def _fault(task: type[Task], metric: str) -> HashbenchError | None:
+    try:
+        task.describe(metric)
+    except HashbenchError as error:
+        return error
+    return None
