@@ -51,6 +51,21 @@ def covariance(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, total / max(len(X) - 1, 1)
 
 
+def ridged(matrix: torch.Tensor, ridge: float | torch.Tensor) -> torch.Tensor:
+    """matrix + ridge I."""
+    return matrix + ridge * torch.eye(len(matrix)).to(matrix)
+
+
+def whitening(Z: torch.Tensor) -> torch.Tensor:
+    """The W (m, m), upper triangular, that makes (Z W)'(Z W) = n I of Z (n, m) float64.
+
+    Z'Z has a ridge of 1e-6 of its mean diagonal, so that equal or constant columns are no obstacle.
+    """
+    inner = Z.T @ Z / len(Z)
+    root = torch.linalg.cholesky(ridged(inner, 1e-6 * inner.diagonal().mean().clamp(min=1e-12)))
+    return torch.linalg.inv(root).T
+
+
 def top_eigenvectors(matrix: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The k largest eigenvalues (k,), descending, and eigenvectors (d, k) of a symmetric float64 matrix.
 

@@ -3,8 +3,10 @@
 Li, Wang & Kang, "Feature learning based deep supervised hashing with pairwise labels", IJCAI 2016.
 
 Departures from the paper: pairs are those within a batch, not the batch against the stored outputs of the
-whole training set; both terms are means, over pairs and over images, and the quantisation weight is the
-authors' 50 / n_train at their 5,000 training images; backbone and recipe are the suite's.
+whole training set; both terms are means, over pairs and over images; backbone and recipe are the suite's.
+The quantisation weight is 50 / n_train at the authors' 5,000 training images. That is their eta = 50 in the
+normalisation of the MatConvNet release, where both images of a pair move; the demo of the PyTorch release
+amounts to 0.004.
 """
 
 from __future__ import annotations

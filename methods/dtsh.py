@@ -4,8 +4,10 @@ Wang, Shi & Kitani, "Deep supervised hashing with triplet labels", ACCV 2016.
 
 Departures from the paper: the triplets are all those within a batch, with gradients for anchor, positive and
 negative; the release draws positives and negatives from stored outputs and moves the anchor alone. Both terms
-are means, weighted as the release weights its sums of 22,500 triplets an image; an image without positives or
-negatives in its batch forms no triplet. Backbone and recipe are the suite's.
+are means. The release weighs the quantisation by 100 against a sum over 22,500 triplets an image. Here all
+three images of a triplet move, which doubles the gradient of the triplets, so that eta = 2 * 100 / 22,500 has
+the release's balance. An image without positives or negatives in its batch forms no triplet. Backbone and
+recipe are the suite's.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from hashbench.training import Batch, DeepHashMethod, all_pairs, same_label
 class DTSH(DeepHashMethod):
     """DTSH. eta: weight of the quantisation term; the margin is alpha = n_bits / 2, as in the release."""
 
-    eta: float = 100 / 22_500
+    eta: float = 2 * 100 / 22_500
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Eq. (7), (8): softplus(-(Theta_qp - Theta_qn - alpha)) with Theta = <., .> / 2; quantisation."""
@@ -33,9 +35,9 @@ class DTSH(DeepHashMethod):
 def triplet_nll(theta: torch.Tensor, similar: torch.Tensor, margin: float) -> torch.Tensor:
     """Mean of softplus(margin - theta_qp + theta_qn) over all triplets of a batch; 0 where there are none.
 
-    theta, similar: (b, b). One row per (anchor, positive) pair: O(b n_positives n_negatives) memory.
+    theta, similar: (b, b). O(b^3) memory: a mask over all triplets, as an index would wait for the device.
     """
-    anchors, positives = (similar & all_pairs(len(theta), theta.device)).nonzero(as_tuple=True)
-    losses = torch.nn.functional.softplus(margin - theta[anchors, positives][:, None] + theta[anchors])
-    negative = ~similar[anchors]
-    return (losses * negative).sum() / negative.sum().clamp_min(1)
+    positive = similar & all_pairs(len(theta), theta.device)
+    triplet = positive[:, :, None] & ~similar[:, None, :]  # anchor, positive, negative
+    losses = torch.nn.functional.softplus(margin - theta[:, :, None] + theta[:, None, :])
+    return (losses * triplet).sum() / triplet.sum().clamp_min(1)

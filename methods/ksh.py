@@ -1,34 +1,34 @@
 """Kernel-based supervised hashing (KSH).
 
-Liu, Wang, Ji, Jiang, Chang, "Supervised hashing with kernels", CVPR 2012. A bit is
-h(x) = sgn(sum_j a_j (k(x, x_j) - mean_j)) over m anchors x_j, k an RBF kernel. With S_ij = 1 for items of one
-class and -1 otherwise, min ||H H' / r - S||_F^2 over codes H (n, r) is solved bit by bit: each maximises
-h' R h with R = r S - (sum of h h' over earlier bits). The spectral relaxation, the largest eigenvector of
-K'R K a = lambda K'K a, starts Nesterov's gradient ascent with phi(x) = 2 / (1 + exp(-x)) - 1 in place of sgn;
-of the two solutions the one with the larger h' R h stays.
-Departures from the paper: all training items are labelled items (there 1,000 or 2,000), S being kept in
-factors. sigma^2 is the mean squared distance to the anchors, as in the authors' release. Coefficients are
-sought in a basis where K'K is the identity. The ascent takes 50 steps at most (release: 500).
+Liu, Wang, Ji, Jiang, Chang, "Supervised hashing with kernels", CVPR 2012, and the authors' release. A bit is
+h(x) = sgn(sum_j a_j (k(x, x_j) - mean_j)) over m anchors x_j. The kernel k is an RBF; its sigma^2 is the mean
+squared distance to the anchors. With S_ij = 1 for items of one class and -1 otherwise, min ||H H'/r - S||_F^2
+over codes H (n, r) is solved bit by bit: each maximises h'R h, R = r S - (sum of h h' over earlier bits). The
+largest eigenvector of K'R K a = lambda K'K a, scaled to a'K'K a = n, starts a gradient ascent on b'R b with
+b = phi(K a), phi(x) = 2 / (1 + exp(-x)) - 1 in place of sgn. Its end is taken where its h'R h is larger.
+Departures from the paper: all items given to ``fit`` are labelled items, as for every supervised method here;
+``n_labelled`` gives the 1,000 of the paper. K'K has a ridge, for anchors that are equal. Items with several
+labels are similar where they share one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
 from hashbench.contracts.method import HashMethod
+from hashbench.errors import InvalidInputError
 from hashbench.numerics import (
-    gram,
     mean_squared_distance,
     one_hot,
     rbf,
     sample_rows,
     sign,
     top_eigenvectors,
+    whitening,
     wide,
 )
 
@@ -37,13 +37,17 @@ from hashbench.numerics import (
 class KSH(HashMethod):
     """Kernel hash functions whose code inner products fit the label similarity, bit by bit.
 
-    n_anchors: m, at most the number of training items.
+    n_anchors: m, drawn from all items; sigma and the kernel's mean are those of all items too.
+    n_labelled: how many items, drawn from all, the bits are fitted to; None: all.
     n_iter: largest number of gradient steps a bit.
+    basis: of the ascent: "raw" kernel features, as released, or features "whitened" to K'K = n I.
     """
 
     supervision: ClassVar = "supervised"
     n_anchors: int = 300
-    n_iter: int = 50
+    n_labelled: int | None = None
+    n_iter: int = 500
+    basis: Literal["raw", "whitened"] = "raw"
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
         assert y is not None
@@ -51,55 +55,69 @@ class KSH(HashMethod):
         self.sigma_squared_ = mean_squared_distance(X, self.anchors_)
         K = rbf(X, self.anchors_, self.sigma_squared_)
         self.kernel_mean_ = K.mean(0)
-        K -= self.kernel_mean_
-        inner = gram(K, K) / len(X)
-        inner += 1e-6 * inner.diagonal().mean().clamp(min=1e-12) * torch.eye(len(inner)).to(inner)
-        basis = torch.linalg.inv(torch.linalg.cholesky(inner)).T.to(X)
-        Z = K @ basis  # Z'Z = n I
-        # S = G T G' with G the membership in the distinct label sets, T the similarity of these.
+        if self.n_labelled is not None:
+            if self.n_labelled < 1:
+                raise InvalidInputError(f"{self.name()}: n_labelled={self.n_labelled} must be positive")
+            labelled = torch.randperm(len(X), generator=generator)[: self.n_labelled].to(X.device)
+            K, y = K[labelled], y[labelled]
+        Z = wide(K - self.kernel_mean_)
+        basis = whitening(Z) if self.basis == "whitened" else torch.eye(Z.shape[1]).to(Z)
+        Z = Z @ basis
+        white = whitening(Z)
+        # R = F D F'. F: membership in the distinct label sets, then the earlier bits.
         sets, member = one_hot(y).unique(dim=0, return_inverse=True)
-        G, T = one_hot(member), 2 * (sets @ sets.T > 0).float() - 1
-        H = torch.zeros(len(X), self.n_bits).to(X)
-
-        def residual(b: torch.Tensor) -> torch.Tensor:
-            return self.n_bits * (G @ (T @ (G.T @ b))) - H @ (H.T @ b)
-
-        coefficients = []
-        relaxed = self.n_bits * wide((G.T @ Z).T @ T @ (G.T @ Z))  # Z'R Z
-        for bit in range(self.n_bits):
-            spectral = top_eigenvectors(relaxed, 1)[1][:, 0].to(X)
-            pair = torch.stack([spectral, self._ascend(spectral, Z, residual)], 1)
+        F = wide(one_hot(member))
+        D = self.n_bits * (2 * wide(sets @ sets.T > 0) - 1)
+        chosen = []
+        for _ in range(self.n_bits):
+            P = white.T @ (Z.T @ F)
+            start = white @ top_eigenvectors(P @ D @ P.T, 1)[1][:, 0]
+            pair = torch.stack([start, ascend(start, Z, F, D, self.n_iter)], 1)
             h = sign(Z @ pair)
-            best = int((h * residual(h)).sum(0).argmax())
-            H[:, bit] = h[:, best]
-            coefficients.append(pair[:, best])
-            projected = wide(Z.T @ H[:, bit])
-            relaxed -= projected[:, None] * projected
-        self.coefficients_ = basis @ torch.stack(coefficients, 1)
-
-    def _ascend(
-        self, a: torch.Tensor, Z: torch.Tensor, residual: Callable[[torch.Tensor], torch.Tensor]
-    ) -> torch.Tensor:
-        """Nesterov's method with backtracking on b' R b / (n^2 r), b = phi(Z a)."""
-        scale = len(Z) ** 2 * self.n_bits
-        previous, step, t = a, 4.0, 1.0
-        for _ in range(self.n_iter):
-            t_next = (1 + sqrt(1 + 4 * t * t)) / 2
-            point = a + (t - 1) / t_next * (a - previous)
-            b = torch.tanh(Z @ point / 2)  # = phi
-            Rb = residual(b)
-            gradient = Z.T @ (Rb * (1 - b * b)) / scale
-            value, slope = float(b @ Rb) / scale, float(gradient @ gradient)
-            for _ in range(20):
-                b = torch.tanh(Z @ (point + step * gradient) / 2)
-                if float(b @ residual(b)) / scale >= value + step / 2 * slope:
-                    break
-                step /= 2
-            previous, a, t = a, point + step * gradient, t_next
-            if step * slope < 1e-5 * abs(value):
-                break
-        return a
+            best = quadratic(h, F, D).argmax()
+            chosen.append(pair[:, best])
+            F = torch.cat([F, h[:, best, None]], 1)
+            D = torch.block_diag(D, -torch.ones(1, 1).to(D))
+        self.coefficients_ = (basis @ torch.stack(chosen, 1)).to(X)
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
-        K = rbf(X, self.anchors_, self.sigma_squared_) - self.kernel_mean_
-        return K @ self.coefficients_
+        return (rbf(X, self.anchors_, self.sigma_squared_) - self.kernel_mean_) @ self.coefficients_
+
+
+def quadratic(b: torch.Tensor, F: torch.Tensor, D: torch.Tensor) -> torch.Tensor:
+    """b' F D F' b of b (n,), or of each column of b (n, k)."""
+    q = F.T @ b
+    return (q * (D @ q)).sum(0)
+
+
+def ascend(a: torch.Tensor, Z: torch.Tensor, F: torch.Tensor, D: torch.Tensor, n_iter: int) -> torch.Tensor:
+    """Nesterov's ascent from a (m,) on b'R b, b = phi(Z a) = tanh(Z a / 2), R = F D F', as in the release.
+
+    A step is 1 / beta long. beta starts at 1, only grows, and doubles until the step gains what the gradient
+    promises; after 50 doublings the ascent ends. So it does where b'R b changes by 0.01 n at most.
+    """
+    x = before = torch.cat([a, Z @ a])  # Z a goes along, so that a new beta costs no product with Z
+
+    def objective(x: torch.Tensor) -> torch.Tensor:
+        return quadratic(torch.tanh(x[len(a) :] / 2), F, D)
+
+    value, beta, t_before, t = float(objective(x)), 1.0, 0.0, 1.0
+    for _ in range(n_iter):
+        point = x + (t_before - 1) / t * (x - before)  # no momentum in the first two steps
+        b = torch.tanh(point[len(a) :] / 2)
+        Rb = F @ (D @ (F.T @ b))
+        gradient = Z.T @ (Rb * (1 - b * b))
+        step, promised = torch.cat([gradient, Z @ gradient]), gradient @ gradient / 2
+        for doubled in range(51):
+            beta *= 2 if doubled else 1
+            reached = objective(point + step / beta)
+            surplus, new = torch.stack([reached - b @ Rb - promised / beta, reached]).tolist()
+            if surplus >= 0:
+                break
+        else:
+            break
+        before, x = x, point + step / beta
+        if abs(new - value) <= 0.01 * len(Z):
+            break
+        value, t_before, t = new, t, (1 + sqrt(1 + 4 * t * t)) / 2
+    return x[: len(a)]

@@ -15,9 +15,11 @@ from hashbench.numerics import (
     procrustes,
     random_rotation,
     rbf,
+    ridged,
     sample_rows,
     sign,
     top_eigenvectors,
+    whitening,
 )
 
 
@@ -48,6 +50,18 @@ def test_gram_keeps_what_float32_sums_lose(monkeypatch):
     X = 1000 + torch.rand(20_000, 3, generator=torch.Generator().manual_seed(0))
     exact = X.numpy().astype(np.float64).T @ X.numpy().astype(np.float64)
     np.testing.assert_allclose(gram(X, X), exact, rtol=1e-12)
+
+
+def test_whitened_columns_are_orthonormal_but_for_the_ridge():
+    Z = torch.randn(300, 5, generator=torch.Generator().manual_seed(0)).double() * torch.arange(1, 6)
+    white = Z @ whitening(Z)
+    np.testing.assert_allclose(white.T @ white / 300, np.eye(5), atol=1e-4)
+    assert torch.isfinite(whitening(torch.cat([Z, Z, torch.zeros(300, 1).double()], 1))).all()
+    assert torch.isfinite(whitening(torch.zeros(9, 2).double())).all()
+
+
+def test_ridged_adds_to_the_diagonal_alone():
+    assert ridged(torch.ones(2, 2), 3).tolist() == [[4, 1], [1, 4]]
 
 
 def test_top_eigenvectors_come_largest_first_with_a_fixed_sign():

@@ -9,7 +9,7 @@ from statistics import fmean
 from hashbench.records import Record
 from hashbench.reporting import UnitValues, build_tables, render
 from hashbench.reporting.comparison import row_name
-from hashbench.reporting.figures import Panel, Style, draw, save
+from hashbench.reporting.figures import LineStyle, Panel, draw, save
 from hashbench.reporting.panels import (
     Interval,
     by_bits,
@@ -17,7 +17,7 @@ from hashbench.reporting.panels import (
 )
 from hashbench.reporting.selection import grouped
 from sections.claims import EARLIER
-from sections.ranked import has_rank_curves, precision_by_rank, precision_by_recall
+from sections.rank_panels import has_rank_curves, precision_by_rank, precision_by_recall
 from sections.records import METHOD, Results, abstract, plain, title
 
 
@@ -103,7 +103,7 @@ def trainings(results: Results, folder: Path) -> str:
             training_losses(
                 f"{plain(setting)}: pre-training",
                 pretrained,
-                {name: Style("#555555", "", "-") for name in pretrained},
+                {name: LineStyle("#555555", "", "-") for name in pretrained},
                 "pretrain_loss",
                 "cross-entropy (nats)",
                 relative=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 from hashbench.records import Record, read_record_files
 from hashbench.reporting import UnitValues
 from hashbench.reporting.comparison import row_name
-from hashbench.reporting.figures import Style, styles
+from hashbench.reporting.figures import LineStyle, styles
 from hashbench.reporting.panels import Interval, intervals
 from hashbench.reporting.published import PublishedNumber, published_numbers
 from hashbench.reporting.selection import grouped, latest
@@ -45,7 +45,7 @@ class Results:
 
     files: Mapping[Path, Record]
     left_out: int  # of other digests
-    look: Mapping[str, Style]
+    look: Mapping[str, LineStyle]
     found: Mapping[Setting, Mapping[tuple[str, int | None], Interval]]  # mAP
 
     def rows(self, setting: Setting, bits: int | None = None) -> dict[str, list[Record]]:

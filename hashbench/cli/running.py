@@ -84,7 +84,7 @@ def _is_saved(path: Path) -> bool:
 
 def _announce(console: Console, prepared: Run, out: Path) -> None:
     from hashbench import __version__
-    from hashbench.execution.context import open_context
+    from hashbench.execution.context import context_of
 
     plan, place = prepared.plan, prepared.place
     works = prepared.grid.works
@@ -104,7 +104,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(f"  {method} left out of {reason}", markup=False, soft_wrap=True)
     for setting in {(work.cell.dataset, work.cell.protocol): work.setting for work in works}.items():
         (dataset, protocol), at = setting
-        split = open_context(at.spec, at.protocol.task, place.data).split
+        split = context_of(at, place.data).split
         console.print(f"  {dataset}, protocol {protocol}: {split.description}", markup=False)
 
 

@@ -22,8 +22,6 @@ from hashbench.errors import InvalidInputError
 if TYPE_CHECKING:
     import torch
 
-    from hashbench.training.network import Network
-
 LearnedFrom = Literal["nothing", "images", "labels", "not stated"]
 LEARNED_FROM: tuple[str, ...] = get_args(LearnedFrom)
 
@@ -91,8 +89,8 @@ class TrainedFeature(Feature):
         *,
         invariances: Invariances,
         checkpoint: Path | None = None,
-    ) -> Network:
-        """The trained network, in evaluation mode.
+    ) -> torch.nn.Module:
+        """The trained ``hashbench.training.network.Network``, in evaluation mode.
 
         pixels: (n, c, h, w) uint8, on the device. labels: (n,) int64 or (n, C) float32; None unless
         ``learned_from`` is "labels". checkpoint: a file to resume from and to write at times.

@@ -52,12 +52,11 @@ class Split:
 
 
 class Encoder(Protocol):
-    """A fitted method as a task uses it. Values are (n, n_bits) float32, bit = value > 0.
+    """A fitted method as a task uses it. Values are (n, n_bits) float32, bit = value > 0."""
 
-    output: "codes", or "vectors" where the values are an embedding that is ranked by cosine.
-    """
-
-    output: Literal["codes", "vectors"]
+    @property
+    def output(self) -> Literal["codes", "vectors"]:
+        """What the values are; vectors are an embedding of any length, ranked by cosine."""
 
     def at(self, index: Index) -> NDArray[np.float32]:
         """The values of the data set's images at ``index``."""

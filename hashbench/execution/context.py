@@ -119,7 +119,7 @@ class Context:
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
     """Train the network, compute the rows; what is in the cache already is left as it is."""
     setting, feature = artefact.setting, artefact.feature
-    context = open_context(setting.spec, setting.protocol.task, root)
+    context = context_of(setting, root)
     trained = None
     if isinstance(feature, TrainedFeature):
         trained = context.backbone(setting, feature, device)
@@ -147,6 +147,7 @@ def _backbone(
         checkpoint = path.with_suffix(".checkpoint")
         start = perf_counter() - seconds_before(checkpoint)
         network = feature.train(images, labels, recipe, seed, invariances=invariances, checkpoint=checkpoint)
+        assert isinstance(network, Network), f"{feature.name()}.train() must give a Network"
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         state = {
@@ -191,13 +192,18 @@ def _backbone_path(digest: str) -> Path:
     return cache_root() / "backbones" / f"{digest[:16]}.pt"
 
 
+def context_of(setting: Setting, root: Path) -> Context:
+    """The context of a setting. Raises MissingDataError; InvalidInputError that names the protocol."""
+    try:
+        return open_context(setting.spec, setting.protocol.task, root)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"protocol '{setting.protocol.name}': {error}") from error
+
+
 @lru_cache(maxsize=2)
 def open_context(spec: str, task: Task, root: Path) -> Context:
     """Load the images and split them. Raises MissingDataError, InvalidInputError."""
     dataset = dataset_from(spec)
     images = load_images(dataset, root)
     name = dataset.name()
-    try:
-        return Context(name, images, task.split(images, name))
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{task.name()} on {dataset.label}: {error}") from error
+    return Context(name, images, task.split(images, name))

@@ -14,7 +14,7 @@ from hashbench.contracts.feature import LearnedFrom
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Index
 from hashbench.errors import InvalidInputError
-from hashbench.execution.context import Backbone, Context, open_context
+from hashbench.execution.context import Backbone, Context, context_of
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.work import Work
@@ -57,7 +57,7 @@ class Ground:
     def open(cls, work: Work, place: Place, device: torch.device) -> Self:
         """Find the method, load the images and split them."""
         method: type[HashMethod] = find("method", work.cell.method)
-        context = open_context(work.setting.spec, work.setting.protocol.task, place.data)
+        context = context_of(work.setting, place.data)
         reason = work.setting.protocol.task.accepts(method, context.images)
         if reason is not None:
             raise InvalidInputError(reason)
@@ -89,8 +89,8 @@ class Ground:
                 recipe=work.recipe_digest,
                 dataset=self.context.images.digest,
                 split=self.context.split.digest,
-                backbone=self.backbone and self.backbone.digest,
-                features=work.feature and work.feature.digest(),
+                backbone=None if self.backbone is None else self.backbone.digest,
+                features=None if work.feature is None else work.feature.digest(),
                 method_source=method_digest(self.cls),
             ),
         }

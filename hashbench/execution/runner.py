@@ -9,7 +9,7 @@ from typing import Any
 
 from hashbench.errors import BrokenPluginError, InvalidInputError
 from hashbench.execution.cell import run_cell
-from hashbench.execution.context import make_artefact, open_context
+from hashbench.execution.context import context_of, make_artefact
 from hashbench.execution.place import Place
 from hashbench.execution.work import Artefact, Work
 from hashbench.execution.workers import each
@@ -47,7 +47,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
         record = Record.load(path) if path.exists() else None
         reason = "new" if record is None else _why_stale(record, work, place)
         if reason is not None:
-            open_context(work.setting.spec, work.setting.protocol.task, place.data)
+            context_of(work.setting, place.data)
             plan.pending.append(work)
             plan.reasons.append(reason)
             continue
@@ -63,7 +63,7 @@ def _why_stale(record: Record, work: Work, place: Place) -> str | None:
     """None if a cell's record still stands: of the same images, split, settings and code."""
     if record.status == "failed":
         return "that failed before"
-    context = open_context(work.setting.spec, work.setting.protocol.task, place.data)
+    context = context_of(work.setting, place.data)
     for what, before, now in (
         ("images", record.digests.dataset, context.images.digest),
         ("split", record.digests.split, context.split.digest),

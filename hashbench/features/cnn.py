@@ -16,8 +16,6 @@ from hashbench.contracts.recipe import Invariances, Recipe
 if TYPE_CHECKING:
     import torch
 
-    from hashbench.training.network import Network
-
 
 @dataclass(frozen=True, kw_only=True)
 class CNN(TrainedFeature):
@@ -34,7 +32,7 @@ class CNN(TrainedFeature):
         *,
         invariances: Invariances,
         checkpoint: Path | None = None,
-    ) -> Network:
+    ) -> torch.nn.Module:
         """Softmax cross-entropy for ``recipe.pretrain_epochs`` epochs."""
         from hashbench.training.pretrain import train_backbone
 

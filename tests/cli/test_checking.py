@@ -1,33 +1,67 @@
 """``hashbench new`` and ``hashbench check``: a plugin from nothing to a row of the table."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from hashbench.plugins import registry
+from hashbench.testing import DATASET_CHECKS, FEATURE_CHECKS, METHOD_CHECKS, TASK_CHECKS
+
+TASK = Path(__file__).parents[1] / "testing" / "nearest_class.py"
+CHECKS = {"method": METHOD_CHECKS, "dataset": DATASET_CHECKS, "feature": FEATURE_CHECKS}
 
 
-@pytest.mark.parametrize(("kind", "passed"), [("method", 13), ("dataset", 6)])
-def test_a_new_plugin_passes_its_checks_and_runs(call, small, tmp_path, kind, passed):
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_new_plugin_passes_its_checks(call, tmp_path, kind):
     written = call("new", kind, "own_one")
     assert written.code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"own_one.py", "test_own_one.py"}
     assert f"wrote {tmp_path / 'own_one.py'}\n" in written.out
+    assert f"hashbench run --{kind}s own_one" in written.out
+    assert "--plugin own_one.py" in written.out
 
     checked = call("check", "own_one")
     assert checked.code == 0, checked.out
     lines = checked.out.splitlines()
-    assert len(lines) == passed + 1
+    assert len(lines) == len(CHECKS[kind]) + 1
     assert all(line.startswith("ok    ") for line in lines[:-1])
     assert lines[-1] == "own_one: all checks passed"
+    assert "already" in call("new", kind, "own_one").err
 
+
+@pytest.mark.parametrize("kind", ["method", "dataset"])
+def test_a_new_plugin_runs(call, small, kind):
+    call("new", kind, "own_one")
     option = ["--plugin", "own_one.py"]
     called = (
         small("own_one", more=option) if kind == "method" else small("lsh", more=[*option, "-d", "own_one"])
     )
     assert called.code == 0
     assert "own_one" in called.out
-    assert "already" in call("new", kind, "own_one").err
+
+
+def test_a_new_method_of_a_style(call, tmp_path):
+    assert call("new", "method", "own_deep", "--deep").code == 0
+    assert call("new", "method", "own_semi", "--semi").code == 0
+    assert "DeepHashMethod" in (tmp_path / "own_deep.py").read_text()
+    assert '"semi-supervised"' in (tmp_path / "own_semi.py").read_text()
+    assert "not allowed with" in call("new", "method", "own", "--deep", "--semi").refused(2)
+
+
+def test_a_task_by_its_file_and_by_its_name(call, tmp_path):
+    for arguments in ((str(TASK),), ("nearest_class", "--plugin", str(TASK))):
+        called = call("check", *arguments)
+        assert (called.code, called.err) == (0, "")
+        lines = called.out.splitlines()
+        assert len(lines) == len(TASK_CHECKS) + 1
+        assert lines[-1] == "nearest_class: all checks passed"
+
+
+def test_a_feature_with_an_argument(call, tmp_path):
+    call("new", "feature", "cells")
+    assert "takes no argument" in call("check", "cells=3", "--plugin", "cells.py").refused(2)
 
 
 def test_a_plugin_that_breaks_its_contract(call, tmp_path):
@@ -58,9 +92,10 @@ def test_a_data_set_with_an_argument(call, tmp_path):
         path = tmp_path / "photos" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 8), 20 * i, np.uint8)).save(path)
-    called = call("check", "folder:photos")
-    assert (called.code, called.err) == (0, "")
-    assert called.out.splitlines()[-1] == "folder:photos: all checks passed"
+    for name in ("folder:photos", "folder:photos,size=16"):
+        called = call("check", name)
+        assert (called.code, called.err) == (0, "")
+        assert called.out.splitlines()[-1] == f"{name}: all checks passed"
     assert call("data", "get", "folder:photos").out == "folder:photos: is there already\n"
 
 

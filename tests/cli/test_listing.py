@@ -1,20 +1,22 @@
-"""``hashbench list``, ``info`` and ``--help``: what there is, without waiting for torch."""
+"""``hashbench list``, ``info`` and ``--help``: what there is."""
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from hashbench.cli.parser import LISTED, make_parser
-from hashbench.evaluation import DEFAULT_METRICS
-from hashbench.images.protocol import PROTOCOLS
-from hashbench.plugins.registry import plugins
+from hashbench.plugins.registry import find_protocol, plugins, protocols
 
+TASK = Path(__file__).parents[1] / "testing" / "nearest_class.py"  # with protocols and metrics of its own
 NAMES = {
     "methods": lambda: list(plugins("method")),
     "datasets": lambda: list(plugins("dataset")),
-    "protocols": lambda: list(PROTOCOLS),
+    "features": lambda: list(plugins("feature")),
+    "tasks": lambda: list(plugins("task")),
+    "protocols": lambda: list(protocols()),
     "suites": lambda: ["mu-liu-ablation", "paper", "quick"],
     "backbones": lambda: ["nin", "vgg7"],
 }
@@ -22,34 +24,93 @@ NAMES = {
 
 @pytest.mark.parametrize("what", LISTED)
 def test_a_list_as_json_and_as_a_table(call, what):
-    called = call("list", what, "--json")
+    called = call("list", what, "--json", "--plugin", TASK)
     assert (called.code, called.err) == (0, "")
     names = [row["name"] for row in json.loads(called.out)]
     if what in NAMES:
         assert sorted(names) == sorted(NAMES[what]())
     else:
-        assert set(DEFAULT_METRICS) & set(names)
+        assert {"hits", "distance"} <= set(names)
     table = call("list", what).out
     assert "\x1b" not in table
     assert [name for name in names if name not in table] == []
 
 
+def rows(call, what, *plugins):
+    listed = json.loads(call("list", what, "--json", *(f"--plugin={file}" for file in plugins)).out)
+    return {row["name"]: row for row in listed}
+
+
+def test_tasks_protocols_and_metrics_say_what_they_are(call):
+    assert rows(call, "tasks", TASK)["nearest_class"] == {
+        "name": "nearest_class",
+        "unit": "query",
+        "headline": "hits",
+        "title": "Are the nearest images of one's own class? A small task for tests",
+    }
+    protocol, listed = find_protocol("nearest"), rows(call, "protocols", TASK)
+    assert listed["nearest"]["task"] == "nearest_class"
+    assert listed["nearest"]["task_digest"] == protocol.task_digest[:8]
+    assert listed["nearest"]["recipe_digest"] == protocol.recipe_digest[:8]
+    assert listed["nearest"]["task_digest"] != listed["nearest-many"]["task_digest"]
+    assert listed["nearest"]["recipe_digest"] == listed["nearest-many"]["recipe_digest"]
+    metrics = rows(call, "metrics", TASK)
+    assert {name: metrics[name]["better"] for name in ("hits", "distance", "distinct_codes")} == {
+        "hits": "higher",
+        "distance": "lower",
+        "distinct_codes": "neither",
+    }
+    assert (metrics["hits"]["task"], metrics["distinct_codes"]["of"]) == ("nearest_class", "codes")
+
+
+def test_features_say_what_they_have_learned_from(call, tmp_path):
+    call("new", "feature", "cells")
+    listed = rows(call, "features", tmp_path / "cells.py")["cells"]
+    assert listed["learned from"] == "nothing"
+    assert listed["title"].startswith("Cells")
+
+
+@pytest.mark.parametrize("fault", ["a name of ours", "a class too many", "no licence"])
+def test_what_is_broken_is_listed_with_its_fault(call, tmp_path, fault):
+    text = """from hashbench.contracts.dataset import Dataset
+class Own(Dataset): pass
+"""
+    name = "digits" if fault == "a name of ours" else "own"
+    path = tmp_path / f"{name}.py"
+    path.write_text(text + ("class Two(Dataset): pass\n" if fault == "a class too many" else ""))
+    listed = rows(call, "datasets", path)
+    assert listed[name]["title"].startswith("BROKEN: ")
+    assert str(path) in listed[name]["title"]
+    assert [other for other, row in listed.items() if row["title"].startswith("BROKEN")] == [name]
+    if fault != "no licence":
+        assert str(path) in call("info", name).refused(2)
+
+
+def test_a_protocol_that_two_define_is_listed_as_broken(call, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text(TASK.read_text().replace('"nearest-many"', '"other"'))
+    listed = rows(call, "protocols", TASK, other)
+    assert listed["nearest"]["description"].startswith("BROKEN: ")
+    assert all(str(path) in listed["nearest"]["description"] for path in (TASK, other))
+    assert {"other", "nearest-many"} <= {name for name, row in listed.items() if "task" in row}
+
+
 def test_methods_say_what_they_see(call):
-    rows = {row["name"]: row for row in json.loads(call("list", "methods", "--json").out)}
-    assert rows["dsh"] == {
+    listed = rows(call, "methods")
+    assert listed["dsh"] == {
         "name": "dsh",
         "family": "deep",
         "supervision": "supervised",
         "inputs": "images",
         "title": "Deep supervised hashing (DSH)",
     }
-    assert {rows[name]["family"] for name in ("random", "classifier", "real_valued")} == {"control"}
+    assert {listed[name]["family"] for name in ("random", "classifier", "real_valued")} == {"control"}
 
 
 def test_suites_say_what_they_run(call):
-    rows = {row["name"]: row for row in json.loads(call("list", "suites", "--json").out)}
-    assert rows["paper"]["runs"] == "all"
-    assert rows["mu-liu-ablation"]["runs"] == "14 variants of mu_liu, itq, classifier"
+    listed = rows(call, "suites")
+    assert listed["paper"]["runs"] == "all"
+    assert listed["mu-liu-ablation"]["runs"] == "14 variants of mu_liu, itq, classifier"
 
 
 def test_info_explains_the_parameters(call):
@@ -72,13 +133,25 @@ def test_info_of_a_method_shows_source_parameters_and_published_numbers(call):
     assert "licence: " in data
 
 
+def test_info_of_a_task_and_of_a_feature(call, tmp_path):
+    shown = call("info", "nearest_class", "--plugin", TASK).out
+    for part in ("nearest_class (task)", "queries: int = 60", "unit: query", "hits", "nearest, nearest-many"):
+        assert part in shown
+    call("new", "feature", "cells")
+    shown = call("info", "cells", "--plugin", tmp_path / "cells.py").out
+    for part in ("cells (feature)", "grid: int = 4", "learned from: nothing"):
+        assert part in shown
+
+
 def test_data_info_describes_the_splits(call):
-    shown = call("data", "info", "digits")
+    shown = call("data", "info", "digits", "--plugin", TASK)
     assert shown.code == 0
     assert shown.out.startswith("digits: 1,797 images of 8 x 8, 1 channels, no official test part\n")
     assert "classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in shown.out
-    assert "5k:          140 queries, 720 labelled training images inside the database of 1,657" in shown.out
-    assert all(f"\n  {name}:" in shown.out for name in PROTOCOLS)
+    lines = dict(line.strip().split(":", 1) for line in shown.out.splitlines()[1:])
+    assert lines["nearest"].strip() == "60 queries"
+    assert "cannot be used" in lines["nearest-many"]
+    assert protocols().keys() <= lines.keys()
 
 
 def test_every_command_has_a_line_of_help(capsys):
@@ -94,8 +167,10 @@ def test_every_command_has_a_line_of_help(capsys):
     ("arguments", "absent"),
     [
         (["--help"], ["numpy", "torch", "rich", "pydantic", "sklearn", "importlib.metadata"]),
-        (["list", "methods"], ["torch._C", "torchvision", "numba", "matplotlib"]),
-        (["list", "suites"], ["torch._C", "torchvision", "numba", "matplotlib"]),
+        (["list", "methods"], ["torchvision", "numba", "matplotlib"]),
+        (["list", "datasets"], ["torch", "torchvision", "numba", "matplotlib"]),
+        (["list", "suites"], ["torch", "torchvision", "numba", "matplotlib"]),
+        (["list", "protocols", "--plugin", str(TASK)], ["matplotlib"]),
     ],
 )
 def test_a_short_command_does_not_wait_for_what_it_does_not_use(arguments, absent):

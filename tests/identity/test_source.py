@@ -20,7 +20,7 @@ def digest(tmp_path):
         path = tmp_path / "code.py"
         path.write_text(text)
         source.code_digest.cache_clear()
-        return source.code_digest((path,))
+        return source.code_digest(path)
 
     return of
 
@@ -44,50 +44,7 @@ def test_what_is_computed_counts(digest):
         assert digest(CODE.replace(old, new)) != expected
 
 
-@pytest.fixture
-def changed(monkeypatch):
-    """The digest that a function gives where one file of the package is other code."""
-
-    def of(function, file):
-        real = source.code_digest
-
-        def other(paths):
-            return real(paths) + "!" * sum(path == source.PACKAGE / file for path in paths)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(source, "code_digest", other)
-            return function()
-
-    return of
-
-
-@pytest.mark.parametrize(
-    ("function", "counts", "does_not"),
-    [
-        (
-            lambda: source.method_digest(find("method", "itq")),
-            ("numerics.py", "method.py", "codes.py"),
-            ("recipe.py", "training/loop.py"),
-        ),
-        (lambda: source.method_digest(find("method", "dsh")), ("method.py", "codes.py"), ("numerics.py",)),
-        (
-            lambda: source.training_digest("vgg7", deep=False),
-            ("training/pretrain.py", "training/loop.py", "training/backbones/vgg7.py"),
-            ("training/deep.py", "training/backbones/nin.py", "training/__init__.py"),
-        ),
-        (
-            lambda: source.training_digest("vgg7", deep=True),
-            ("training/deep.py", "training/loop.py"),
-            ("training/backbones/nin.py", "numerics.py"),
-        ),
-        (
-            source.evaluation_digest,
-            ("evaluation/metrics.py", "evaluation/kernel.py"),
-            ("reporting/build.py",),
-        ),
-    ],
-)
-def test_a_digest_is_of_the_code_that_the_numbers_stand_on(changed, function, counts, does_not):
-    for file in (*counts, *does_not):
-        assert (source.PACKAGE / file).is_file()
-        assert (changed(function, file) != function()) == (file in counts), file
+def test_a_method_is_its_own_file_and_says_which_room_it_stands_on(tmp_path):
+    assert source.method_digest(find("method", "itq")) != source.method_digest(find("method", "lsh"))
+    assert source.imports_room(find("method", "itq"), "numerics")
+    assert not source.imports_room(find("method", "random"), "numerics")

@@ -29,6 +29,10 @@ LABELS = {
     "balanced": torch.arange(12) % 3,
     "lone classes": torch.tensor([0, 0, 1, 2, 2, 2, 3]),
     "multi-hot": (random(9, 4, seed=3) > 0.5).float(),
+    # Image 0 has no negatives, image 1 no positives, image 2 neither.
+    "without positives or negatives": torch.tensor(
+        [[1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
+    ).float(),
 }
 
 
@@ -61,8 +65,24 @@ def test_gradient_is_the_releases_for_the_anchor_and_its_mirror_for_the_others()
     np.testing.assert_allclose(u.grad, expected, rtol=1e-9, atol=1e-15)
 
 
-def test_the_quantisation_weight_is_the_releases_for_sums_of_22500_triplets():
-    assert DTSH().eta == pytest.approx(0.00444, rel=2e-3)
+def test_the_quantisation_has_the_releases_weight_beside_its_gradient_of_the_anchor_alone():
+    """The release weighs 100 against 22,500 triplets that move the anchor; here all three images move."""
+    u, labels = random(12, 6), torch.arange(12) % 3
+    norms = []
+    for others_move in (True, False):
+        z = u.clone().requires_grad_()
+        theta = z @ (z if others_move else u).T / 2
+        triplet_nll(theta, same_label(labels), 3.0).backward()
+        norms.append(float(z.grad.norm()))
+    ratio = norms[0] / norms[1]
+    assert ratio == pytest.approx(2, rel=0.05)
+    assert DTSH().eta == pytest.approx(ratio * 100 / 22_500, rel=0.05)
+
+
+def test_nothing_waits_for_the_device():
+    """On the meta device there are no values: what must read one fails."""
+    theta = torch.zeros(5, 5, device="meta")
+    assert triplet_nll(theta, theta > 0, 1.0).shape == ()
 
 
 @pytest.mark.parametrize("n_bits", [4, 48])

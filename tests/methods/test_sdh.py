@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
+from hashbench.errors import InvalidInputError
 from hashbench.methods.sdh import SDH, discrete_codes, ridge_regression
 
 
@@ -59,3 +61,45 @@ def test_many_items_of_almost_equal_kernel_features():
     # The kernel's Gram matrix grows with n and its ridge does not: float32 sums are not positive definite.
     X = np.random.default_rng(0).uniform(size=(20_000, 2)).astype(np.float32)
     SDH(n_bits=4, n_anchors=300, n_iter=1, device="cpu").fit(X, (X[:, 0] > 0.5).astype(int))
+
+
+rng = np.random.default_rng(2)
+y = np.arange(90) % 3
+X = (2 * np.eye(3)[y] + rng.normal(size=(90, 3))).astype(np.float32)
+
+
+def fitted(data=X, **params):
+    return SDH(**{"n_bits": 6, "n_anchors": 20, "device": "cpu", **params}).fit(data, y)
+
+
+def test_the_length_of_a_row_is_no_matter():
+    stretched = X * rng.uniform(0.1, 10, (90, 1)).astype(np.float32)
+    np.testing.assert_allclose(fitted(stretched).project(X), fitted().project(stretched), atol=1e-3)
+    raw = fitted(sigma="mean", normalize=False)
+    assert np.abs(raw.project(stretched) - raw.project(X)).max() > 0.1
+
+
+def test_a_row_of_zeros_is_an_item_like_others():
+    data = X.copy()
+    data[7] = 0
+    values = fitted(data).project(data)
+    assert np.isfinite(values).all()
+
+
+def test_kernel_features_by_default_and_by_the_mean_distance():
+    def kernel(rows, anchors, sigma_squared=None):
+        distances = np.square(rows[:, None] - anchors.numpy()).sum(2)
+        return np.exp(-distances / (2 * (sigma_squared or distances.mean())))
+
+    default, mean = fitted(), fitted(sigma="mean", normalize=False)
+    unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        default._kernel(torch.from_numpy(X))[:, :-1], kernel(unit, default.anchors_, 0.16), rtol=1e-4
+    )
+    np.testing.assert_allclose(mean._kernel(torch.from_numpy(X))[:, :-1], kernel(X, mean.anchors_), rtol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0])
+def test_a_width_that_is_none(sigma):
+    with pytest.raises(InvalidInputError, match=rf"sdh: sigma={sigma} must be positive"):
+        fitted(sigma=sigma)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sections.ranked import precision_by_rank, precision_by_recall
+from sections.rank_panels import precision_by_rank, precision_by_recall
 
 from hashbench.records import read_record_files, write_record
 from hashbench.reporting import UnitValues

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hashbench.contracts.dataset import Images
 from hashbench.errors import InvalidInputError
-from hashbench.images.protocol import PROTOCOLS, find_protocol
-from hashbench.images.split import Split, make_split
+from hashbench.plugins.registry import find_protocol
+from hashbench.tasks.retrieval import retrieval_split
 
 DIGITS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # images per class
 
@@ -32,6 +32,10 @@ def collection(sizes, test=None, seed=0):
     )
 
 
+def split_of(images, protocol, dataset):
+    return find_protocol(protocol).task.split(images, dataset)
+
+
 def per_class(images, indices):
     return np.bincount(images.labels[indices], minlength=len(images.class_names)).tolist()
 
@@ -43,106 +47,108 @@ def large():
 
 
 def test_full_is_the_official_split(large):
-    split = make_split(large, find_protocol("full"), "any")
-    np.testing.assert_array_equal(split.query, np.flatnonzero(large.test))
+    split = split_of(large, "full", "any")
+    np.testing.assert_array_equal(split.parts["query"], np.flatnonzero(large.test))
     np.testing.assert_array_equal(split.train, np.flatnonzero(~large.test))
-    np.testing.assert_array_equal(split.database, split.train)
-    assert split.describe() == "10,000 queries, 50,000 labelled training images that are the database"
+    np.testing.assert_array_equal(split.parts["database"], split.train)
+    assert split.description == "10,000 queries, 50,000 labelled training images that are the database"
 
 
 def test_full_without_official_split_cuts_a_sixth_of_each_class():
     images = collection(DIGITS)
-    split = make_split(images, find_protocol("full"), "digits")
-    assert per_class(images, split.query) == [round(n / 6) for n in DIGITS]
-    assert sorted([*split.query, *split.database]) == list(range(sum(DIGITS)))
-    np.testing.assert_array_equal(split.train, split.database)
+    split = split_of(images, "full", "digits")
+    assert per_class(images, split.parts["query"]) == [round(n / 6) for n in DIGITS]
+    assert sorted([*split.parts["query"], *split.parts["database"]]) == list(range(sum(DIGITS)))
+    np.testing.assert_array_equal(split.train, split.parts["database"])
 
 
 def test_5k(large):
-    split = make_split(large, find_protocol("5k"), "any")
-    assert per_class(large, split.query) == [100] * 10
+    split = split_of(large, "5k", "any")
+    assert per_class(large, split.parts["query"]) == [100] * 10
     assert per_class(large, split.train) == [500] * 10
-    assert sorted([*split.query, *split.database]) == list(range(60000))
-    assert np.isin(split.train, split.database).all()
-    assert large.test[split.query].any()  # the official parts are pooled
-    assert not large.test[split.query].all()
-    assert split.describe() == "1,000 queries, 5,000 labelled training images inside the database of 59,000"
+    assert sorted([*split.parts["query"], *split.parts["database"]]) == list(range(60000))
+    assert np.isin(split.train, split.parts["database"]).all()
+    assert large.test[split.parts["query"]].any()  # the official parts are pooled
+    assert not large.test[split.parts["query"]].all()
+    assert split.description == "1,000 queries, 5,000 labelled training images inside the database of 59,000"
 
 
 def test_5k_disjoint_differs_from_5k_in_the_database_alone(large):
-    inside = make_split(large, find_protocol("5k"), "any")
-    split = make_split(large, find_protocol("5k-disjoint"), "any")
-    np.testing.assert_array_equal(split.query, inside.query)
+    inside = split_of(large, "5k", "any")
+    split = split_of(large, "5k-disjoint", "any")
+    np.testing.assert_array_equal(split.parts["query"], inside.parts["query"])
     np.testing.assert_array_equal(split.train, inside.train)
-    np.testing.assert_array_equal(split.database, np.setdiff1d(inside.database, inside.train))
-    assert split.describe() == "1,000 queries, 5,000 labelled training images, a database of 54,000 others"
+    np.testing.assert_array_equal(
+        split.parts["database"], np.setdiff1d(inside.parts["database"], inside.train)
+    )
+    assert split.description == "1,000 queries, 5,000 labelled training images, a database of 54,000 others"
 
 
 @pytest.mark.parametrize("official", [True, False])
 def test_unseen_learns_on_seven_classes_and_searches_three(large, official):
     images = large if official else replace(large, test=None)
-    split = make_split(images, find_protocol("unseen"), "any")
-    seen, unseen = set(images.labels[split.train]), set(images.labels[split.query])
+    split = split_of(images, "unseen", "any")
+    seen, unseen = set(images.labels[split.train]), set(images.labels[split.parts["query"]])
     assert (len(seen), len(unseen)) == (7, 3)
     assert not seen & unseen
-    assert set(images.labels[split.database]) == unseen
-    assert [len(split.query), len(split.train), len(split.database)] == [3000, 35000, 15000]
+    assert set(images.labels[split.parts["database"]]) == unseen
+    assert [len(split.parts["query"]), len(split.train), len(split.parts["database"])] == [3000, 35000, 15000]
     if official:
-        assert images.test[split.query].all()
-        assert not images.test[np.concatenate([split.train, split.database])].any()
+        assert images.test[split.parts["query"]].all()
+        assert not images.test[np.concatenate([split.train, split.parts["database"]])].any()
 
 
 def test_unseen_and_full_share_the_cut_test_part():
     images = collection(DIGITS)
-    full, unseen = (make_split(images, find_protocol(name), "digits") for name in ("full", "unseen"))
-    assert np.isin(unseen.query, full.query).all()
+    full, unseen = (split_of(images, name, "digits") for name in ("full", "unseen"))
+    assert np.isin(unseen.parts["query"], full.parts["query"]).all()
     assert np.isin(unseen.train, full.train).all()
 
 
 @pytest.mark.parametrize(("classes", "seen"), [(4, 2), (5, 3), (10, 7), (20, 14)])
 def test_unseen_leaves_at_least_two_classes_to_search(classes, seen):
     images = collection([20] * classes)
-    split = make_split(images, find_protocol("unseen"), "any")
+    split = split_of(images, "unseen", "any")
     assert len(set(images.labels[split.train])) == seen
 
 
 def test_counts_shrink_together_on_small_data():
     images = collection(DIGITS)
-    split = make_split(images, find_protocol("5k"), "digits")
+    split = split_of(images, "5k", "digits")
     # the smallest class, 174 images, gives at most 87: 87 / 600 of 100 queries and 500 training images
-    assert per_class(images, split.query) == [14] * 10
+    assert per_class(images, split.parts["query"]) == [14] * 10
     assert per_class(images, split.train) == [72] * 10
-    assert split.describe() == "140 queries, 720 labelled training images inside the database of 1,657"
+    assert split.description == "140 queries, 720 labelled training images inside the database of 1,657"
     just = collection([1200] * 10)
-    assert len(make_split(just, find_protocol("5k"), "any").query) == 1000
+    assert len(split_of(just, "5k", "any").parts["query"]) == 1000
     less = collection([1200] * 9 + [1198])
-    assert per_class(less, make_split(less, find_protocol("5k"), "any").query) == [99] * 10
+    assert per_class(less, split_of(less, "5k", "any").parts["query"]) == [99] * 10
 
 
 def test_totals_spread_over_any_number_of_classes():
     images = collection([4000] * 7)
-    split = make_split(images, find_protocol("5k"), "any")
-    assert per_class(images, split.query) == [1000 // 7] * 7
+    split = split_of(images, "5k", "any")
+    assert per_class(images, split.parts["query"]) == [1000 // 7] * 7
     assert per_class(images, split.train) == [5000 // 7] * 7
 
 
 def test_other_protocols_need_no_code():
     """C3 of the literature: official test queries, 5,000 training images, database the training part."""
     images = collection([6000] * 10, test=1000)
-    c3 = replace(find_protocol("full"), name="c3", train=5000)
-    split = make_split(images, c3, "any")
+    c3 = replace(find_protocol("full").task, train=5000)
+    split = c3.split(images, "any")
     assert per_class(images, split.train) == [500] * 10
-    assert len(split.database) == 50000
-    assert split.train_in_database
+    assert len(split.parts["database"]) == 50000
+    assert split.counts["train_in_database"] == 5000
 
 
 def test_multi_label_is_drawn_without_classes():
     labels = (np.random.default_rng(0).random((7000, 5)) < 0.3).astype(np.uint8)
     images = Images(np.zeros((7000, 1, 1, 1), np.uint8), labels, tuple("abcde"))
-    split = make_split(images, find_protocol("5k"), "any")
-    assert (len(split.query), len(split.train)) == (583, 2916)  # 1,000 and 5,000 times 3,500 / 6,000
-    with pytest.raises(InvalidInputError, match=r"'unseen'.*multi-label"):
-        make_split(images, find_protocol("unseen"), "any")
+    split = split_of(images, "5k", "any")
+    assert (len(split.parts["query"]), len(split.train)) == (583, 2916)  # 1,000 and 5,000 times 3,500 / 6,000
+    with pytest.raises(InvalidInputError, match=r"'any'.*multi-label"):
+        split_of(images, "unseen", "any")
 
 
 @pytest.mark.parametrize(
@@ -152,13 +158,12 @@ def test_multi_label_is_drawn_without_classes():
         ([100, 2], "full", "class 'class 1' has 2 images, which gives 1 training images"),
         ([3, 100], "5k-disjoint", "class 'class 0' has 3 images, which gives 0 queries"),
         ([50] * 3, "unseen", "'small' has 3 classes"),
-        ([10] * 1001, "5k", "'small' has 1,001 classes, too many for the 1,000 queries of protocol '5k'"),
+        ([10] * 1001, "5k", "'small' has 1,001 classes, too many for 1,000 queries"),
     ],
 )
 def test_too_small_data_is_told(sizes, protocol, message):
     with pytest.raises(InvalidInputError, match=message) as caught:
-        make_split(collection(sizes), find_protocol(protocol), "small")
-    assert f"'{protocol}'" in str(caught.value)
+        split_of(collection(sizes), protocol, "small")
     assert "'small'" in str(caught.value)
 
 
@@ -166,27 +171,25 @@ def test_labels_out_of_range():
     images = collection([10, 10])
     images.labels[0] = 7
     with pytest.raises(InvalidInputError, match="run from 0 to 7, must be 0 to 1"):
-        make_split(images, find_protocol("full"), "any")
+        split_of(images, "full", "any")
 
 
 def test_depends_on_names_and_labels_only():
     images = collection(DIGITS)
-    protocol = find_protocol("5k")
-    split = make_split(images, protocol, "digits")
+    split = split_of(images, "5k", "digits")
     brighter = replace(images, pixels=images.pixels + 1)
-    assert make_split(brighter, protocol, "digits").digest == split.digest
-    assert make_split(images, replace(protocol, name="mine"), "digits").digest == split.digest
-    assert make_split(images, protocol, "other").digest != split.digest
+    assert split_of(brighter, "5k", "digits").digest == split.digest
+    assert split_of(images, "5k", "other").digest != split.digest
 
 
 SCRIPT = """
 import numpy as np
-from hashbench.images.protocol import PROTOCOLS
-from hashbench.images.split import make_split
 from hashbench.contracts.dataset import Images
+from hashbench.plugins.registry import find_protocol
 labels = np.arange(1800) * 7 % 10
 images = Images(np.zeros((1800, 1, 1, 1), np.uint8), labels, tuple("0123456789"))
-print(*(make_split(images, protocol, "any").digest[:16] for protocol in PROTOCOLS.values()))
+for name in ("full", "5k", "5k-disjoint", "unseen"):
+    print(find_protocol(name).task.split(images, "any").digest[:16])
 """
 # a split that moves makes every committed record worthless
 PINNED = "95a1a783c9d18262 7e3c9a7fe76a96aa 0cc4b0f4126b4341 7fe8f6c662151608"
@@ -202,29 +205,30 @@ def test_the_same_in_every_process():
 @given(
     sizes=st.lists(st.integers(40, 90), min_size=4, max_size=12),
     official=st.booleans(),
-    name=st.sampled_from(sorted(PROTOCOLS)),
+    name=st.sampled_from(["full", "5k", "5k-disjoint", "unseen"]),
     seed=st.integers(0, 2**16),
 )
 def test_every_split_keeps_the_promises(sizes, official, name, seed):
     images = collection(sizes, test=10 if official else None, seed=seed)
-    protocol = find_protocol(name)
-    split = make_split(images, protocol, f"data {seed}")
-    for part in (split.train, split.query, split.database):
+    task = find_protocol(name).task
+    split = task.split(images, f"data {seed}")
+    for part in (split.train, *split.parts.values()):
         assert part.dtype == np.int64
         assert len(set(part.tolist())) == len(part) > 0
         assert (np.diff(part) > 0).all()
         assert 0 <= part[0] <= part[-1] < len(images)
-    query, train, database = (set(p.tolist()) for p in (split.query, split.train, split.database))
+    train, query, database = (set(p.tolist()) for p in (split.train, *split.parts.values()))
     assert not query & (train | database)
-    assert train <= database if protocol.train_in_database else not train & database
-    assert set(images.labels[split.query]) == set(images.labels[split.database])
-    if protocol.queries is not None:  # half of each class is neither asked with nor learned on
+    assert train <= database if task.train_in_database else not train & database
+    assert set(split.pool.tolist()) == database - train
+    assert set(images.labels[[*query]]) == set(images.labels[[*database]])
+    if task.queries is not None:  # half of each class is neither asked with nor learned on
         drawn = np.bincount(images.labels[[*query, *train]], minlength=len(sizes))
         assert (2 * drawn <= sizes).all()
 
 
-def split_of(train, query, database):
-    return Split(*(np.array(part, np.int64) for part in (train, query, database)))
+def of_arrays(train, query, database):
+    return retrieval_split(*(np.array(part, np.int64) for part in (train, query, database)))
 
 
 @pytest.mark.parametrize(
@@ -237,17 +241,17 @@ def split_of(train, query, database):
 )
 def test_overlap_is_refused(parts, message):
     with pytest.raises(InvalidInputError, match=message):
-        split_of(*parts)
+        of_arrays(*parts)
 
 
 def test_digest_tells_the_parts_apart():
     splits = [
-        split_of([1], [2], [3]),
-        split_of([1], [3], [2]),
-        split_of([1], [2], [3, 4]),
-        split_of([1, 4], [2], [3]),
-        split_of([1, 3], [2], [1, 3]),
+        of_arrays([1], [2], [3]),
+        of_arrays([1], [3], [2]),
+        of_arrays([1], [2], [3, 4]),
+        of_arrays([1, 4], [2], [3]),
+        of_arrays([1, 3], [2], [1, 3]),
     ]
     assert len({split.digest for split in splits}) == len(splits)
-    assert split_of([1], [2], [3]).digest == splits[0].digest
-    assert [split.train_in_database for split in splits] == [False] * 4 + [True]
+    assert of_arrays([1], [2], [3]).digest == splits[0].digest
+    assert [split.counts["train_in_database"] for split in splits] == [0] * 4 + [2]
