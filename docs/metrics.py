@@ -9,49 +9,23 @@ two differ is not written.
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import chain, permutations, product
-from statistics import fmean
 
-import numpy as np
+from sections.mistakes import mistakes_section
+from sections.ranking import (
+    DATABASE,
+    QUERY,
+    WORKED,
+    bits_of,
+    check_by_hand,
+    distance,
+    evaluate_ranking,
+    gain,
+    markdown_table,
+)
 
-from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate, metrics
+from hashbench.evaluation import CodeHealth, Evaluation, code_health, metrics
 from hashbench.evaluation.metric_table import HEALTH, METRICS, describe, read_name
 
-QUERY_LABELS = ("sea", "boat")
-QUERY = [-0.8, -0.5, -0.9, -0.3]
-# Name, labels, outputs of the encoder. The third of b is exactly 0.
-DATABASE = [
-    ("a", ("sea",), [-0.9, -0.2, -0.7, -0.5]),
-    ("b", ("sea", "boat"), [-0.6, -0.8, 0.0, 0.4]),
-    ("c", ("city",), [-0.3, -0.7, 0.6, -0.2]),
-    ("d", ("city",), [-0.5, 0.9, -0.4, -0.8]),
-    ("e", ("boat", "city"), [-0.7, -0.6, 0.5, 0.3]),
-    ("f", ("city",), [-0.2, 0.4, 0.8, -0.6]),
-    ("g", ("city",), [-0.4, 0.7, 0.3, 0.9]),
-    ("h", ("sea", "boat"), [0.5, 0.6, 0.2, 0.8]),
-]
-CLASSES = ("sea", "boat", "city", "fog")
-
-# The arithmetic by hand. Relevant are a at rank 1, b at one of ranks 2 to 4, e at rank 5 or 6, h at rank 8.
-WORKED = {
-    "map": "(1/1 + (2/2 + 2/3 + 2/4)/3 + (3/5 + 3/6)/2 + 4/8) / 4",
-    "map_optimistic": "(1/1 + 2/2 + 3/5 + 4/8) / 4",
-    "map_pessimistic": "(1/1 + 2/4 + 3/6 + 4/8) / 4",
-    "map@5[hits]": "((1/1 + (2/2 + 2/3 + 2/4)/3 + 3/5) / 3 + (1/1 + (2/2 + 2/3 + 2/4)/3) / 2) / 2",
-    "map@5[min]": "(1/1 + (2/2 + 2/3 + 2/4)/3 + (3/5 + 0)/2) / min(5, 4)",
-    "map@5[total]": "(1/1 + (2/2 + 2/3 + 2/4)/3 + (3/5 + 0)/2) / 4",
-    "precision@5": "(2 + 1/2) / 5",
-    "recall@5": "(2 + 1/2) / 4",
-    "ndcg@5": "(1/log2(2) + 2*(1/log2(3) + 1/log2(4) + 1/log2(5))/3 + 1*(1/log2(6) + 0)/2) / "
-    "(2/log2(2) + 2/log2(3) + 1/log2(4) + 1/log2(5))",
-    "precision@r1": "2/4",
-    "recall@r1": "2/4",
-    "f1@r1": "2*2 / (4 + 4)",
-    "map@r1": "(1/1 + (2/2 + 2/3 + 2/4)/3) / 2",
-}
 REMARKS = {
     "map@5[hits]": "e is the fifth item in one order of two: three hits, or two.",
     "map@5[total]": "Here R = 4 is below k = 5, so `[min]` and `[total]` agree; they differ where R > k.",
@@ -115,42 +89,6 @@ value is the package's, and the arithmetic before it gives the same.
 """
 
 
-def bits_of(values: list[float]) -> str:
-    """The code as text."""
-    return "".join("1" if value > 0 else "0" for value in values)
-
-
-def distance(values: list[float]) -> int:
-    """From the query's code."""
-    return sum(a != b for a, b in zip(bits_of(values), bits_of(QUERY), strict=True))
-
-
-def gain(labels: tuple[str, ...]) -> int:
-    """Labels shared with the query."""
-    return len({*labels} & {*QUERY_LABELS})
-
-
-def multi_hot(*label_sets: tuple[str, ...]) -> np.ndarray:
-    """Label sets as rows of zeros and ones."""
-    return np.array([[name in labels for name in CLASSES] for labels in label_sets])
-
-
-def evaluate_ranking(
-    names: list[str],
-    queries: tuple[list[float], ...] = (QUERY,),
-    labels: tuple[tuple[str, ...], ...] = (QUERY_LABELS,),
-) -> Evaluation:
-    """The package's own values."""
-    values = [values for _, _, values in DATABASE]
-    return evaluate(queries, values, multi_hot(*labels), multi_hot(*(item[1] for item in DATABASE)), names)
-
-
-def markdown_table(head: list[str], rows: list[list[object]]) -> str:
-    """A Markdown table."""
-    lines: list[list[object]] = [[*head], ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
 def ranking_table() -> str:
     """The items in the order of their distance."""
     rows: list[list[object]] = [
@@ -189,20 +127,9 @@ def body(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[2].strip("\n")
 
 
-def work_out(expression: str) -> float:
-    """The number that an arithmetic expression stands for."""
-    return float(eval(expression, {"__builtins__": {}}, {"log2": math.log2, "min": min, "sqrt": math.sqrt}))
-
-
-def check(what: str, value: float, expression: str) -> None:
-    """Raise ValueError where the arithmetic does not give the package's value."""
-    if not math.isclose(work_out(expression), value, abs_tol=1e-12):
-        raise ValueError(f"{what} is {value}, but worked out by hand {expression} = {work_out(expression)}")
-
-
 def section(name: str, value: float) -> str:
     """A metric: definition, formula, value."""
-    check(name, value, WORKED[name])
+    check_by_hand(name, value, WORKED[name])
     pattern, _ = read_name(name)
     function = METRICS[pattern].function
     formula = body(function)
@@ -258,7 +185,7 @@ def health_section() -> str:
     values = [values for _, _, values in DATABASE]
     health = code_health(values, values)
     for name, expression in HEALTH_WORKED.items():
-        check(name, health.values[name], expression)
+        check_by_hand(name, health.values[name], expression)
     head = """
 ## Code health
 
@@ -282,179 +209,6 @@ last lines of `hashbench eval`.
             f"Of the eight codes above, whose bits have the means {means}:",
             markdown_table(["name", "definition", "by hand", "value"], rows),
         ]
-    )
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What published code does, and what it would report on the ranking."""
-
-    what: str
-    seen: str
-    metric: str
-    right: float
-    wrong: float
-    by_hand: str
-
-
-def mistakes(found: Evaluation) -> list[Mistake]:
-    """The classic ones. ``found``: the values of the ranking."""
-    orders = tie_orders(distance)
-    ap = found["map"]
-    lost = [0.8, -0.5, -0.9, -0.3]  # no item has its code or its label
-    both = evaluate_ranking(["map", "precision@r0"], (QUERY, lost), (QUERY_LABELS, ("fog",)))
-    alone = evaluate_ranking(["precision@r0", "map@2[hits]", "map@2[min]", "map@2[total]"])
-    assert found.pr_curve is not None
-    recall, precision = found.pr_curve.recall, found.pr_curve.precision
-    area = sum(
-        (recall[i + 1] - recall[i]) * (precision[i + 1] + precision[i]) / 2 for i in range(len(recall) - 1)
-    )
-    return [
-        Mistake(
-            "The last item is dropped: `gnd[0:-1]` where -1 was to mean all",
-            "DeepHash-pytorch",
-            "map",
-            ap,
-            mean_ap(order[:-1] for order in orders),
-            "(1/1 + (2/2 + 2/3 + 2/4)/3 + (3/5 + 3/6)/2) / 3",
-        ),
-        Mistake(
-            "Ties fall as the file lists them (a stable sort), which lists the query's class first",
-            "GreedyHash, DTSH, Bi-half",
-            "map",
-            ap,
-            max(map(average_precision, orders)),
-            WORKED["map_optimistic"],
-        ),
-        Mistake(
-            "The same, and the file lists it last; an unstable sort or a top-k gives anything in between",
-            "`np.argsort`, `torch.topk`",
-            "map",
-            ap,
-            min(map(average_precision, orders)),
-            WORKED["map_pessimistic"],
-        ),
-        Mistake(
-            "sign(0) = 0: a third value, half a bit away from both others, moves b behind c and d",
-            "DeepHash-pytorch, FIRe",
-            "map",
-            ap,
-            mean_ap(tie_orders(ternary_distance)),
-            "(1/1 + 2/4 + (3/5 + 3/6)/2 + 4/8) / 4",
-        ),
-        Mistake(
-            "A query without a relevant item (a second one, 1000, labelled fog) is left out of the mean",
-            "thulab/DeepHash, TBH",
-            "map",
-            both["map"],
-            ap,
-            WORKED["map"],
-        ),
-        Mistake(
-            "A query whose ball is empty (the same one) is left out of the mean: 0/0 is not a number",
-            "",
-            "precision@r0",
-            both["precision@r0"],
-            alone["precision@r0"],
-            "1/1",
-        ),
-        Mistake(
-            "AP@k divided by the relevant items that were found, printed beside numbers divided by min(k, R)",
-            "most hashing code",
-            "map@2[min]",
-            alone["map@2[min]"],
-            alone["map@2[hits]"],
-            "(1/1 + 1/1 + (1/1 + 2/2)/2) / 3",
-        ),
-        Mistake(
-            "AP@k divided by all relevant items, printed beside the same",
-            "FIRe",
-            "map@2[min]",
-            alone["map@2[min]"],
-            alone["map@2[total]"],
-            "(1/1 + 1/1 + (1/1 + 2/2)) / 3 / 4",
-        ),
-        Mistake(
-            "The recall step of the first item is lost",
-            "TALR, issue 2",
-            "map",
-            ap,
-            fmean(average_precision([0, *order[1:]], order) for order in orders),
-            "((2/2 + 2/3 + 2/4)/3 + (3/5 + 3/6)/2 + 4/8) / 4",
-        ),
-        Mistake(
-            "The differentiable stand-in for the expectation over ties, made for training, is reported",
-            "He et al., CVPR 2018, appendix",
-            "map",
-            ap,
-            smooth_ap(),
-            "((0+1+1)/(0+1+1) + (1+2+1)/(1+4+1) + (2+3+1)/(4+6+1) + (3+4+1)/(7+8+1)) / 4",
-        ),
-        Mistake(
-            "The area under the curve by radius (trapezoids) is called mAP",
-            "HABIR",
-            "map",
-            ap,
-            area,
-            "1/4 * (1 + 1/2)/2 + 1/4 * (1/2 + 3/6)/2 + 0 + 1/4 * (3/7 + 4/8)/2",
-        ),
-    ]
-
-
-def ternary_distance(values: list[float]) -> float:
-    """(K - <sign, sign>) / 2 with sign(0) = 0."""
-    return float(len(QUERY) - np.sign(values) @ np.sign(QUERY)) / 2
-
-
-def tie_orders(measure: Callable[[list[float]], float]) -> list[list[int]]:
-    """The relevance of the items in every order that the distance allows."""
-    groups: dict[float, list[int]] = {}
-    for _, labels, values in sorted(DATABASE, key=lambda item: measure(item[2])):
-        groups.setdefault(measure(values), []).append(int(gain(labels) > 0))
-    return [[*chain(*order)] for order in product(*(permutations(group) for group in groups.values()))]
-
-
-def average_precision(counted: list[int], relevance: list[int] | None = None) -> float:
-    """Mean, over the relevant items, of the precisions at those of them that are counted."""
-    relevance = relevance or counted
-    precisions = [sum(relevance[:i]) / i for i in range(1, len(counted) + 1) if counted[i - 1]]
-    return sum(precisions) / sum(relevance)
-
-
-def mean_ap(orders: Iterable[list[int]]) -> float:
-    """Over the orders of the ties."""
-    return fmean(map(average_precision, orders))
-
-
-def smooth_ap() -> float:
-    """(1/R) sum over groups of r (P + P' + 1) / (N + N' + 1), N' and P' with the group, N and P before it."""
-    total, N, P = 0.0, 0, 0
-    for d in range(len(QUERY) + 1):
-        group = [gain(labels) > 0 for _, labels, values in DATABASE if distance(values) == d]
-        n, r = len(group), sum(group)
-        total += r * (2 * P + r + 1) / (2 * N + n + 1)
-        N, P = N + n, P + r
-    return total / P
-
-
-def mistakes_section(found: Evaluation) -> str:
-    """The table of mistakes."""
-    rows: list[list[object]] = []
-    for mistake in mistakes(found):
-        check(mistake.what, mistake.wrong, mistake.by_hand)
-        numbers = f"`{mistake.metric}`", f"{mistake.right:.4f}", f"**{mistake.wrong:.4f}**"
-        rows.append([mistake.what, mistake.seen, *numbers, f"`{mistake.by_hand}`"])
-    head = """
-## Classic mistakes
-
-What code that papers were computed with does, and what it would report on this ranking (in expectation over
-ties where it leaves them to chance). On eight items the errors are large; in published tables they are the
-points by which methods are said to differ.
-"""
-    return (
-        head.strip()
-        + "\n\n"
-        + markdown_table(["mistake", "seen in", "metric", "value", "with the mistake", "by hand"], rows)
     )
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import metrics as pages
 import pytest
+from sections import ranking
+from sections.mistakes import mistakes
 
 from hashbench.evaluation.metric_table import HEALTH, RANKING
 
@@ -24,12 +26,12 @@ def test_every_metric_is_on_it():
 
 
 def test_wrong_arithmetic_is_not_printed(monkeypatch):
-    monkeypatch.setitem(pages.WORKED, "precision@5", "3/5")
+    monkeypatch.setitem(ranking.WORKED, "precision@5", "3/5")
     with pytest.raises(ValueError, match=r"precision@5 is 0\.5, but worked out by hand 3/5 = 0\.6"):
         pages.page()
 
 
 def test_every_mistake_changes_a_number():
-    found = pages.evaluate_ranking([*pages.WORKED])
-    for mistake in pages.mistakes(found):
+    found = ranking.evaluate_ranking([*ranking.WORKED])
+    for mistake in mistakes(found):
         assert abs(mistake.wrong - mistake.right) > 0.01

@@ -8,8 +8,8 @@ from pathlib import Path
 from hashbench.execution.grid import expand, labels_of
 from hashbench.execution.suite import make_suite, read_suite
 from hashbench.records import Record
-from hashbench.reporting import QueryValues, build_tables, render
-from sections.comparisons import TESTED, Compared, against, table
+from hashbench.reporting import UnitValues, build_tables, render
+from sections.comparisons import TESTED, Compared, against, differences_table
 from sections.records import METHOD, Results
 
 SUITE = "mu-liu-ablation"
@@ -46,10 +46,10 @@ def ablation(files: Mapping[Path, Record], compared: Compared) -> str:
         parts += [
             "What pre-training is worth in mAP, with its 95 % interval. R0 is the abstract's experiment; R1, "
             f"the control that it needs, trains as long as pre-training and hashing together.\n{TESTED}",
-            table(compared, _TITLES),
+            differences_table(compared, _TITLES),
         ]
     parts.append(compared.not_compared())
-    tables = build_tables(files.values(), published=False, labels=labels, queries=QueryValues(files))
+    tables = build_tables(files.values(), published=False, labels=labels, values=UnitValues(files))
     parts.append(render(tables, "md").strip())
     there = {record.cell.row for record in files.values() if record.status == "done"}
     missing = [label for row, label in labels.items() if row not in there]
@@ -58,7 +58,7 @@ def ablation(files: Mapping[Path, Record], compared: Compared) -> str:
 
 
 def _labels() -> dict[str, str]:
-    return labels_of(expand(make_suite(read_suite(SUITE), SUITE)))
+    return labels_of(expand(make_suite(read_suite(SUITE), SUITE)).works)
 
 
 def _place(record: Record) -> tuple[str, str, int | None]:

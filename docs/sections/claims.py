@@ -13,6 +13,7 @@ from sections.records import METHOD, SETTINGS, Results, Setting, abstract, title
 # of the CNNH and DNNH papers, under 5k.
 EARLIER = {"others, not deep": 0.36, "others, deep": 0.58}
 EARLIER_BITS = 48
+DRAWN = {"repetitions": "repetitions", "units": "queries"}  # what an interval is over
 GOALS = {("cifar10", "full", 12): 0.90, ("cifar10", "5k", 48): 0.70}  # this suite's own, set beforehand
 
 
@@ -60,7 +61,7 @@ def _claims_at(results: Results, setting: Setting, bits: int) -> Iterable[str]:
         stated |= {f"abstract, best of {name}: {value:.2f}": value for name, value in EARLIER.items()}
     goal = GOALS.get((dataset, protocol, bits))
     stated |= {f"our goal: {goal:.2f}": goal} if goal else {}
-    between = f"{ours.low:.3f} to {ours.high:.3f} ({ours.over})" if ours.over else "unknown"
+    between = f"{ours.low:.3f} to {ours.high:.3f} ({DRAWN[ours.over]})" if ours.over else "unknown"
     labels, network = records[0].split["train"], records[0].cell.backbone
     for i, (claim, value) in enumerate(stated.items()):
         left = f"{title(setting)} | {labels:,} | {network} | {bits}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hashbench.errors import HashbenchError
 from hashbench.records import Record
-from hashbench.reporting import compare
+from hashbench.reporting import compare_rows
 from hashbench.reporting.comparison import Comparison
 from hashbench.reporting.significance import ALPHA
 from sections.records import METHOD, SETTINGS, title
@@ -50,7 +50,7 @@ def against(files: Mapping[Path, Record], rows: Iterable[str]) -> Compared:
     found, faults = {}, {}
     for row in rows:
         try:
-            found[row] = compare(files, METHOD, row)
+            found[row] = compare_rows(files, METHOD, row)
         except HashbenchError as error:
             faults[row] = str(error)
     return Compared(found, faults)
@@ -73,7 +73,7 @@ most {ALPHA:.2f}). Another draw of queries is covered, another training is not.
 """.strip()
 
 
-def table(compared: Compared, titles: Mapping[str, str]) -> str:
+def differences_table(compared: Compared, titles: Mapping[str, str]) -> str:
     """Differences by setting and code length, a column a row that could be compared."""
     columns = list(compared.found)
     cells = {
@@ -99,7 +99,7 @@ def rivals(compared: Compared) -> str:
         parts += [
             f"Difference in mAP, `{METHOD}` minus the other, with its 95 % interval. Rows that are not on\n"
             f"pixels have the same network, labels and start.\n{TESTED}",
-            table(compared, {name: f"minus {name}" for name in compared.found}),
+            differences_table(compared, {name: f"minus {name}" for name in compared.found}),
             f"The method is {compared.in_words()}.",
         ]
     return "\n\n".join(filter(None, [*parts, compared.not_compared()]))

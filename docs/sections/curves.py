@@ -7,19 +7,17 @@ from pathlib import Path
 from statistics import fmean
 
 from hashbench.records import Record
-from hashbench.reporting import QueryValues, build_tables, render
+from hashbench.reporting import UnitValues, build_tables, render
 from hashbench.reporting.comparison import row_name
-from hashbench.reporting.figures import Panel, Style, draw, save
+from hashbench.reporting.figures import LineStyle, Panel, draw, save
 from hashbench.reporting.panels import (
     Interval,
     by_bits,
-    has_rank_curves,
-    precision_by_rank,
-    precision_by_recall,
     training_losses,
 )
 from hashbench.reporting.selection import grouped
 from sections.claims import EARLIER
+from sections.rank_panels import has_rank_curves, precision_by_rank, precision_by_recall
 from sections.records import METHOD, Results, abstract, plain, title
 
 
@@ -42,7 +40,7 @@ def by_length(results: Results, folder: Path) -> str:
             parts.append(_figure(name, f"mAP by code length on {plain(setting)}", [panels], folder))
             parts.append(_bars(found))
         records = [record for members in results.rows(setting).values() for record in members]
-        [table] = build_tables(records, published=False, queries=QueryValues(results.files))
+        [table] = build_tables(records, published=False, values=UnitValues(results.files))
         parts.append(render([table], "md").strip())
     return "\n\n".join(parts) if len(parts) > 1 else ""
 
@@ -55,7 +53,7 @@ def _bars(found: Mapping[tuple[str, int | None], Interval]) -> str:
     }
     words = {
         "repetitions": f"Student's t over {counts.get('repetitions')} repetitions",
-        "queries": f"where there is one repetition, a bootstrap over its {counts.get('queries')} queries",
+        "units": f"where there is one repetition, a bootstrap over its {counts.get('units')} queries",
         None: "no bar where there is one repetition without values per query",
     }
     said = "; ".join(words[kind] for kind in words if kind in counts)
@@ -105,7 +103,7 @@ def trainings(results: Results, folder: Path) -> str:
             training_losses(
                 f"{plain(setting)}: pre-training",
                 pretrained,
-                {name: Style("#555555", "", "-") for name in pretrained},
+                {name: LineStyle("#555555", "", "-") for name in pretrained},
                 "pretrain_loss",
                 "cross-entropy (nats)",
                 relative=False,

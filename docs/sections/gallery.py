@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench import Images, find_protocol, load_dataset, make_split
+from hashbench import Images, load_dataset
 from hashbench.errors import MissingDataError
 from hashbench.evaluation import load_codes
+from hashbench.execution.rescore import task_of
 from hashbench.identity.digest import seed_of
 from hashbench.reporting.figures import RIGHT, WRONG, save
+from hashbench.reporting.provenance import without_folders
 from sections.records import METHOD, Results, Setting, title
 
 PROTOCOL = "5k"
@@ -47,19 +49,20 @@ def gallery(results: Results, dataset: str, folder: Path) -> str:
     try:
         images = load_dataset(dataset)
     except MissingDataError as error:
-        return f"{head}No images: {error}"
-    split = make_split(images, find_protocol(PROTOCOL), dataset)
+        return f"{head}No images: {without_folders(str(error))}"
+    split = task_of(results.files[next(iter(codes.values()))]).split(images, dataset)
     for path in codes.values():
         if results.files[path].digests.split != split.digest:
-            return f"{head}The records in {path.parent} are of another split than this code makes."
+            return f"{head}`{path.name}` is of another split than this code makes."
+    query, database = split.parts["query"], split.parts["database"]
     labels = np.asarray(images.labels)
-    queries = one_a_class(labels[split.query], seed_of("gallery", dataset))
+    queries = one_a_class(labels[query], seed_of("gallery", dataset))
     found = {
         name: neighbours(path, queries, seed_of("gallery ties", dataset)) for name, path in codes.items()
     }
     picture = folder / "figures" / f"gallery-{dataset}.png"
-    _draw(images, split.query[queries], split.database, found, picture)
-    return f"{head}{_text(images, labels[split.query[queries]], found, picture, folder)}"
+    _draw(images, query[queries], database, found, picture)
+    return f"{head}{_text(images, labels[query[queries]], found, picture, folder)}"
 
 
 def _codes(results: Results, setting: Setting, bits: int) -> dict[str, Path]:

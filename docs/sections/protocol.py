@@ -9,6 +9,7 @@ from typing import Any
 
 from hashbench.records import Record
 from hashbench.reporting.comparison import row_name
+from hashbench.reporting.provenance import without_folders
 from hashbench.reporting.selection import grouped, latest
 from sections.records import METHOD, Results, title
 
@@ -46,7 +47,8 @@ def protocol(results: Results) -> str:
 def _facts(record: Record) -> dict[str, str]:
     groups: dict[str, Mapping[str, Any]] = {
         "images": record.split,
-        "recipe": record.protocol.get("recipe", {}),
+        "task": {name: v for name, v in record.protocol["task"].items() if name != "name"},
+        "recipe": record.recipe or {},
         f"`{METHOD}`": {name: v for name, v in record.params.items() if name not in _OF_A_CELL},
     }
     return {
@@ -74,7 +76,7 @@ def commands(results: Results, ablation: Iterable[Record]) -> str:
         "| command | records of this page | repetitions | when | code | machine |",
         "|---|---:|---|---|---|---|",
     ]
-    for command, members in grouped(done, lambda record: record.command).items():
+    for command, members in grouped(done, lambda record: without_folders(record.command)).items():
         parts = (
             f"`{command}`",
             str(len(members)),
@@ -87,8 +89,8 @@ def commands(results: Results, ablation: Iterable[Record]) -> str:
     if results.left_out:
         lines += [
             "",
-            f"{results.left_out} records of these settings have other digests (protocol, data set or split) "
-            "and are left out.",
+            f"{results.left_out} records of these settings have other digests (task, recipe, data set or "
+            "split) and are left out.",
         ]
     failed = [record for record in latest(results.files.values()) if record.status == "failed"]
     if failed:
@@ -98,7 +100,7 @@ def commands(results: Results, ablation: Iterable[Record]) -> str:
 
 def _failure(record: Record) -> str:
     cell, error = record.cell, record.error
-    what = f"{error.type}: {error.message.splitlines()[0]}" if error else "unknown"
+    what = f"{error.type}: {without_folders(error.message.splitlines()[0])}" if error else "unknown"
     setting = title((cell.dataset, cell.protocol))
     return f"`{row_name(record)}`, {setting}, {cell.bits} bits, repetition {cell.repetition}: {what}"
 

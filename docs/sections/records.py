@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashbench.records import Record, read_record_files
-from hashbench.reporting import QueryValues
+from hashbench.reporting import UnitValues
 from hashbench.reporting.comparison import row_name
-from hashbench.reporting.figures import Style, styles
+from hashbench.reporting.figures import LineStyle, styles
 from hashbench.reporting.panels import Interval, intervals
 from hashbench.reporting.published import PublishedNumber, published_numbers
 from hashbench.reporting.selection import grouped, latest
@@ -45,7 +45,7 @@ class Results:
 
     files: Mapping[Path, Record]
     left_out: int  # of other digests
-    look: Mapping[str, Style]
+    look: Mapping[str, LineStyle]
     found: Mapping[Setting, Mapping[tuple[str, int | None], Interval]]  # mAP
 
     def rows(self, setting: Setting, bits: int | None = None) -> dict[str, list[Record]]:
@@ -69,23 +69,19 @@ class Results:
 
 
 def read(folders: Iterable[Path]) -> Results:
-    """The records below the folders; of a setting's digests, the one with the newest record of the method."""
+    """The records below the folders; of a setting's digests, those of the newest record of the method."""
     files = {path: record for folder in folders for path, record in read_record_files(folder).items()}
     kept: dict[Path, Record] = {}
     for setting, paths in by_paths(files).items():
-        digests = grouped(paths, lambda path: _digests(files[path]))
-
-        def newest(digest: tuple[str | None, ...], digests: Mapping = digests) -> tuple[bool, str]:
-            members = [files[path] for path in digests[digest]]
-            own = [r for r in members if r.cell.method == METHOD and r.status == "done"]
-            return bool(own), max(r.created for r in own or members).isoformat()
-
         if setting in SETTINGS:
-            kept |= {path: files[path] for path in digests[max(digests, key=newest)]}
+            members = [files[path] for path in paths]
+            own = [r for r in members if r.cell.method == METHOD and r.status == "done"]
+            newest = max(own or members, key=lambda record: record.created)
+            kept |= {path: files[path] for path in paths if _go_together(files[path], newest)}
     n_of_settings = sum((r.cell.dataset, r.cell.protocol) in SETTINGS for r in files.values())
     results = Results(kept, n_of_settings - len(kept), styles(ROWS), {})
-    queries = QueryValues(kept)
-    found = {setting: intervals(results.rows(setting), queries, "map") for setting in SETTINGS}
+    values = UnitValues(kept)
+    found = {setting: intervals(results.rows(setting), values, "map") for setting in SETTINGS}
     return Results(kept, results.left_out, results.look, found)
 
 
@@ -94,8 +90,14 @@ def by_paths(files: Mapping[Path, Record]) -> dict[Setting, list[Path]]:
     return grouped(files, lambda path: (files[path].cell.dataset, files[path].cell.protocol))
 
 
-def _digests(record: Record) -> tuple[str | None, ...]:
-    return record.digests.protocol, record.digests.dataset, record.digests.split
+def _go_together(a: Record, b: Record) -> bool:
+    """Whether two records are of the same images, split, task and, if both have a network, recipe."""
+    same = (a.digests.task, a.digests.dataset, a.digests.split) == (
+        b.digests.task,
+        b.digests.dataset,
+        b.digests.split,
+    )
+    return same and (None in (a.digests.recipe, b.digests.recipe) or a.digests.recipe == b.digests.recipe)
 
 
 def abstract(dataset: str) -> list[PublishedNumber]:

@@ -1,4 +1,4 @@
-"""What argparse lacks: near names for wrong ones, options given several times."""
+"""What argparse lacks: near names, options given several times; options that commands share."""
 
 from __future__ import annotations
 
@@ -44,3 +44,32 @@ class Several(argparse.Action):
         """Add the values to those there are."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
+
+
+def add_selection(parser: Any) -> None:
+    """The options by which records are chosen: the arguments of ``reporting.only``."""
+    group = parser.add_argument_group("only some of the records")
+    for plural, letter, text in (
+        ("methods", "m", "default: all"),
+        ("datasets", "d", "default: all"),
+        ("protocols", "p", "default: all"),
+    ):
+        names = f"--{plural}", f"--{plural[:-1]}", f"-{letter}"
+        group.add_argument(*names, action=Several, default=[], metavar="NAME", help=text)
+    group.add_argument(
+        "--features",
+        action=Several,
+        default=[],
+        metavar="NAME",
+        help="of methods that read features; those that read images stay",
+    )
+    group.add_argument(
+        "--bits",
+        "-b",
+        action=Several,
+        default=[],
+        type=int,
+        metavar="N",
+        help="of methods that make codes; the others stay",
+    )
+    group.add_argument("--digest", metavar="HEX", help="whose task, recipe, split or data digest starts so")

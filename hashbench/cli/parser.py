@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench import __version__
-from hashbench.cli.arguments import Parser, Several
+from hashbench.cli.arguments import Parser, Several, add_selection
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
@@ -136,7 +136,7 @@ def _add_table(commands: Any) -> None:
     table.add_argument(
         "--no-published", dest="published", action="store_false", help="leave out the published numbers"
     )
-    _add_selection(table)
+    add_selection(table)
 
 
 def _add_results(parser: Any) -> None:
@@ -146,34 +146,6 @@ def _add_results(parser: Any) -> None:
         "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"
     )
     _add_plugin(parser)
-
-
-def _add_selection(parser: Any) -> None:
-    group = parser.add_argument_group("only some of the records")
-    for plural, letter, text in (
-        ("methods", "m", "default: all"),
-        ("datasets", "d", "default: all"),
-        ("protocols", "p", "default: all"),
-    ):
-        names = f"--{plural}", f"--{plural[:-1]}", f"-{letter}"
-        group.add_argument(*names, action=Several, default=[], metavar="NAME", help=text)
-    group.add_argument(
-        "--features",
-        action=Several,
-        default=[],
-        metavar="NAME",
-        help="of methods that read features; those that read images stay",
-    )
-    group.add_argument(
-        "--bits",
-        "-b",
-        action=Several,
-        default=[],
-        type=int,
-        metavar="N",
-        help="of methods that make codes; the others stay",
-    )
-    group.add_argument("--digest", metavar="HEX", help="whose task, recipe, split or data digest starts so")
 
 
 def _add_compare(commands: Any) -> None:
@@ -190,7 +162,7 @@ def _add_compare(commands: Any) -> None:
         )
     _add_results(compare)
     compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
-    _add_selection(compare)
+    add_selection(compare)
 
 
 def _add_rescore(commands: Any) -> None:

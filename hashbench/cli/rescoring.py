@@ -73,11 +73,11 @@ def _by_task(records: Iterable[Record], metrics: Sequence[str]) -> dict[str, lis
 
     Raises UnknownNameError, or what else a task says of the name, where none knows one.
     """
-    from hashbench.reporting.tasks import check_metrics, knows, task_of
+    from hashbench.reporting.tasks import check_metrics, common_task, knows
 
     kept = [record for record in records if record.protocol]
     check_metrics(metrics, kept, recorded=False)
-    tasks = {record.task: task_of([record]) for record in kept}
+    tasks = {record.task: common_task([record]) for record in kept}
     return {name: [metric for metric in metrics if knows(task, metric)] for name, task in tasks.items()}
 
 

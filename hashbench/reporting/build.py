@@ -17,9 +17,9 @@ from hashbench.records import Record
 from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
 from hashbench.reporting.published import TASK
-from hashbench.reporting.selection import Setting, by_setting, grouped, latest, shared_digests
+from hashbench.reporting.selection import Compatible, compatible, grouped, latest, shared_digests
 from hashbench.reporting.significance import half_width
-from hashbench.reporting.table import GROUPS, Group, Row, Table, Value
+from hashbench.reporting.table import GROUP_ORDER, Group, Row, Table, Value
 from hashbench.reporting.tasks import check_metrics, knows
 from hashbench.reporting.units import UnitValues, mark_inseparable
 
@@ -46,7 +46,7 @@ def build_tables(
     kept = list(records)
     if not kept:
         raise InvalidInputError("there is nothing to tabulate: no records; run first")
-    settings = by_setting(kept)
+    settings = compatible(kept)
     check_metrics(metrics or (), kept)
     return [
         _table(setting, metric, published, labels or {}, values)
@@ -57,7 +57,7 @@ def build_tables(
 
 
 def _table(
-    setting: Setting, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
+    setting: Compatible, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
 ) -> Table:
     records, task = latest(setting.records), setting.task
     info = task.describe(metric)
@@ -133,7 +133,7 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
 def _order(row: Row) -> tuple[Any, ...]:
     """Controls, shallow, deep; fewer labels first; pixels before other features."""
     return (
-        GROUPS.index(row.group),
+        GROUP_ORDER.index(row.group),
         _SUPERVISION.index(row.supervision),
         row.method,
         row.features not in (None, "pixels"),

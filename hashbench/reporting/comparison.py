@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.records import Cell, Record
-from hashbench.reporting.selection import Setting, by_setting, grouped, latest
+from hashbench.reporting.selection import Compatible, compatible, grouped, latest
 from hashbench.reporting.tasks import check_metrics, knows
-from hashbench.reporting.units import CURE, UnitValues
+from hashbench.reporting.units import VALUES_CURE, UnitValues
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Comparison:
     """One method against another on the same units, on average over the repetitions of each.
 
-    recipe: as in ``Setting``. unit: what was scored and drawn, in plural, n_units of them. difference:
+    recipe: as in ``Compatible``. unit: what was scored and drawn, in plural, n_units of them. difference:
     first - second, with its 95 % interval ``low`` to ``high``. p: of a paired bootstrap over the units;
     p_holm: corrected for the number of comparisons made with the same metric. wins, ties, losses: units on
     which the first is better, the same, worse; where neither way is better, higher, the same, lower.
@@ -82,7 +82,7 @@ def compare_rows(
 class Pair(NamedTuple):
     """What is compared: the repetitions of each, of one setting and code length."""
 
-    setting: Setting
+    setting: Compatible
     first: list[Record]
     second: list[Record]
 
@@ -154,7 +154,7 @@ def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
     sides = [{record.cell.row for record in side} for side in (first, second)]
     across = len(sides[0]) == len(sides[1]) == 1
     pairs: list[Pair] = []
-    for setting in by_setting([*first, *second]):
+    for setting in compatible([*first, *second]):
         groups = grouped(latest(setting.records), lambda record: (record.cell.row, record.cell.bits)).values()
         ours, theirs = ([group for group in groups if group[0].cell.row in side] for side in sides)
         found = [
@@ -205,7 +205,7 @@ def _of_units(
     found = values.mean(repetitions, metric)
     if found is None:
         card = repetitions[0].card
-        cure = CURE if card is None or card.output == "codes" else "run its cells again"
+        cure = VALUES_CURE if card is None or card.output == "codes" else "run its cells again"
         raise InvalidInputError(
             f"values of single {task.unit[1]} of {name} are missing beside its records; {cure}"
         )

@@ -41,7 +41,7 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Style:
+class LineStyle:
     """How one name looks in every figure of a page."""
 
     color: str
@@ -49,12 +49,12 @@ class Style:
     dashes: str
 
 
-def styles(names: Mapping[str, str]) -> dict[str, Style]:
+def styles(names: Mapping[str, str]) -> dict[str, LineStyle]:
     """A style of its own for each name, in their order; ``names`` gives the dashes: "-", "--" or ":"."""
     if len(names) > len(COLORS):
         raise ValueError(f"{len(names)} names, but only {len(COLORS)} styles can be told apart")
     return {
-        name: Style(color, marker, dashes)
+        name: LineStyle(color, marker, dashes)
         for (name, dashes), color, marker in zip(names.items(), COLORS, MARKERS, strict=False)
     }
 
@@ -64,7 +64,7 @@ class Line:
     """Points of one name, joined. low, high: ends of error bars, where there are any."""
 
     name: str
-    style: Style
+    style: LineStyle
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] = ()

@@ -32,7 +32,7 @@ def _latex(table: Table) -> str:
     label = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
     lines = [
         r"\begin{table}[tbp]",
-        r"\centering\small",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{escape_latex(table.summary)}}}",
         rf"\label{{tab:{label}}}",
         r"\begin{adjustbox}{max width=\linewidth}",
@@ -77,7 +77,8 @@ def _bib_stub(source: Source) -> str:
     return "\n".join(
         [
             f"% @misc{{{source.key},",
-            f"%   title = {{{escape_latex(source.text)}}},",
+            f"%   key = {{{source.key}}},",
+            f"%   title = {{{{{escape_latex(source.text)}}}}},"  # two pairs of braces keep capitals,
             f"%   howpublished = {{\\url{{{url}}}}},",
             "% }",
             "",

@@ -9,12 +9,12 @@ from string import ascii_lowercase
 from hashbench.contracts.task import MetricInfo
 from hashbench.records import Record
 from hashbench.reporting.provenance import environment, mixtures, without_folders
-from hashbench.reporting.selection import Setting, shared_digests
+from hashbench.reporting.selection import Compatible, shared_digests
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import Note, Row
 
 
-def summary(setting: Setting, metric: str, rows: Sequence[Row]) -> str:
+def summary(setting: Compatible, metric: str, rows: Sequence[Row]) -> str:
     """The caption in one sentence, for formats in which all else stands apart."""
     of_recipe = f", {setting.recipe}" if setting.recipe else ""
     counts = _counts(rows)
@@ -23,7 +23,7 @@ def summary(setting: Setting, metric: str, rows: Sequence[Row]) -> str:
 
 
 def caption(
-    setting: Setting,
+    setting: Compatible,
     metric: str,
     info: MetricInfo,
     records: Sequence[Record],
@@ -44,10 +44,9 @@ def caption(
     if setting.recipe:
         lines.append(f"Of several recipes, this is the one with {setting.recipe}.")
     lines.append(f"{metric}: {info.definition}. {_repetitions(rows)}")
-    if any(row.supervision == "unsupervised" and row.n_labelled for row in rows):
-        lines.append(
-            "'in features', 'in backbone': the method sees no labels, but these were learned from labels."
-        )
+    for place in ("features", "backbone"):
+        if any(row.sees.endswith(f"labels in {place}") for row in rows):
+            lines.append(f"'in {place}': the method sees no labels, but its {place} learned from them.")
     if any(value.best for row in rows for value in row.values):
         which = "the lowest" if info.better == "lower" else "best"
         lines.append(f"Bold: {which} of a column, controls apart. {tests}".strip())

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from hashbench.records import Record
-from hashbench.reporting.figures import Line, Panel, Style
+from hashbench.reporting.figures import Line, LineStyle, Panel
 from hashbench.reporting.selection import grouped
 from hashbench.reporting.significance import half_width, paired_bootstrap
 from hashbench.reporting.units import UnitValues
@@ -65,7 +65,7 @@ def by_bits(
     title: str,
     label: str,
     found: Mapping[tuple[str, int | None], Interval],
-    styles: Mapping[str, Style],
+    styles: Mapping[str, LineStyle],
     levels: Mapping[str, float],
     y_range: tuple[float, float] | None = None,
 ) -> Panel:
@@ -95,7 +95,7 @@ def by_bits(
 
 
 def training_losses(
-    title: str, rows: Rows, styles: Mapping[str, Style], curve: str, label: str, relative: bool
+    title: str, rows: Rows, styles: Mapping[str, LineStyle], curve: str, label: str, relative: bool
 ) -> Panel:
     """A loss by epoch, the mean over repetitions; ``relative``: to its first epoch, as units differ."""
     lines = []

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
-from hashbench.reporting.tasks import task_of
+from hashbench.reporting.tasks import common_task
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Setting:
+class Compatible:
     """The records that can share a table: of one data set, protocol and recipe.
 
     recipe: what its recipe has and the others of this data set and protocol have not, as text; empty where
@@ -33,9 +33,9 @@ class Setting:
     records: list[Record]
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Any, list[Item]]:
+def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> dict[Any, list[T]]:
     """The items by key, in the order in which the keys first come."""
-    groups: dict[Any, list[Item]] = defaultdict(list)
+    groups: dict[Any, list[T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)
     return dict(groups)
@@ -83,7 +83,7 @@ def only(
 _BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # cells without any stand beside all
 
 
-def by_setting(records: Iterable[Record]) -> list[Setting]:
+def compatible(records: Iterable[Record]) -> list[Compatible]:
     """The records by data set, protocol and recipe, sorted; those without a network stand with each recipe.
 
     Raises MixedProtocolsError where the task's numbers, the images or the split are not the same.
@@ -92,10 +92,10 @@ def by_setting(records: Iterable[Record]) -> list[Setting]:
     groups = grouped(records, lambda record: (record.cell.dataset, record.cell.protocol))
     for (dataset, protocol), members in sorted(groups.items()):
         _refuse_mixture(dataset, protocol, members)
-        task = task_of(members)
+        task = common_task(members)
         for digest, text in _recipes(members).items():
             of_recipe = [record for record in members if record.digests.recipe in (None, digest)]
-            settings.append(Setting(dataset, protocol, text, task, of_recipe))
+            settings.append(Compatible(dataset, protocol, text, task, of_recipe))
     return settings
 
 

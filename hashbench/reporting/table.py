@@ -9,7 +9,7 @@ from hashbench.contracts.task import MetricInfo
 from hashbench.reporting.published import Quote
 
 Group = Literal["controls", "shallow", "deep", "not loaded"]
-GROUPS: tuple[Group, ...] = ("controls", "shallow", "deep", "not loaded")
+GROUP_ORDER: tuple[Group, ...] = ("controls", "shallow", "deep", "not loaded")
 MISSING = "–"  # noqa: RUF001, the typographic dash
 
 

@@ -10,7 +10,7 @@ from hashbench.plugins.registry import find
 from hashbench.records import Record
 
 
-def task_of(records: Iterable[Record]) -> type[Task]:
+def common_task(records: Iterable[Record]) -> type[Task]:
     """The class of the task of records that have one in common.
 
     Raises InvalidInputError where it is not here, or no record says what it is.
@@ -42,7 +42,7 @@ def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: b
     for metric in metrics:
         if metric in held:
             continue
-        faults = [_fault(task_of([record]), metric) for record in tasks.values()]
+        faults = [_fault(common_task([record]), metric) for record in tasks.values()]
         unknown = [fault for fault in faults if fault is not None]
         if unknown and len(unknown) == len(faults):
             raise unknown[0]

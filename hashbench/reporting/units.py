@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CURE = "hashbench rescore writes them from the stored codes"
+VALUES_CURE = "hashbench rescore writes them from the stored codes"
 
 
 class UnitValues:
@@ -68,7 +68,7 @@ def _read(path: Path, metric: str) -> NDArray[np.float64] | None:
         with np.load(path, allow_pickle=False) as archive:
             values = archive[metric] if metric in archive.files else np.empty(0)
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidInputError(f"'{path}' is damaged; {CURE.replace('them', 'it anew')}") from error
+        raise InvalidInputError(f"'{path}' is damaged; {VALUES_CURE.replace('them', 'it anew')}") from error
     return values if values.ndim == 1 and len(values) else None
 
 
@@ -141,7 +141,7 @@ def _explain(tested: bool, found: bool, lacking: Sequence[str], untested: Sequen
     """untested: columns in which the best itself lacks its values."""
     if not tested:
         return (
-            f"Nothing is marked †: values of single {units} are missing or damaged; {CURE}."
+            f"Nothing is marked †: values of single {units} are missing or damaged; {VALUES_CURE}."
             if lacking
             else ""
         )
@@ -155,7 +155,9 @@ def _explain(tested: bool, found: bool, lacking: Sequence[str], untested: Sequen
     )
     if lacking:
         text += f" Not tested, as values of single {units} are missing or damaged: {', '.join(lacking)}"
-        text += f", and so nothing at {', '.join(untested)}; {CURE}." if untested else f"; {CURE}."
+        text += (
+            f", and so nothing at {', '.join(untested)}; {VALUES_CURE}." if untested else f"; {VALUES_CURE}."
+        )
     return text
 
 

@@ -16,7 +16,7 @@ def files(small):
 
 
 def test_compare_prints_the_difference_of_the_stored_values(call, files):
-    a, b = (load_per_query(files[name].with_suffix(".per_query.npz"))["map"] for name in ("itq", "lsh"))
+    a, b = (load_per_query(files[name].with_suffix(".per_unit.npz"))["map"] for name in ("itq", "lsh"))
     called = call("compare", "itq", "lsh")
     assert (called.code, called.err) == (0, "")
     assert "digits · 5k · map: A = itq:pixels, B = lsh:pixels" in called.out
@@ -31,24 +31,34 @@ def test_compare_prints_the_difference_of_the_stored_values(call, files):
     assert max(map(len, called.out.partition("95 % intervals and")[0].splitlines())) <= 80
 
 
-def test_compare_of_some_records(call, files, small):
+def test_a_change_of_recipe_does_not_touch_what_trains_no_network(call, files, small):
+    before = call("compare", "itq", "lsh").out
     small("itq", "lsh", more=["--set", "recipe.epochs=2"])
-    assert "2 protocol digests" in call("compare", "itq", "lsh").refused(2)
-    digest = Record.load(files["itq"]).digests.protocol[:8]
+    assert call("compare", "itq", "lsh").out == before
+
+
+def test_compare_of_some_records(call, files):
+    digest = Record.load(files["itq"]).digests.task[:8]
     chosen = call("compare", "itq", "lsh", "--digest", digest, "--dataset", "digits", "--protocol", "5k")
     assert chosen.code == 0
+    assert chosen.out == call("compare", "itq", "lsh", "--bits", 8, "--features", "pixels").out
     assert "did you mean 'digits'" in call("compare", "itq", "lsh", "-d", "digit").refused(2)
+    assert "unknown bits" in call("compare", "itq", "lsh", "-b", 9).refused(2)
 
 
 def test_compare_refuses_what_is_not_there(call, files):
     assert "did you mean 'itq'" in call("compare", "itqq", "lsh").refused(2)
     assert "does not exist" in call("compare", "itq", "lsh", "nowhere").refused(2)
-    files["lsh"].with_suffix(".per_query.npz").unlink()
-    assert "hashbench rescore" in call("compare", "itq", "lsh").refused(2)
+    files["lsh"].with_suffix(".per_unit.npz").unlink()
+    assert call("compare", "itq", "lsh").code == 0, "the headline's values have a file of their own"
+    assert "hashbench rescore" in call("compare", "itq", "lsh", "--metric", "recall@r2").refused(2)
+    assert "not recorded; hashbench rescore" in call("compare", "itq", "lsh", "--metric", "recall@9").refused(
+        2
+    )
 
 
 def test_rescore_makes_up_what_is_missing_and_names_what_it_cannot(call, files):
-    files["lsh"].with_suffix(".per_query.npz").unlink()
+    files["lsh"].with_suffix(".per_unit.npz").unlink()
     called = call("rescore", "runs", "--metric", "precision@20")
     assert called.code == 0
     assert "2 of 3 records rescored in runs" in called.out

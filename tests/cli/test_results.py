@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,13 +77,30 @@ def test_a_suites_rows_stand_in_its_order_and_under_its_labels(call, records, tm
     assert wrong.startswith("none of 3 records is of suite 'mu-liu-ablation'; run it first: hashbench run")
 
 
-def test_records_of_one_digest_can_be_chosen(call, records, small):
-    small("lsh", more=["--set", "recipe.epochs=2"])
+def test_records_of_one_digest_can_be_chosen(call, records):
+    path = next(Path("runs").rglob("lsh-*.json"))
+    other = path.with_name("other.json")
+    text = path.read_text()
+    digest = records["lsh"].digests.task
+    other.write_text(text.replace(digest, "f" * 64))
     said = call("table").refused(2)
-    assert "2 protocol digests cannot share a table" in said
-    digest = records["lsh"].digests.protocol
+    assert "2 task digests cannot share a table" in said
     assert f"{digest[:8]} (3 records)" in said
     assert call("table", "--digest", digest[:8]).code == 0
+    assert "2 task digests" in call("compare", "lsh", "random").refused(2)
+
+
+def test_table_of_some_records(call, records):
+    said = call("table", "-m", "lsh", "random", "-f", "csv", "-b", 8, "--features", "pixels").out
+    assert [row["method"] for row in csv.DictReader(io.StringIO(said))] == ["random", "lsh"]
+    assert "did you mean 'lsh'" in call("table", "--method", "lhs").refused(2)
+
+
+def test_a_metric_that_is_not_recorded_names_rescore_and_one_that_is_unknown_the_nearest(call, records):
+    assert "not recorded; hashbench rescore" in call("table", "--metric", "precision@7").refused(2)
+    assert "did you mean 'map'" in call("table", "--metric", "mapp").refused(2)
+    assert call("rescore", "runs", "--metric", "precision@7").code == 0
+    assert call("table", "--metric", "precision@7").code == 0
 
 
 @pytest.mark.parametrize("packed", [False, True])

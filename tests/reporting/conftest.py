@@ -27,6 +27,7 @@ _KINDS: dict[str, tuple[str, str, str]] = {  # family, supervision, inputs
     "itq": ("shallow", "unsupervised", "features"),
     "lsh": ("shallow", "unsupervised", "features"),
     "cca_itq": ("shallow", "supervised", "features"),
+    "ksh": ("shallow", "supervised", "features"),
     "sdh": ("shallow", "supervised", "features"),
     "dsh": ("deep", "supervised", "images"),
     "dpsh": ("deep", "supervised", "images"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sections.rank_panels import precision_by_rank, precision_by_recall
 
 from hashbench.records import read_record_files, write_record
 from hashbench.reporting import UnitValues
@@ -10,8 +11,6 @@ from hashbench.reporting.panels import (
     Interval,
     by_bits,
     intervals,
-    precision_by_rank,
-    precision_by_recall,
     training_losses,
 )
 
@@ -37,7 +36,7 @@ def test_a_single_repetition_gives_a_bootstrap_over_its_queries_or_no_interval(m
     rows = {"mu_liu": [*files.values()], "dsh": [make("dsh", 12, 0.5), make("dsh", 24, None)]}
     found = intervals(rows, UnitValues(files), "map")
     ours, half = found["mu_liu", 12], 1.96 * 0.2 / 400**0.5
-    assert (ours.over, ours.n) == ("queries", 400)
+    assert (ours.over, ours.n) == ("units", 400)
     assert (ours.low, ours.high) == pytest.approx((ours.mean - half, ours.mean + half), abs=0.1 * half)
     assert found["dsh", 12] == Interval(0.5, 0.5, 0.5, None, 1)
     assert ("dsh", 24) not in found, "it failed"
@@ -48,7 +47,7 @@ def test_code_lengths_stand_side_by_side_and_no_codes_are_a_level_line():
         ("mu_liu", 48): Interval(0.7, 0.6, 0.8, "repetitions", 3),
         ("mu_liu", 12): Interval(0.6, 0.5, 0.7, "repetitions", 3),
         ("dsh", 48): Interval(0.5, 0.5, 0.5, None, 1),
-        ("real_valued", None): Interval(0.9, 0.8, 1.0, "queries", 100),
+        ("real_valued", None): Interval(0.9, 0.8, 1.0, "units", 100),
     }
     panel = by_bits("t", "mAP", found, LOOK, {"abstract": 0.74})
     ours, dsh, real_valued = panel.lines

@@ -108,12 +108,30 @@ def test_what_the_records_lack_is_named(write, page):
     text = page()
     assert "| 0.700 |" in line_of(text, "| 12 | abstract: 0.74 |")
     assert "1 records of these settings have other digests" in text
-    assert "- `dsh`: values per query of dsh are missing" in text
+    assert "- `dsh`: values of single queries of dsh are missing" in text
     assert "- `dpsh`, CIFAR-10 `5k`, 12 bits, repetition 0: RuntimeError: loss is NaN" in text
     assert "Without curves by rank, as older records are: mu_liu." in text
     assert "The records of CIFAR-10 `5k` have no losses" in text
     assert "No records of it yet; it is made by `hashbench run --suite mu-liu-ablation" in text
     assert "No codes beside the records" in text
+
+
+def test_no_path_of_the_makers_machine_is_on_the_page(write, page):
+    for number, folder in enumerate(("/root/work/out", "/home/me/out")):
+        write("mu_liu", value=0.70, repetition=number, command=f"hashbench run --out {folder} -m mu_liu")
+    text = page()
+    assert "| `hashbench run --out out -m mu_liu` | 2 | 0, 1 |" in text
+    assert "/root/" not in text
+
+
+def test_records_of_another_recipe_are_left_out(write, page):
+    write("mu_liu", value=0.70)
+    write("mu_liu", value=0.90, digests={"recipe": "bbbb"}, minute=-10)
+    write("ksh", value=0.20)
+    text = page()
+    assert "| 0.700 |" in line_of(text, "| 12 | abstract: 0.74 |")
+    assert "1 records of these settings have other digests" in text
+    assert "minus ksh:pixels" in text
 
 
 def test_there_is_a_page_before_the_first_run(write, page):
