@@ -38,11 +38,11 @@ def _train(feature: TrainedFeature) -> Network:
     labels = torch.from_numpy(images.labels.copy()) if feature.learned_from == "labels" else None
     pixels = torch.from_numpy(images.pixels.copy())
     network = feature.train(pixels, labels, SHORT, 0, invariances=Invariances())
-    require(
-        isinstance(network, Network),
-        f"train() of {feature.name()} gives {type(network).__name__}; a hashbench.training.network.Network is "
-        "needed",
-    )
+    if not isinstance(network, Network):
+        raise AssertionError(
+            f"train() of {feature.name()} gives {type(network).__name__}; it must give a Network of "
+            "hashbench.training.network"
+        )
     return network
 
 
