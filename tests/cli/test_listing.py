@@ -15,7 +15,7 @@ NAMES = {
     "methods": lambda: list(plugins("method")),
     "datasets": lambda: list(plugins("dataset")),
     "protocols": lambda: list(PROTOCOLS),
-    "suites": lambda: ["mu-liu-ablation", "paper", "quick"],
+    "suites": lambda: ["mu-liu-ablation", "ours", "paper", "quick"],
     "backbones": lambda: ["nin", "vgg7"],
 }
 

@@ -182,6 +182,17 @@ def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
     assert len(of_datasets) == 2, "one protocol a data set: a table holds them together"
 
 
+def test_ours_holds_our_constants_beside_the_authors():
+    works = expand(make_suite(read_suite("ours"), "t"))
+    assert {work.label or work.cell.label for work in works} == {
+        *("cca_itq", "ksh", "sdh"),
+        *("ours: rho = 1", "ours: whitened", "ours: mean distance, raw rows"),
+    }
+    assert {
+        (work.cell.dataset, work.cell.features, work.cell.bits, work.cell.repetition) for work in works
+    } == set(itertools.product(("mnist", "cifar10"), ("pixels", "cnn"), (12, 24, 32, 48), range(3)))
+
+
 VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
 
 
@@ -258,7 +269,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["mu-liu-ablation", "paper", "quick"]
+    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick"]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
@@ -277,7 +288,7 @@ def test_a_suite_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     with pytest.raises(
         InvalidInputError,
-        match=r"mine\.toml' does not exist; give a path, or one of the names mu-liu-ablation, paper",
+        match=r"mine\.toml' does not exist; give a path, or one of the names mu-liu-ablation, ours",
     ):
         read_suite(str(path))
     path.write_text("methods = [lsh]\n")
