@@ -232,6 +232,17 @@ def test_ours_holds_our_constants_beside_the_authors():
     } == set(itertools.product(("mnist", "cifar10"), ("pixels", "cnn"), (12, 24, 32, 48), range(3)))
 
 
+def test_ours_holds_our_constants_beside_the_authors():
+    works = expand(make_suite(read_suite("ours"), "t"))
+    assert {work.label or work.cell.label for work in works} == {
+        *("cca_itq", "ksh", "sdh"),
+        *("ours: rho = 1", "ours: whitened", "ours: mean distance, raw rows"),
+    }
+    assert {
+        (work.cell.dataset, work.cell.features, work.cell.bits, work.cell.repetition) for work in works
+    } == set(itertools.product(("mnist", "cifar10"), ("pixels", "cnn"), (12, 24, 32, 48), range(3)))
+
+
 VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
 
 
