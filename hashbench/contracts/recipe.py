@@ -30,7 +30,8 @@ class Recipe:
 
     Stage 1 (``pretrain_epochs``) trains the backbone as a softmax classifier on the labelled training
     images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows as
-    many images as are (labelled and) in the training set, several views of one image counted each.
+    many images as the method has for training, or has labels for where only some are labelled; each view of
+    an image counts.
     ``crop`` is the largest shift of the random crop as a fraction of the side; ``training.augmentation``
     says what ``warp``, ``jitter`` and ``erase`` do, each off at 0. Images are mirrored at random, and parts
     of them erased, only where the data set's ``Invariances`` allow it.

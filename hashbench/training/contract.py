@@ -64,11 +64,12 @@ class Epoch:
 class Batch:
     """What a loss may know of a batch besides the network's outputs.
 
-    With ``views`` of the method v, a batch of b different images has v * b rows, view by view: rows i and
-    i + b are two views of one image.
+    Where the method asks for v ``views``, a batch of b images has v * b rows, view by view: rows i and i + b
+    are two views of one image.
 
     labels: (v * b,) int64 or (v * b, C) float32.
-    index: (v * b,) int64, the images' places in the training set.
+    index: (v * b,) int64, the images' places in the training set. A place can come more than once: with every
+    view, and where classes are balanced and an image's class is rare.
     progress: the share of the training that is done, in [0, 1).
     features: (v * b, d) float32 with gradient, what the head has just read.
     images: (v * b, c, h, w) float32 in [0, 255], as the network saw them.

@@ -6,12 +6,12 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from hashbench.contracts.recipe import Invariances, Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import seed_of
 from hashbench.plugins.registry import find, plugins
 from hashbench.testing.toy import N_BITS, N_CLASSES, SHORT, new, toy
-from hashbench.training import DeepHashMethod, classification_loss, gradient_norms, loop
+from hashbench.training import DeepHashMethod, gradient_norms, loop
 from hashbench.training.pretrain import train_backbone
 
 X, y = toy("images")
@@ -352,132 +352,3 @@ def test_a_start_that_would_not_be_used_is_refused(start):
 def test_labels_are_needed():
     with pytest.raises(ValueError, match="is supervised; call fit"):
         new(WithState).fit(X)
-
-
-# -- labels of some images ---------------------------------------------------------------------------
-
-HIDDEN = np.where(np.arange(96) % 3, -1, y)
-
-
-@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
-class Semi(DeepHashMethod):
-    """Cross-entropy of the first outputs, and outputs near their signs on all images."""
-
-    supervision = "semi-supervised"
-    labelled_share = 0.25
-    seen = None
-
-    def loss(self, z, batch):
-        if self.seen is not None:
-            self.seen.append(batch)
-        return classification_loss(z[:, :N_CLASSES], batch) + 0.1 * (z - z.sign()).square().mean()
-
-
-@pytest.mark.parametrize("multi_label", [False, True])
-def test_only_labelled_images_carry_labels_into_a_batch(multi_label):
-    one_hot = np.eye(N_CLASSES, dtype=np.int64)[HIDDEN]
-    labels = np.where(HIDDEN[:, None] < 0, -1, one_hot) if multi_label else HIDDEN
-    method = new(Semi, recipe=Recipe(pretrain_epochs=1, epochs=2, batch_size=16))
-    method.seen = seen = []
-    method.fit(X, labels)
-    assert len(seen) == 2 * 2, "as many steps as of 32 labelled images"
-    for batch in seen:
-        assert len(batch.index) == 16
-        assert batch.labelled.sum() == 4
-        assert torch.equal(batch.labels, torch.tensor(labels)[batch.index].to(batch.labels.dtype))
-        assert torch.equal(batch.labelled, torch.tensor(HIDDEN)[batch.index] >= 0)
-    assert method.n_classes_ == N_CLASSES
-    assert np.isfinite(method.project(X)).all()
-
-
-def test_stage_1_sees_the_labelled_images_alone():
-    known = HIDDEN >= 0
-    method = new(Semi, recipe=Recipe(pretrain_epochs=1, epochs=0, batch_size=16)).fit(X, HIDDEN)
-    start = train_backbone(
-        torch.tensor(X[known]), torch.tensor(y[known]), method.recipe, seed_of(0, "backbone")
-    )
-    assert same(weights(method.network_), weights(start))
-
-
-def test_a_joint_classifier_learns_from_the_labelled_images():
-    recipe = Recipe(pretrain_epochs=15, epochs=15, batch_size=16, label_smoothing=0.0, warp=0.0, jitter=0.0)
-    losses = new(Semi, pretraining="joint", recipe=recipe).fit(X, HIDDEN).history_["loss"]
-    assert losses[-1] < 0.5 * losses[0]
-
-
-def test_names_of_classes_do_not_matter_where_some_are_hidden():
-    first, second = (new(Semi).fit(X, np.where(HIDDEN < 0, -1, names[y])) for names in NAMES)
-    assert second.classes_.tolist() == [3, 5, 7, 9]
-    assert np.array_equal(first.project(X), second.project(X))
-
-
-NAMES = np.array([0, 1, 2, 3]), np.array([3, 5, 7, 9])
-
-
-@pytest.mark.parametrize(
-    ("cls", "labels", "fault"),
-    [
-        (WithState, HIDDEN, "-1 means unlabelled; test_deep is supervised, and 64 of 96 items have no label"),
-        (WithState, np.where(HIDDEN < 0, "-1", "cat"), "-1 means unlabelled"),
-        (WithState, np.where(HIDDEN[:, None] < 0, -1, np.eye(4)[y]), "-1 means unlabelled"),
-        (Semi, None, "is semi-supervised; call fit"),
-        (Semi, np.full(96, -1), "labels name no class only; at least two"),
-        (Semi, np.where(HIDDEN < 1, HIDDEN, -1), "labels name one class only; at least two"),
-        (Semi, np.where(np.eye(4)[y] > 0, 1, -1), "must be zeros and ones, or a row of -1"),
-    ],
-)
-def test_labels_that_a_method_cannot_use_are_refused(cls, labels, fault):
-    with pytest.raises(InvalidInputError, match=fault) as error:
-        new(cls).fit(X, labels)
-    assert "test_deep" in str(error.value)
-
-
-# -- what a method is told ---------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
-class Told(WithState):
-    """Keeps what it is told."""
-
-    def make_state(self, data):
-        self.data_, self.start_features_, self.epochs_ = data, data.features(), []
-        assert data.features() is self.start_features_, "computed once"
-        return super().make_state(data)
-
-    def refresh(self, epoch):
-        self.epochs_.append((epoch.progress, epoch.labels, epoch.outputs(), epoch.features()))
-
-
-@pytest.mark.parametrize("pretraining", ["softmax", "frozen", "none", "joint"])
-def test_a_method_is_told_of_all_training_images(pretraining, start):
-    given = {"start": start} if pretraining in ("softmax", "frozen") else {}
-    method = new(Told, pretraining=pretraining, recipe=Recipe(pretrain_epochs=0, epochs=2, batch_size=48))
-    method.fit(X, y, **given)
-    data, pixels = method.data_, torch.tensor(X)
-    assert (data.n, data.n_classes, data.n_features) == (96, N_CLASSES, 256)
-    assert torch.equal(data.labels, torch.tensor(y))
-    assert method.start_features_.shape == (96, 256)
-    if given:
-        with torch.no_grad():
-            np.testing.assert_allclose(method.start_features_, start.features(pixels), atol=0.05)
-    assert [progress for progress, *_ in method.epochs_] == [0, 0.5, 1]
-    assert torch.equal(method.epochs_[0][-1], method.start_features_), "of a network that is not trained yet"
-    with torch.no_grad():
-        for values, expected in zip(
-            method.epochs_[-1][2:], (method.network_(pixels), method.network_.features(pixels)), strict=True
-        ):
-            np.testing.assert_allclose(values, expected, atol=0.05)
-    frozen = not method.network_.backbone.training and pretraining == "frozen"
-    assert frozen == torch.equal(method.epochs_[-1][-1], method.start_features_)
-
-
-def test_mirroring_is_the_data_sets_to_allow():
-    fitted = [
-        new(WithState, invariances=Invariances(mirror=mirror), recipe=dataclasses.replace(SHORT, epochs=0))
-        .fit(X, y)
-        .project(images)
-        for mirror in (False, True)
-        for images in (X, np.flip(X, 3))
-    ]
-    assert not np.allclose(fitted[0], fitted[1], atol=0.05)
-    np.testing.assert_allclose(fitted[2], fitted[3], atol=0.05)
