@@ -4,10 +4,11 @@
 
 One epoch over 1,000 images of 3 x 32 x 32 in batches of 125: vgg7, ten classes, cross-entropy, AdamW.
 ``bare`` steps over batches that were augmented beforehand; ``train`` is the product's loop, which also draws
-the order, gathers, crops and flips, and steps the schedule. ``test_overhead`` lets the two take turns and
-compares the fastest round of each, in processor time on the CPU, which a busy machine moves less: read
-``overhead`` in ``extra_info`` of ``--benchmark-json``, printed under ``-s``; the time in the table is the
-epoch of ``train`` by the clock. The parts that are not arithmetic of the network are timed one by one.
+the order, gathers and augments, steps the schedule and moves the averages on. ``test_overhead`` lets the two
+take turns and compares the fastest round of each, in processor time on the CPU, which a busy machine moves
+less: read ``overhead`` in ``extra_info`` of ``--benchmark-json``, printed under ``-s``; the time in the table
+is the epoch of ``train`` by the clock. The parts that are not arithmetic of the network are timed one by one,
+and so is encoding.
 """
 
 import copy
@@ -18,14 +19,18 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hashbench.contracts.recipe import Recipe
+from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.training import Batch, classification_loss
+from hashbench.training.batches import Batches
+from hashbench.training.encoding import network_features
 from hashbench.training.images import DeviceImages
-from hashbench.training.loop import stratified_order, train
+from hashbench.training.loop import train
 from hashbench.training.network import Network, build_network
+from hashbench.training.optimisation import FUSED
+from hashbench.training.order import stratified_order
 
 N, SIDE, N_CLASSES, ROUNDS = 1_000, 32, 10, 6
-RECIPE = Recipe(flip=True)
+RECIPE, MIRROR = Recipe(erase=0.3), Invariances(mirror=True)
 DEVICES = [
     "cpu",
     pytest.param(
@@ -46,33 +51,25 @@ class Epoch:
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(256, (N, 3, SIDE, SIDE), generator=generator, dtype=torch.uint8).to(device)
         self.labels = (torch.randperm(N, generator=generator) % N_CLASSES).to(device)
-        self.images = DeviceImages(pixels, RECIPE)
-        self.start = build_network(pixels, RECIPE, N_CLASSES)
-        order = stratified_order(self.labels, generator)
-        self.batches = [
-            (self.images.augmented(index, generator), self.labels[index.to(device)], index.to(device))
-            for index in order.tensor_split(N // RECIPE.batch_size)
-        ]
+        self.pixels = pixels
+        self.batches = Batches(DeviceImages(pixels, RECIPE, MIRROR), self.labels)
+        self.start = build_network(pixels, RECIPE, N_CLASSES, MIRROR)
+        self.steps = list(self.batches.epoch(generator))
+        self.augmented = [self.batches.images.augmented(*step) for step in self.steps]
 
     def train(self, network: Network) -> None:
         """By the product's loop."""
-        train(
-            network,
-            self.images,
-            self.labels,
-            classification_loss,
-            groups=[(network, RECIPE.lr)],
-            epochs=1,
-            recipe=RECIPE,
-            seed=0,
-        )
+        groups = [(network, RECIPE.lr)]
+        train(network, self.batches, classification_loss, groups=groups, epochs=1, seed=0)
 
     def bare(self, network: Network) -> None:
         """By its arithmetic alone."""
-        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=RECIPE.weight_decay)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=1e-3, weight_decay=RECIPE.weight_decay, fused=self.device in FUSED
+        )
         network.train()
-        for images, labels, index in self.batches:
-            loss = classification_loss(network(images), Batch(labels, index, 0.0))
+        for images, (index, _) in zip(self.augmented, self.steps, strict=True):
+            loss = classification_loss(network(images), Batch(self.labels[index], index, 0.0))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -120,14 +117,34 @@ def test_overhead(benchmark: BenchmarkFixture, epoch: Epoch) -> None:
 
 
 def test_augmentation_of_a_batch(benchmark: BenchmarkFixture, epoch: Epoch) -> None:
-    """Gather, crop and flip 125 images: eight times in the epoch above."""
-    generator, index = torch.Generator().manual_seed(0), torch.arange(RECIPE.batch_size)
+    """Gather, crop, mirror, warp, jitter and erase 125 images: eight times in the epoch above."""
 
     def augment() -> None:
-        epoch.images.augmented(index, generator)
+        epoch.batches.images.augmented(*epoch.steps[0])
         epoch.wait()
 
     benchmark.pedantic(augment, rounds=50, warmup_rounds=3)
+
+
+def test_random_numbers_of_an_epoch(benchmark: BenchmarkFixture, epoch: Epoch) -> None:
+    """The order and all random numbers of 1,000 images, and their copy to the device."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw() -> None:
+        epoch.batches.epoch(generator)
+        epoch.wait()
+
+    benchmark.pedantic(draw, rounds=50, warmup_rounds=3)
+
+
+def test_encoding(benchmark: BenchmarkFixture, epoch: Epoch) -> None:
+    """Features of 1,000 images, the mean over each and its mirror image."""
+
+    def encode() -> None:
+        network_features(epoch.start, epoch.pixels)
+        epoch.wait()
+
+    benchmark.pedantic(encode, rounds=5, warmup_rounds=1)
 
 
 def test_order_of_50_000_images(benchmark: BenchmarkFixture) -> None:

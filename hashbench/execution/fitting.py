@@ -83,6 +83,7 @@ class Ground:
         work, protocol = self.work, self.work.setting.protocol
         return {
             "card": self.card,
+            "protocol": {**protocol.facts(), "split": self.context.split.description},
             "split": dict(self.context.split.counts),
             "digests": Digests(
                 task=protocol.task_digest,

@@ -158,7 +158,7 @@ class Record(_Model):
     cell: Cell
     card: Card | None = None  # None only where the method could not be imported
     params: PlainDict = {}  # all hyper-parameters
-    protocol: PlainDict = {}  # name, description, and the task with all its fields
+    protocol: PlainDict = {}  # name, description, the task with all its fields, the split in words
     recipe: PlainDict | None = None  # all its fields, where the cell trains or reads a network
     invariances: PlainDict | None = None  # the data set's, likewise
     digests: Digests

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,9 +18,7 @@ from hashbench.contracts.feature import LEARNED_FROM, Feature, TrainedFeature
 from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError
 from hashbench.testing.toy import SHORT, require, toy
-
-if TYPE_CHECKING:
-    from hashbench.training.network import Network
+from hashbench.training.network import Network
 
 FeatureOrClass = Feature | type[Feature]
 CPU = torch.device("cpu")
@@ -40,7 +37,13 @@ def _train(feature: TrainedFeature) -> Network:
     images = _images()
     labels = torch.from_numpy(images.labels.copy()) if feature.learned_from == "labels" else None
     pixels = torch.from_numpy(images.pixels.copy())
-    return feature.train(pixels, labels, SHORT, 0, invariances=Invariances())
+    network = feature.train(pixels, labels, SHORT, 0, invariances=Invariances())
+    if not isinstance(network, Network):
+        raise AssertionError(
+            f"train() of {feature.name()} gives {type(network).__name__}; it must give a Network of "
+            "hashbench.training.network"
+        )
+    return network
 
 
 _first_training = cache(_train)  # a feature is a frozen value: equal ones share their network

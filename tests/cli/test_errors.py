@@ -153,9 +153,18 @@ def test_a_broken_plugin(call, small, tmp_path, text):
 
 def test_a_plugin_whose_name_is_taken(call, tmp_path):
     (tmp_path / "itq.py").write_text("import no_such_package\n")
-    said = call("run", "-m", "lsh", "--plugin", "itq.py").refused(2)
-    assert "method 'itq' is defined twice: in " in said
+    said = call("info", "itq", "--plugin", "itq.py").refused(2)
+    assert "method 'itq'" in said
     assert str(tmp_path / "itq.py") in said
+    assert "methods/itq.py" in said
+    listed = call("list", "methods", "--plugin", "itq.py")
+    assert "BROKEN: method 'itq'" in listed.out
+    assert "Locality-sensitive hashing" in listed.out
+
+
+def test_a_plugin_whose_name_means_something_else(call, tmp_path):
+    (tmp_path / "shallow.py").write_text("")
+    assert "'shallow'" in call("list", "methods", "--plugin", "shallow.py").refused(2)
 
 
 def test_our_own_fault_shows_its_traceback(monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hashbench.cli.parser import LISTED, make_parser
+from hashbench.execution.suite import suite_names
 from hashbench.plugins.registry import find_protocol, plugins, protocols
 
 TASK = Path(__file__).parents[1] / "testing" / "nearest_class.py"  # with protocols and metrics of its own
@@ -17,7 +18,7 @@ NAMES = {
     "features": lambda: list(plugins("feature")),
     "tasks": lambda: list(plugins("task")),
     "protocols": lambda: list(protocols()),
-    "suites": lambda: ["mu-liu-ablation", "paper", "quick"],
+    "suites": lambda: list(suite_names()),
     "backbones": lambda: ["nin", "vgg7"],
 }
 
@@ -170,7 +171,8 @@ def test_every_command_has_a_line_of_help(capsys):
         (["list", "methods"], ["torchvision", "numba", "matplotlib"]),
         (["list", "datasets"], ["torch", "torchvision", "numba", "matplotlib"]),
         (["list", "suites"], ["torch", "torchvision", "numba", "matplotlib"]),
-        (["list", "protocols", "--plugin", str(TASK)], ["matplotlib"]),
+        (["list", "protocols"], ["torch", "torchvision", "numba", "matplotlib"]),
+        (["list", "metrics"], ["torch", "torchvision", "numba", "matplotlib"]),
     ],
 )
 def test_a_short_command_does_not_wait_for_what_it_does_not_use(arguments, absent):

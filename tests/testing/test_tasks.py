@@ -58,6 +58,7 @@ def test_a_sound_task_passes(tmp_path):
         (("np.sort(order[: self.queries])", "order[: self.queries]"), "keeps its parts apart", "query"),
         (("float(values.mean())", "float('nan')"), "scores every default metric", "hits = nan"),
         (("float(values.mean())", "float(values.max())"), "scores every default metric", "hits"),
+        (('= ("hits", "distance")', '= ("other", "hits")'), "scores every default metric", "other = None"),
         (("per_unit=per_unit", "per_unit={}"), "scores every default metric", "per unit"),
         (
             ("stored=stored", 'stored={**stored, "query": Stored(query.codes, query.labels[::-1])}'),
@@ -78,6 +79,14 @@ def test_each_fault_is_found(tmp_path, change, check, culprit):
     found = faults(tmp_path, change)
     assert check in found
     assert culprit in found[check]
+
+
+def test_a_metric_of_more_images_than_there_are_may_be_absent(tmp_path):
+    change = (
+        '"distinct_codes": MetricInfo',
+        '"hits@10000": MetricInfo("of 10,000"),\n    "distinct_codes": MetricInfo',
+    )
+    assert faults(tmp_path, change, ('= ("hits", "distance")', '= ("hits", "distance", "hits@10000")')) == {}
 
 
 def test_a_class_without_the_decorator_is_found(tmp_path):
