@@ -36,13 +36,23 @@ def mixtures(done: Sequence[Record]) -> list[str]:
             f"The rows do not all stand on the same trained {', '.join(mixed)}: device, torch or training "
             "code changed in between."
         )
-    return [*lines, *_rooms(done), *_rescored(done)]
+    return [*lines, *_features(done), *_rooms(done), *_rescored(done)]
 
 
 def without_folders(text: str) -> str:
     """A command or message in which each absolute path is its last name: ``--out runs``, ``clip=x.npy``."""
     path = r"""(?<![\w.~/])~?/(?!/)[^\s'":;,)]+"""
     return re.sub(path, lambda match: match[0].rstrip("/").rpartition("/")[2], text)
+
+
+def _features(done: Sequence[Record]) -> list[str]:
+    """Features of a user's own that come from several files under one name."""
+    files: dict[str, set[str]] = {}
+    for record in done:
+        if record.cell.features and record.digests.features:
+            files.setdefault(record.cell.features, set()).add(record.digests.features)
+    mixed = sorted(name for name, digests in files.items() if len(digests) > 1)
+    return [f"Not all rows on {name} read the same file." for name in mixed]
 
 
 def _rooms(done: Sequence[Record]) -> list[str]:

@@ -16,6 +16,7 @@ from hashbench.records import Record
 from hashbench.reporting.tasks import common_task
 
 T = TypeVar("T")
+_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # cells without any stand beside all
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,6 @@ def only(
         of = f" has a digest that starts with '{digest}' and" if digest else ""
         raise InvalidInputError(f"none of {len(files)} records{of} is of all that is asked for; ask for less")
     return kept
-
-
-_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # cells without any stand beside all
 
 
 def compatible(records: Iterable[Record]) -> list[Compatible]:

@@ -326,6 +326,18 @@ def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
     assert told not in caption("aa", "bb", repetition=1)
 
 
+def test_features_of_several_files_under_one_name_are_told(make: Make) -> None:
+    def caption(*files: str) -> str:
+        records = [
+            make(method, features="clip", digests={"features": file})
+            for method, file in zip(("itq", "lsh"), files, strict=True)
+        ]
+        return " ".join(build_tables(records)[0].caption)
+
+    assert "Not all rows on clip read the same file" in caption("aa", "bb")
+    assert "same file" not in caption("aa", "aa")
+
+
 def test_shared_code_that_changed_between_records_is_told(make: Make) -> None:
     def caption(*rooms: dict[str, int]) -> str:
         methods = ("itq", "lsh", "real_valued")
