@@ -38,10 +38,6 @@ class InvalidInputError(HashbenchError, ValueError):
     """Data or a parameter that cannot be used as given."""
 
 
-class DuplicateNameError(HashbenchError):
-    """Two plugins claim the same name."""
-
-
 class BrokenPluginError(HashbenchError):
     """A plugin that cannot be imported or does not fulfil its contract; the cause is chained."""
 

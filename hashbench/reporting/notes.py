@@ -39,8 +39,8 @@ def caption(
     if done:
         description = str(done[0].protocol.get("description", "")).rstrip(".")
         lines.append(f"Protocol {setting.protocol}: {description}." if description else "")
-        counts = [f"{n:,} {name.replace('_', ' ')}" for name, n in done[0].split.items()]
-        lines.append(f"Split: {', '.join(counts)}.")
+        split = str(done[0].protocol.get("split", ""))
+        lines.append(f"Split: {split}." if split else "")
     if setting.recipe:
         lines.append(f"Of several recipes, this is the one with {setting.recipe}.")
     lines.append(f"{metric}: {info.definition}. {_repetitions(rows)}")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from hashbench.contracts.codes import Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.evaluation import DEFAULT_METRICS, METRICS, evaluate, evaluate_vectors
+from hashbench.evaluation import DEFAULT_METRICS, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import curve_ranks
+from hashbench.evaluation.metric_table import RANKING
 
 RNG = np.random.default_rng(0)
 REAL_QUERY, REAL_DATABASE = RNG.normal(size=(20, 9)), RNG.normal(size=(150, 9))
@@ -150,7 +151,7 @@ def test_what_changes_no_metric(problem: tuple[int, int, int, int, int]) -> None
     shapes = [(n, n_labels) if n_labels else n for n in (n_queries, n_items)]
     ql, dl = (rng.integers(0, 2 if n_labels else 3, shape) for shape in shapes)
     k = rng.integers(1, n_items + 1)
-    names = [name.replace("@K", f"@{k}").replace("@rR", "@r1") for name in METRICS]
+    names = [name.replace("@K", f"@{k}").replace("@rR", "@r1") for name in RANKING]
     result = evaluate(query, database, ql, dl, names)
     order, bits, flip = rng.permutation(n_items), rng.permutation(n_bits), rng.integers(0, 2, n_bits)
     renamed = [labels[:, ::-1] if n_labels else 7 - 2 * labels for labels in (ql, dl)]
