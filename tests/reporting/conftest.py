@@ -82,6 +82,7 @@ def make_record(method: str, bits: int | None = 48, value: float | None = 0.5, *
             "name": cell.protocol,
             "description": "1,000 queries; 5,000 labelled training images of the database",
             "task": {"name": given.pop("task", "retrieval"), "queries": 1000, "train": 5000},
+            "split": given.pop("in_words", "1,000 queries, 5,000 training images inside 59,000"),
         },
         "recipe": {"backbone": cell.backbone, "epochs": 10} if cell.backbone else None,
         "digests": Digests(**{**digests, **given.pop("digests", {})}),

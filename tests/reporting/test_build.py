@@ -49,7 +49,7 @@ def test_the_caption_tells_split_metric_hardware_and_digests(make: Make) -> None
     [table] = build_tables([make("itq")])
     caption = " ".join(table.caption)
     for part in (
-        "1,000 queries, 5,000 train, 59,000 database, 5,000 train in database",
+        "Split: 1,000 queries, 5,000 training images inside 59,000.",
         "exact expectation over the orders",
         "cpu (Intel Xeon 8481C, float32)",
         "torch 2.9.0",
@@ -246,7 +246,7 @@ def test_the_supervision_column_says_what_was_learned_from(make: Make) -> None:
 
 def test_a_task_of_ones_own_has_its_headline_units_direction_and_decimals(make: Make, copies: Path) -> None:
     records = [
-        make(method, metrics={"eer": eer, "threshold": 7.0}, task="copies", split={"originals": 200})
+        make(method, metrics={"eer": eer, "threshold": 7.0}, task="copies", in_words="200 originals")
         for method, eer in (("itq", 0.125), ("lsh", 0.301), ("random", 0.01))
     ]
     with pytest.raises(InvalidInputError, match=r"'copies'.*--plugin"):
