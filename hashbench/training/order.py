@@ -35,12 +35,11 @@ class Order:
         self.labels = labels[self.members]
         self.make_order = balanced_order if class_balanced else stratified_order
         n = len(self.members)
-        self.n_steps = max(1, round(n / batch_size))
         self.n_images = max(1, n // views)
+        self.n_steps = max(1, min(round(n / batch_size), self.n_images))  # none is empty
         self.n_members = self.n_images
         if labelled_share is not None and len(self.others):
-            at_least = min(self.n_steps, self.n_images)  # one a step
-            self.n_members = max(at_least, round(labelled_share * self.n_images))
+            self.n_members = max(self.n_steps, round(labelled_share * self.n_images))  # one a step
 
     def draw(self, generator: torch.Generator) -> list[torch.Tensor]:
         """The places (b,) of the images of each step of a new epoch."""

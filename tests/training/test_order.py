@@ -161,3 +161,13 @@ def test_labelled_images_are_balanced_where_the_method_asks():
     y = hidden(classes, 120)
     steps = torch.cat(draw(Order(y, 40, labelled_share=0.5, class_balanced=True)))
     assert y[steps][y[steps] >= 0].bincount().tolist() == [12] * 5
+
+
+@pytest.mark.parametrize("views", [1, 2, 5])
+@pytest.mark.parametrize("share", [None, 0.1, 0.9])
+def test_no_step_is_empty_however_few_images_there_are(views, share):
+    for n in range(2, 30):
+        y = torch.cat([torch.arange(n) % 2, torch.full((3 * (share is not None),), -1)])
+        for step in draw(Order(y, 3, views=views, labelled_share=share)):
+            assert len(step) >= 1
+            assert (y[step] >= 0).any()
