@@ -75,11 +75,11 @@ class Run:
 
 
 def prepare(
-    suite: str = "quick",
-    *,
     methods: Names | None = None,
     datasets: Names | None = None,
     protocols: Names | None = None,
+    *,
+    suite: str = "quick",
     features: Names | None = None,
     pretraining: Names | None = None,
     bits: int | Iterable[int] | None = None,
@@ -91,10 +91,12 @@ def prepare(
     jobs: int = 1,
     threads: int = THREADS,
     plugins: Iterable[str | os.PathLike[str]] = (),
-    command: str = "hashbench.run",
+    command: str | None = None,
 ) -> Run:
     """A run of a suite, "NAME" or "FILE.toml", each of whose keys can be given instead.
 
+    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. threads: how many a cell computes with. command: what the
+    user called, where it was not this.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
     from hashbench.execution.grid import expand
@@ -122,21 +124,27 @@ def prepare(
         given["repetitions"] = repetitions
     base = make_suite(read_suite(suite), f"suite '{suite}'")
     kept = base.model_dump(exclude={"set"})
-    given["set"] = applicable(base.set, make_suite(kept | given, "this call")) | dict(set or {})
-    grid = expand(make_suite(kept | given, "this call"))
+    origin = "run()" if command is None else "command line"
+    given["set"] = applicable(base.set, make_suite(kept | given, origin)) | dict(set or {})
+    grid = expand(make_suite(kept | given, origin))
     place = Place(
         out=Path(out).absolute(),
         data=data_root(None if root is None else Path(root)),
         device=device,
         threads=threads,
         plugins=files,
-        command=shareable(command),
+        command=shareable(command or "hashbench.run"),
     )
     return Run(grid, make_plan(grid.works, place), place, jobs)
 
 
 def run(
-    suite: str = "quick", *, on_record: Callable[[Record], None] | None = None, **options: Any
+    methods: Names | None = None,
+    datasets: Names | None = None,
+    protocols: Names | None = None,
+    *,
+    on_record: Callable[[Record], None] | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Run a grid and return one row per cell: its coordinates, metrics and timings.
 
@@ -146,7 +154,7 @@ def run(
     """
     from hashbench.records import Record, to_frame
 
-    prepared = prepare(suite, **options)
+    prepared = prepare(methods, datasets, protocols, **options)
     for event in prepared.events():
         if isinstance(event, Record) and on_record is not None:
             on_record(event)

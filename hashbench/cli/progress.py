@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hashbench.api import Run
 from hashbench.execution.runner import Made
+from hashbench.images.store import dataset_from
 from hashbench.plugins.registry import find
 from hashbench.records import Cell, Failure, Record
 
@@ -58,10 +59,9 @@ def _name(cell: Cell) -> str:
 
 def _line(event: Made | Record) -> str:
     if isinstance(event, Made):
-        setting = event.artefact.setting
-        what = (
-            f"{event.artefact.feature.name()} of {setting.spec} {setting.protocol.name} r{setting.repetition}"
-        )
+        setting, feature = event.artefact.setting, event.artefact.feature
+        dataset = dataset_from(setting.spec).label
+        what = f"{dataset} {setting.protocol.name} {feature.name()} r{setting.repetition}"
         return f"{what} ready" if event.failure is None else f"failed: {what}: {_reason(event.failure)}"
     if event.error is not None:
         return failure(event)

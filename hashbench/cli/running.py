@@ -114,4 +114,6 @@ def _show_plan(console: Console, prepared: Run) -> None:
         for work in works:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
-    console.print(f"to run: {len(plan.pending)} cells, and before them {len(plan.artefacts)} that they share")
+    console.print(
+        f"to run: {len(plan.pending)} cells, before them {len(plan.artefacts)} networks or sets of features"
+    )

@@ -11,6 +11,7 @@ from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.errors import InvalidInputError
 from hashbench.plugins.registry import find, plugins
 from hashbench.testing import FEATURE_CHECKS, iter_checks
+from hashbench.training.pretrain import untrained_network
 
 
 @pytest.mark.parametrize("check", FEATURE_CHECKS, ids=lambda check: check.__name__)
@@ -40,10 +41,7 @@ class Trained(TrainedFeature):
 
     def train(self, pixels, labels, recipe, seed, *, invariances, checkpoint=None):
         assert (labels is None) == (self.learned_from != "labels")
-        torch.manual_seed(seed)
-        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(pixels[0].numel(), 4)).eval()
-        network.features = lambda images: network(images / 255)
-        return network
+        return untrained_network(pixels, recipe, 4, seed, invariances=invariances)
 
 
 def faults(cls, **changes):

@@ -39,8 +39,8 @@ def record(**given: object) -> Record:
             n_labelled=0,
         ),
         "params": {"n_iter": 50},
-        "protocol": {"name": "5k", "recipe": {"lr": 0.005}},
-        "digests": Digests(protocol="ab12", dataset="cd34", split="ef56"),
+        "protocol": {"name": "5k", "task": {"name": "retrieval"}},
+        "digests": Digests(task="ab12", dataset="cd34", split="ef56"),
         "split": {"queries": 1000, "train": 5000, "database": 59000, "train_in_database": 5000},
         "seeds": {"fit": 7},
         "metrics": {"map": 0.1 + 0.2},
@@ -113,7 +113,7 @@ def test_done_and_failed_are_what_they_say() -> None:
     with pytest.raises(ValidationError, match="cannot be 'done'"):
         record(error=failure())
     with pytest.raises(ValidationError, match=r"must have metrics, digests\.split"):
-        record(metrics={}, digests=Digests(protocol="ab12", dataset="cd34"))
+        record(metrics={}, digests=Digests(task="ab12", dataset="cd34"))
 
 
 def test_records_are_frozen_and_closed() -> None:
@@ -176,8 +176,8 @@ def test_records_are_read_below_the_folder_in_the_order_of_their_paths(tmp_path:
         ('{"schema_version": 1, "st', "cannot be read"),
         ("", "cannot be read"),
         ("[1, 2]", "not a hashbench record"),
-        ('{"schema_version": 2}', "has schema version 2, this hashbench reads 1"),
-        ('{"schema_version": 1, "status": "done"}', "is not valid"),
+        ('{"schema_version": 1}', "has schema version 1, this hashbench reads 2"),
+        ('{"schema_version": 2, "status": "done"}', "is not valid"),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_cure(tmp_path: Path, content: str, fault: str) -> None:
