@@ -63,7 +63,7 @@ class Run:
 
         Closing the generator stops all work; what was finished is on disk.
         """
-        from hashbench.execution.runner import run as run_plan
+        from hashbench.execution.runner import run_plan
 
         return run_plan(self.plan, self.place, self.jobs)
 

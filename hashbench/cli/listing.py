@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hashbench.execution.suite import Suite
     from hashbench.plugins.registry import Kind
 
-Row = dict[str, Any]
+Entry = dict[str, Any]
 
 
 def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
@@ -74,12 +74,12 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
     return 0
 
 
-def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Row]]) -> list[Row]:
+def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Entry]]) -> list[Entry]:
     """What ``describe`` says of each plugin of a kind; of a broken one, its fault."""
     from hashbench.errors import BrokenPluginError
     from hashbench.plugins.registry import plugins
 
-    rows: list[Row] = []
+    rows: list[Entry] = []
     for name, plugin in plugins(kind).items():
         try:
             rows += describe(plugin.load())
@@ -91,18 +91,18 @@ def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Row]]) -> list[Row]:
     return rows
 
 
-def _methods() -> list[Row]:
+def _methods() -> list[Entry]:
     return _plugin_rows("method", _method)
 
 
-def _method(cls: type[HashMethod]) -> list[Row]:
+def _method(cls: type[HashMethod]) -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
     row = {"family": cls.family(), "supervision": cls.supervision, "inputs": cls.inputs}
     return [{"name": cls.name(), **row, "title": title_of(cls)}]
 
 
-def _datasets() -> list[Row]:
+def _datasets() -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
     return _plugin_rows(
@@ -110,7 +110,7 @@ def _datasets() -> list[Row]:
     )
 
 
-def _features() -> list[Row]:
+def _features() -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
     return _plugin_rows(
@@ -119,22 +119,22 @@ def _features() -> list[Row]:
     )
 
 
-def _tasks() -> list[Row]:
+def _tasks() -> list[Entry]:
     return _plugin_rows("task", _task)
 
 
-def _task(cls: type[Task]) -> list[Row]:
+def _task(cls: type[Task]) -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
     row = {"unit": cls.unit[0], "headline": cls.headline(), "title": title_of(cls)}
     return [{"name": cls.name(), **row}]
 
 
-def _protocols() -> list[Row]:
+def _protocols() -> list[Entry]:
     from hashbench.errors import BrokenPluginError
     from hashbench.plugins.registry import find_protocol, protocol_names
 
-    rows: list[Row] = []
+    rows: list[Entry] = []
     for name in protocol_names():
         try:
             protocol = find_protocol(name)
@@ -154,11 +154,11 @@ def _protocols() -> list[Row]:
     return rows
 
 
-def _metrics() -> list[Row]:
+def _metrics() -> list[Entry]:
     return _plugin_rows("task", _metrics_of)
 
 
-def _metrics_of(task: type[Task]) -> list[Row]:
+def _metrics_of(task: type[Task]) -> list[Entry]:
     return [
         {
             "name": name,
@@ -171,7 +171,7 @@ def _metrics_of(task: type[Task]) -> list[Row]:
     ]
 
 
-def _suites() -> list[Row]:
+def _suites() -> list[Entry]:
     from hashbench.execution.suite import make_suite, read_suite, suite_names
 
     suites = {name: make_suite(read_suite(name), f"suite '{name}'") for name in suite_names()}
@@ -192,7 +192,7 @@ def _what_runs(suite: Suite) -> str:
     return ", ".join([*suite.methods, *variants])
 
 
-def _backbones() -> list[Row]:
+def _backbones() -> list[Entry]:
     from hashbench.training.network import backbone_names
 
     modules = {name: import_module(f"hashbench.training.backbones.{name}") for name in backbone_names()}
@@ -202,7 +202,7 @@ def _backbones() -> list[Row]:
     ]
 
 
-def _print_rows(rows: list[Row]) -> None:
+def _print_rows(rows: list[Entry]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

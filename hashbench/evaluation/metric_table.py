@@ -89,7 +89,7 @@ _RULES = {
 }
 
 
-def table() -> dict[str, MetricInfo]:
+def metric_infos() -> dict[str, MetricInfo]:
     """Every metric by name or, where a name holds a number, by its pattern."""
     return {name: entry.info for name, entry in METRICS.items()}
 

@@ -98,7 +98,7 @@ class Made:
     failure: Failure | None = None
 
 
-def run(plan: Plan, place: Place, jobs: int = 1) -> Generator[Made | Record]:
+def run_plan(plan: Plan, place: Place, jobs: int = 1) -> Generator[Made | Record]:
     """Run what is pending: yields a note when an artefact is made, and each record as it comes.
 
     Closing the iterator stops all work; what was finished is on disk.

@@ -21,7 +21,7 @@ from hashbench.errors import InvalidInputError
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.metric_names import choose_metrics
-from hashbench.evaluation.metric_table import describe, table
+from hashbench.evaluation.metric_table import describe, metric_infos
 from hashbench.images.draw import Draw
 
 LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
@@ -112,7 +112,7 @@ class Retrieval(Task):
     @classmethod
     def metrics(cls) -> Mapping[str, MetricInfo]:
         """Every metric by its name or pattern."""
-        return table()
+        return metric_infos()
 
 
 def retrieval_split(train: Index, query: Index, database: Index) -> Split:

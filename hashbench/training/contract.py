@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 
-def has_label(labels: torch.Tensor) -> torch.Tensor:
+def is_labelled(labels: torch.Tensor) -> torch.Tensor:
     """(n,) bool: which images have labels. One whose row names no class (all 0) has."""
     return labels >= 0 if labels.ndim == 1 else (labels >= 0).any(dim=1)
 
@@ -84,4 +84,4 @@ class Batch:
     @property
     def labelled(self) -> torch.Tensor:
         """(v * b,) bool: which images have labels."""
-        return has_label(self.labels)
+        return is_labelled(self.labels)

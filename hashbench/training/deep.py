@@ -14,7 +14,7 @@ from hashbench.contracts.recipe import Invariances, Pretraining, Recipe
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import seed_of
 from hashbench.system.device import fork_rng
-from hashbench.training.contract import Batch, Epoch, TrainingData, has_label
+from hashbench.training.contract import Batch, Epoch, TrainingData, is_labelled
 from hashbench.training.losses import classification_loss
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class DeepHashMethod(HashMethod):
                 f"{self.name()} is unsupervised, but pretraining='{self.pretraining}' needs labels; choose "
                 "'none', or give fit() a trained network as 'start'"
             )
-        known = has_label(y)
+        known = is_labelled(y)
         return train_backbone(X[known], y[known], self.recipe, seed, invariances=self.invariances)
 
     def _prepare(

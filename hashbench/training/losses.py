@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hashbench.training.contract import Batch, has_label
+from hashbench.training.contract import Batch, is_labelled
 
 
 def same_label(labels: torch.Tensor) -> torch.Tensor:
@@ -13,7 +13,7 @@ def same_label(labels: torch.Tensor) -> torch.Tensor:
     labels: (b,) int64 or (b, C) multi-hot, -1 where an image has none.
     """
     if labels.ndim == 1:
-        return (labels[:, None] == labels[None, :]) & has_label(labels)
+        return (labels[:, None] == labels[None, :]) & is_labelled(labels)
     classes = labels.clamp_min(0)
     return classes @ classes.T > 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hashbench.training.contract import has_label
+from hashbench.training.contract import is_labelled
 
 
 class Order:
@@ -30,7 +30,7 @@ class Order:
         labels = labels.cpu()  # once: reading them waits for the device
         self.members, self.others = torch.arange(len(labels)), torch.empty(0, dtype=torch.int64)
         if labelled_share is not None:
-            known = has_label(labels)
+            known = is_labelled(labels)
             self.members, self.others = self.members[known], self.members[~known]
         self.labels = labels[self.members]
         self.make_order = balanced_order if class_balanced else stratified_order

@@ -10,13 +10,13 @@ import pytest
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import DEFAULT_METRICS, parse_metric
 from hashbench.evaluation.metric_names import choose_metrics
-from hashbench.evaluation.metric_table import HEALTH, METRICS, RANKING, describe, table
+from hashbench.evaluation.metric_table import HEALTH, METRICS, RANKING, describe, metric_infos
 
 ITEMS, RELEVANT = np.array([[3, 5, 5]]), np.array([[2, 1, 4]])
 
 
 def test_every_name_is_explained_and_computes() -> None:
-    lines = table()
+    lines = metric_infos()
     assert list(lines) == [*RANKING, *HEALTH] == list(METRICS)
     for info in lines.values():
         assert 20 < len(info.definition) < 140
@@ -43,7 +43,7 @@ def test_a_metric_says_what_it_is_which_way_is_better_and_how_it_is_printed() ->
 
 def test_reading_the_table_loads_neither_numba_nor_torch() -> None:
     code = (
-        "import sys; from hashbench.evaluation.metric_table import table; table(); "
+        "import sys; from hashbench.evaluation.metric_table import metric_infos; metric_infos(); "
         "print([name for name in ('numba', 'torch') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hashbench.errors import InvalidInputError, WorkerDiedError
-from hashbench.execution.runner import Made, make_plan, run
+from hashbench.execution.runner import Made, make_plan, run_plan
 from hashbench.features.cnn import CNN
 from hashbench.records import Record, read_records
 
@@ -21,7 +21,7 @@ def names(works):
 
 
 def run_all(cells, place, jobs=1):
-    return list(run(make_plan(cells, place), place, jobs))
+    return list(run_plan(make_plan(cells, place), place, jobs))
 
 
 def metrics(records):
@@ -130,7 +130,7 @@ def test_a_backbone_that_cannot_be_trained_fails_its_cells_only(own_cache, grid,
 @pytest.mark.parametrize("stop", [GeneratorExit, KeyboardInterrupt])
 def test_a_stop_leaves_records_and_no_temporary_files(grid, place, stop):
     cells = grid("lsh", "pcah", "sh")
-    events = run(make_plan(cells, place), place)
+    events = run_plan(make_plan(cells, place), place)
     next(events)
     folder = place.record(cells[0]).parent
     unfinished, checkpoint, foreign = (

@@ -12,7 +12,7 @@ import pytest
 
 from hashbench.execution.grid import expand
 from hashbench.execution.place import Place
-from hashbench.execution.runner import make_plan, run
+from hashbench.execution.runner import make_plan, run_plan
 from hashbench.execution.suite import make_suite
 from hashbench.features.pixels import Pixels
 from hashbench.identity.rooms import ROOMS
@@ -43,7 +43,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def place(home):
     place = Place(home / "runs", home / "data", "cpu", threads=1)
-    assert all(getattr(event, "error", None) is None for event in run(make_plan(works(), place), place))
+    assert all(getattr(event, "error", None) is None for event in run_plan(make_plan(works(), place), place))
     return place
 
 
@@ -154,7 +154,7 @@ def test_another_file_of_features_concerns_its_cells(place, tmp_path):
 
     rows = np.random.default_rng(0).normal(size=(1797, 5))
     cells = of(rows)
-    (record,) = list(run(make_plan(cells, place), place))
+    (record,) = list(run_plan(make_plan(cells, place), place))
     assert (record.status, record.cell.features, record.card.learned_from) == ("done", "own", "not stated")
     assert str(tmp_path) not in place.record(cells[1]).read_text()
     assert stale(place, of(rows)) == ([], set())

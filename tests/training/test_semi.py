@@ -11,7 +11,7 @@ from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import seed_of
 from hashbench.testing.toy import N_CLASSES, new, toy
 from hashbench.training import DeepHashMethod, classification_loss, same_label
-from hashbench.training.contract import Batch, has_label
+from hashbench.training.contract import Batch, is_labelled
 from hashbench.training.pretrain import train_backbone
 
 X, y = toy("images")
@@ -112,7 +112,7 @@ def test_an_image_without_labels_is_similar_to_none_and_classified_as_none(multi
     if multi_label:
         one_hot = torch.nn.functional.one_hot(labels.clamp_min(0), 3).float()
         labels = torch.where(known[:, None], one_hot, -1.0)
-    assert torch.equal(has_label(labels), known)
+    assert torch.equal(is_labelled(labels), known)
     similar = same_label(labels)
     assert torch.equal(similar[known][:, known], same_label(labels[known]))
     assert not similar[~known].any()
@@ -125,5 +125,5 @@ def test_an_image_without_labels_is_similar_to_none_and_classified_as_none(multi
 
 
 def test_multi_hot_labels_that_name_no_class_are_labels():
-    assert has_label(torch.tensor([[0.0, 0.0], [-1.0, -1.0], [0.0, 1.0]])).tolist() == [True, False, True]
-    assert not has_label(torch.zeros(3, 0)).any(), "of unsupervised methods"
+    assert is_labelled(torch.tensor([[0.0, 0.0], [-1.0, -1.0], [0.0, 1.0]])).tolist() == [True, False, True]
+    assert not is_labelled(torch.zeros(3, 0)).any(), "of unsupervised methods"
