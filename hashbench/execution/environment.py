@@ -43,10 +43,13 @@ def _cpu_name() -> str:
 
 @cache
 def _commit() -> str | None:
-    """The commit of the working tree hashbench is imported from, "+" for changes to it; None elsewhere."""
+    """The commit of the working tree hashbench is imported from, "+" for changes to it.
+
+    Of a copy without its history $HASHBENCH_COMMIT says it; None where nothing does.
+    """
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
-        return None
+        return os.environ.get("HASHBENCH_COMMIT")
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from hashbench import __version__
+from hashbench.execution import environment
 from hashbench.execution.environment import describe_environment
 
 ROOT = Path(__file__).parents[2]
@@ -32,3 +33,14 @@ def test_the_commit_of_the_checkout():
     commit = describe_environment(torch.device("cpu")).commit
     assert commit is not None
     assert git("cat-file", "-t", commit.rstrip("+")) == "commit"
+
+
+def test_a_copy_without_its_history_is_told_its_commit(monkeypatch):
+    monkeypatch.setattr(environment, "__file__", "/copy/hashbench/execution/environment.py")
+    monkeypatch.setenv("HASHBENCH_COMMIT", "05bce7e00000")
+    environment._commit.cache_clear()
+    assert environment._commit() == "05bce7e00000"
+    monkeypatch.delenv("HASHBENCH_COMMIT")
+    environment._commit.cache_clear()
+    assert environment._commit() is None
+    environment._commit.cache_clear()
