@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import UnknownNameError
+from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find, register_file
-from hashbench.system.threads import THREADS
+from hashbench.system.threads import THREADS, threads_put_back
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,8 @@ class Run:
         """
         from hashbench.execution.runner import run_plan
 
-        return run_plan(self.plan, self.place, self.jobs)
+        with threads_put_back():
+            yield from run_plan(self.plan, self.place, self.jobs)
 
     def records(self) -> dict[Path, Record]:
         """The records of all cells, by their file, once they have run."""
@@ -90,7 +91,7 @@ def prepare(
     device: str = "auto",
     jobs: int = 1,
     threads: int = THREADS,
-    plugins: Iterable[str | os.PathLike[str]] = (),
+    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     command: str | None = None,
 ) -> Run:
     """A run of a suite, "NAME" or "FILE.toml", each of whose keys can be given instead.
@@ -100,14 +101,17 @@ def prepare(
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
     from hashbench.execution.grid import expand
-    from hashbench.execution.place import Place, shareable
+    from hashbench.execution.place import Place
     from hashbench.execution.rows import applicable
     from hashbench.execution.runner import make_plan
     from hashbench.execution.suite import make_suite, read_suite
     from hashbench.images.store import data_root
     from hashbench.system.device import resolve_device
 
-    files = tuple(Path(path).resolve() for path in plugins)
+    for name, count in (("jobs", jobs), ("threads", threads)):
+        if count < 1:
+            raise InvalidInputError(f"{name} = {count}: at least one is needed")
+    files = tuple(Path(path).resolve() for path in _tuple(plugins))
     for file in files:
         register_file(file)
     resolve_device(device)
@@ -133,7 +137,7 @@ def prepare(
         device=device,
         threads=threads,
         plugins=files,
-        command=shareable(command or "hashbench.run"),
+        command=command or "hashbench.run",
     )
     return Run(grid, make_plan(grid.works, place), place, jobs)
 
@@ -185,4 +189,4 @@ def compare(
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, str | int) else tuple(value)
+    return (value,) if isinstance(value, str | int | os.PathLike) else tuple(value)

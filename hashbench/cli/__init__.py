@@ -6,7 +6,6 @@ A command's module is imported when the command is called, so that ``--help`` is
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import NoReturn
 
 from hashbench.cli.parser import make_parser
 from hashbench.errors import HashbenchError
+from hashbench.system.sharing import shareable_command
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = vars(make_parser().parse_args(given))
     if "command" in options:  # of the commands that write it into records
-        options["command"] = shlex.join(["hashbench", *given])
+        options["command"] = shareable_command(["hashbench", *given])
     module, _, function = options.pop("call").rpartition(".")
     try:
         code = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)

@@ -100,6 +100,13 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
             style="yellow",
             markup=False,
         )
+    if plan.older:
+        console.print(
+            f"  {len(plan.older)} of the done cells were scored by another evaluation; hashbench rescore "
+            f"{out} scores their codes anew",
+            style="yellow",
+            markup=False,
+        )
     for method, reason in prepared.grid.left_out:
         console.print(f"  {method} left out of {reason}", markup=False, soft_wrap=True)
     for setting in {(work.cell.dataset, work.cell.protocol): work.setting for work in works}.items():

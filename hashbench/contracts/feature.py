@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.errors import InvalidInputError
+from hashbench.identity.digest import differing, digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +60,12 @@ class Feature(ABC):
         return self.learned_from
 
     def digest(self) -> str | None:
-        """SHA-256 of the file that the rows come from; None where they are computed."""
-        return None
+        """SHA-256 of what the rows depend on beyond images and version; None where there is nothing."""
+        changed = differing(self)
+        return digest_of(changed) if changed else None
+
+    def check(self, images: Images) -> None:  # noqa: B027  most have nothing to check
+        """Raise InvalidInputError or MissingDataError where there can be no rows of these images."""
 
     @abstractmethod
     def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:

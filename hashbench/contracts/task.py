@@ -112,6 +112,8 @@ class MetricInfo:
 class Task(ABC):
     """A task. Its fields are the numbers of the split: they alone make the split's digest."""
 
+    # Raised by hand when the same values can be scored otherwise, or the pool be another.
+    version: ClassVar[int] = 1
     # What a value belongs to, and what the bootstrap draws, in singular and plural.
     unit: ClassVar[tuple[str, str]]
     # The first is the headline: what tables, progress and comparisons show unless asked otherwise.

@@ -58,6 +58,9 @@ def run_cell(work: Work, place: Place) -> Record:
         _keep(path, outcome, protocol.task.headline())
     except Exception as failure:
         error = getattr(failure, "failure", None) or Failure.of(failure)
+    if error is not None:  # what a former success left beside it is not this record's
+        for file in path.parent.glob(f"{path.stem}.*.npz"):
+            file.unlink()
     record = Record(
         status="done" if error is None else "failed", error=error, created=datetime.now(UTC), **facts
     )

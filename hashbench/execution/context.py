@@ -20,7 +20,7 @@ from hashbench.contracts.dataset import Images
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.task import Split, Task
 from hashbench.errors import InvalidInputError
-from hashbench.execution.work import Artefact, Setting
+from hashbench.execution.work import Artefact, Setting, digest_of_feature
 from hashbench.identity.digest import differing, digest_of, seed_of
 from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
@@ -63,8 +63,7 @@ class Context:
     def backbone(self, setting: Setting, feature: TrainedFeature, device: torch.device) -> Backbone:
         """The network of a trained feature: from the cache if it was trained before, else trained and kept.
 
-        All methods and code lengths share it. The number of threads moves the weights, but is left out of the
-        digest: a run that is resumed with others must stand on the same network as the rows beside it.
+        All methods and code lengths share it. On a CPU the number of threads moves the weights.
         """
         recipe = setting.protocol.recipe
         seed = seed_of(self.name, setting.protocol.name, feature.name(), setting.repetition)
@@ -72,13 +71,14 @@ class Context:
             {
                 "images": self.images.digest,
                 "split": self.split.digest,
-                "feature": [feature.name(), feature.version, differing(feature)],
+                "feature": [feature.name(), feature.version, digest_of_feature(feature)],
                 "recipe": {k: v for k, v in differing(recipe).items() if k not in HASH_STAGE_ONLY},
                 "invariances": asdict(setting.invariances),
                 "seed": seed,
                 "rooms": [ROOMS["training"], ROOMS["images"]],
                 "torch": torch.__version__,
                 "device": device.type,
+                "threads": torch.get_num_threads() if device.type == "cpu" else None,
                 "bf16": gains_from_bf16(device),
             }
         )
@@ -100,6 +100,7 @@ class Context:
                 index = np.arange(len(self.images))
                 parts = np.array_split(index, -(-len(index) // ROWS_AT_A_TIME))
                 rows = np.concatenate([feature.rows(self.images, part, device) for part in parts])
+            rows = checked_rows(feature, rows, len(self.images))
             with atomic_file(timing) as file:
                 file.write(json.dumps({"seconds": perf_counter() - start}).encode())
             with atomic_file(path) as file:
@@ -112,8 +113,19 @@ class Context:
     def _rows_path(self, feature: Feature, trained: Backbone | None, device: torch.device) -> Path:
         if trained is not None:
             return _backbone_path(trained.digest).with_suffix(".rows.npy")
-        key = [self.images.digest, feature.name(), feature.version, differing(feature), device.type]
+        own = digest_of_feature(feature)
+        key = [self.images.digest, feature.name(), feature.version, own, device.type]
         return cache_root() / "features" / f"{feature.name()}-{digest_of(key)[:16]}.npy"
+
+
+def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
+    """The rows, if there is one of finite numbers for each of ``n`` images; else InvalidInputError."""
+    if rows.ndim != 2 or len(rows) != n or not np.isfinite(rows).all():
+        raise InvalidInputError(
+            f"feature '{feature.name()}' gives rows {rows.shape} of {n:,} images; ({n}, d) finite numbers "
+            "are needed"
+        )
+    return rows
 
 
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:

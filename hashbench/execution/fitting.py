@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from hashbench.contracts.feature import LearnedFrom
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Index
 from hashbench.errors import InvalidInputError
-from hashbench.execution.context import Backbone, Context, context_of
+from hashbench.execution.context import Backbone, Context, checked_rows, context_of
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.work import Work
@@ -91,8 +91,9 @@ class Ground:
                 dataset=self.context.images.digest,
                 split=self.context.split.digest,
                 backbone=None if self.backbone is None else self.backbone.digest,
-                features=None if work.feature is None else work.feature.digest(),
+                features=work.feature_digest,
                 method_source=method_digest(self.cls),
+                task_source=work.task_source,
             ),
         }
 
@@ -102,7 +103,8 @@ class Ground:
             return self.context.images.pixels[index]
         if self.rows is not None:
             return self.rows[index]
-        return self.work.feature.rows(self.context.images, index, self.device)
+        rows = self.work.feature.rows(self.context.images, index, self.device)
+        return checked_rows(self.work.feature, rows, len(index))
 
     def inputs_of(self, pixels: NDArray[np.uint8]) -> NDArray:
         """What the method reads of any images (n, c, h, w) uint8."""
@@ -136,8 +138,9 @@ class CellEncoder:
         if ground.cls.deep:
             # Named by what it depends on beyond the cell, so that no training goes on with other code.
             digests = ground.facts()["digests"].model_dump()
-            state = digest_of([digests, ground.work.rooms, place.threads])[:8]
-            checkpoint = place.record(ground.work).with_suffix(f".{state}.checkpoint")
+            work = ground.work
+            state = digest_of([digests, work.rooms, asdict(work.setting.invariances), place.threads])[:8]
+            checkpoint = place.record(work).with_suffix(f".{state}.checkpoint")
             options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
             self.timer.seconds["fit"] = seconds_before(checkpoint)
         index, labels = training_data(ground)
@@ -223,7 +226,8 @@ def describe_method(cls: type[HashMethod], work: Work, context: Context) -> Card
     split = context.split
     semi = cls.supervision == "semi-supervised"
     learned_from: LearnedFrom | None = work.feature.source() if work.feature else None
-    from_labels = learned_from == "labels" or (work.start is not None and work.start.learned_from == "labels")
+    # A file or a plugin that learned from labels did not learn from those of this split.
+    from_labels = work.trained is not None and work.trained.learned_from == "labels"
     return Card(
         title=title_of(cls),
         family=cls.family(),

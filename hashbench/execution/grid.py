@@ -10,6 +10,7 @@ from itertools import product
 from hashbench.contracts.dataset import Dataset
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.method import HashMethod
+from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError
 from hashbench.execution.rows import MethodRow, rows_of
 from hashbench.execution.suite import Suite
@@ -64,6 +65,12 @@ def expand(suite: Suite) -> Grid:
                 _work(setting, dataset, row, label, feature, bits)
                 for (label, feature), bits in _axes(row.cls, suite, features)
             ]
+    if not works:
+        method, reason = next(iter(left_out))
+        raise InvalidInputError(
+            f"there is no cell to run: '{method}' and {len(left_out) - 1} other methods are left out of "
+            f"{reason}; name methods that are made for it"
+        )
     return Grid(works, list(left_out))
 
 
@@ -95,11 +102,11 @@ def _work(
         start=row.start,
         label=row.label,
         method_source=method_digest(row.cls) if row.cls else None,
-        rooms=tuple(sorted(_rooms(row, feature, network).items())) if row.cls else (),
+        rooms=tuple(sorted(_rooms(row, setting.protocol.task, feature, network).items())) if row.cls else (),
     )
 
 
-def _rooms(row: MethodRow, feature: Feature | None, network: bool) -> dict[str, int]:
+def _rooms(row: MethodRow, task: Task, feature: Feature | None, network: bool) -> dict[str, int]:
     """The numbers of what a row's results stand on, evaluation and task included."""
     assert row.cls is not None
     names = ["contracts", "images", "evaluation", "execution"]
@@ -108,7 +115,7 @@ def _rooms(row: MethodRow, feature: Feature | None, network: bool) -> dict[str, 
     for used in (feature, row.start):
         if used is not None:
             numbers[f"feature {used.name()}"] = used.version
-    return numbers
+    return numbers | {f"task {task.name()}": task.version}
 
 
 def labels_of(works: Iterable[Work]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +40,3 @@ class Place:
             register_file(file)
         use_threads(self.threads)
         return resolve_device(self.device)
-
-
-def shareable(command: str) -> str:
-    """A command as records keep it: of absolute paths, which are this machine's, the last part."""
-    return re.sub(r"(?<![\w./~-])(?:~|/)[^\s'\"=]*/(?=[^\s'\"/=])", "", command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +50,12 @@ def task_of(record: Record) -> Task:
     """The task of a record, with its numbers. Raises UnknownNameError where its plugin is not at hand."""
     numbers = dict(record.protocol["task"])
     cls: type[Task] = find("task", numbers.pop("name"))
-    return replace(cls(), **numbers)
+    try:
+        return cls(**numbers)
+    except TypeError as error:
+        raise InvalidInputError(
+            f"task '{cls.name()}' has other numbers now than the record's ({error}); run its cells again"
+        ) from error
 
 
 def has_codes(record: Record) -> bool:

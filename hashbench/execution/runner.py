@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryFile
@@ -13,6 +14,7 @@ from hashbench.execution.context import context_of, make_artefact
 from hashbench.execution.place import Place
 from hashbench.execution.work import Artefact, Work
 from hashbench.execution.workers import each
+from hashbench.identity.rooms import ROOMS
 from hashbench.records import Failure, Record
 
 
@@ -21,13 +23,15 @@ class Plan:
     """What a run will do. ``done``: cells whose records exist and still stand.
 
     reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
-    threads: how many cells in ``done`` with a network were computed with how many threads, where it differs.
+    threads: how many cells in ``done`` were computed with how many other threads than this run's.
+    older: cells in ``done`` that an evaluation of another number scored.
     """
 
     pending: list[Work]
     done: list[Work]
     reasons: list[str]
-    threads: dict[int, int] = field(default_factory=dict)
+    threads: Counter[int] = field(default_factory=Counter)
+    older: list[Work] = field(default_factory=list)
 
     @property
     def artefacts(self) -> list[Artefact]:
@@ -47,7 +51,9 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
         record = Record.load(path) if path.exists() else None
         reason = "new" if record is None else _why_stale(record, work, place)
         if reason is not None:
-            context_of(work.setting, place.data)
+            context = context_of(work.setting, place.data)
+            if work.feature is not None:
+                work.feature.check(context.images)
             plan.pending.append(work)
             plan.reasons.append(reason)
             continue
@@ -55,7 +61,9 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
         assert record is not None
         environment = record.environment
         if environment.device == "cpu" and environment.threads != place.threads:
-            plan.threads[environment.threads] = plan.threads.get(environment.threads, 0) + 1
+            plan.threads[environment.threads] += 1
+        if record.rooms.get("evaluation") != ROOMS["evaluation"]:
+            plan.older.append(work)
     return plan
 
 
@@ -67,14 +75,16 @@ def _why_stale(record: Record, work: Work, place: Place) -> str | None:
     for what, before, now in (
         ("images", record.digests.dataset, context.images.digest),
         ("split", record.digests.split, context.split.digest),
-        ("file of features", record.digests.features, work.feature and work.feature.digest()),
+        ("features", record.digests.features, work.feature_digest),
+        ("task's code", record.digests.task_source, work.task_source),
         ("method's code", record.digests.method_source, work.method_source),
     ):
         if before != now:
             return f"whose {what} changed"
-    rescorable = "evaluation" if record.stored else None  # scored anew without being run again
     for room, number in work.rooms:
-        if room != rescorable and record.rooms.get(room) != number:
+        if room == "evaluation" and record.stored:  # it can be scored anew without being run again
+            continue
+        if record.rooms.get(room) != number:
             return f"whose {room} changed"
     if record.recipe is not None:
         setting = work.setting
@@ -142,7 +152,10 @@ def _forget_broken(works: Iterable[Work], place: Place) -> None:
     loaded = {(place.record(work).parent, work.cell.method) for work in works if work.method_source}
     for folder, method in loaded:
         for path in folder.glob(f"{method}-*.json"):
-            error = Record.load(path).error
+            try:
+                error = Record.load(path).error
+            except InvalidInputError:  # of no cell of this run, or it would have been named before
+                continue
             if error is not None and error.type == BrokenPluginError.__name__:
                 path.unlink()
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.protocol import Protocol
 from hashbench.contracts.recipe import Invariances
+from hashbench.identity.digest import digest_of
+from hashbench.identity.source import plugin_digest
 from hashbench.records import Cell
 
 
@@ -72,6 +74,16 @@ class Work:
         """Where the cell's files stand below the output folder."""
         return self.cell.stem(self.setting.protocol.task_digest, self.recipe_digest)
 
+    @cached_property
+    def feature_digest(self) -> str | None:
+        """Of what the rows depend on beyond images and version: an argument, a file, a plugin's code."""
+        return digest_of_feature(self.feature) if self.feature is not None else None
+
+    @cached_property
+    def task_source(self) -> str | None:
+        """The digest of the task's file, where it is no task of the package."""
+        return plugin_digest(type(self.setting.protocol.task))
+
     @property
     def trained(self) -> TrainedFeature | None:
         """The feature whose trained network the cell reads or starts from."""
@@ -85,3 +97,9 @@ class Work:
         if self.feature is not None and self.feature.cached:
             return [Artefact(self.setting, self.feature, rows=True)]
         return []
+
+
+def digest_of_feature(feature: Feature) -> str | None:
+    """SHA-256 of what a feature's rows depend on beyond images and version; None where there is nothing."""
+    parts = [feature.digest(), plugin_digest(type(feature))]
+    return digest_of(parts) if any(parts) else None

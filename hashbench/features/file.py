@@ -55,20 +55,24 @@ class File(Feature):
         """SHA-256 of the file."""
         return self._content().digest
 
-    def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
-        """The rows at ``index``. Raises InvalidInputError where the file is of other images."""
+    def check(self, images: Images) -> None:
+        """Raise InvalidInputError where the file is of other images."""
         content = self._content()
         if content.images is not None and content.images != images.digest:
             raise InvalidInputError(
-                f"'{self.argument}' says that it is of images {content.images[:8]}..., these are "
-                f"{images.digest[:8]}...; compute the features anew, or take the file of this data set"
+                f"'{self.argument}' says that it is of images '{content.images}', but these are "
+                f"'{images.digest}'; compute the features anew, or take the file of this data set"
             )
         if len(content.rows) != len(images):
             raise InvalidInputError(
                 f"'{self.argument}' has {len(content.rows):,} rows, but the data set has {len(images):,} "
                 "images; give one row for each image, in the data set's order"
             )
-        rows = np.asarray(content.rows[index], np.float32)
+
+    def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
+        """The rows at ``index``. Raises as ``check``."""
+        self.check(images)
+        rows = np.asarray(self._content().rows[index], np.float32)
         if not np.isfinite(rows).all():
             raise InvalidInputError(f"'{self.argument}' holds NaN or infinity; clean its features first")
         return rows

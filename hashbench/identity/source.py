@@ -1,4 +1,7 @@
-"""The digest of a method's file: what was computed with another method is computed again."""
+"""Digests of the files of plugins: what was computed with other code is computed again.
+
+Classes of the package's shared rooms are not among them; these have numbers (``hashbench.identity.rooms``).
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,41 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def method_digest(cls: type) -> str:
-    """The digest of the file that defines a method; the shared rooms it stands on have numbers instead."""
-    return code_digest(Path(inspect.getfile(cls)))
+    """The digest of the file that defines a method, and of those of the methods that it is made from."""
+    digests = [code_digest(file) for file in own_files(cls)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def plugin_digest(cls: type) -> str | None:
+    """The digest of the file of a feature or task from outside the package; None for the package's own.
+
+    Those have a version, which a golden test holds; nothing holds that of a file under development.
+    """
+    package = cls.__module__.split(".")
+    is_own = package[0] == "hashbench" and package[1] != "plugins"
+    return None if is_own else code_digest(Path(inspect.getfile(cls)))
 
 
 def imports_room(cls: type, room: str) -> bool:
-    """Whether the file that defines a class imports from a room of the package, such as "numerics"."""
-    tree = _parsed(Path(inspect.getfile(cls)))
-    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    """Whether one of a method's files imports from a room of the package, such as "numerics"."""
+    modules = set()
+    for file in own_files(cls):
+        for node in ast.walk(_parsed(file)):
+            if isinstance(node, ast.ImportFrom):
+                modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names}
     return any(f"{module}.".startswith(f"hashbench.{room}.") for module in modules)
+
+
+def own_files(cls: type) -> list[Path]:
+    """The file of a class and of those it is made from, but for shared rooms and libraries."""
+    own = [
+        base
+        for base in cls.__mro__
+        if base is cls or base.__module__.startswith(("hashbench.methods.", "hashbench.plugins.files."))
+    ]
+    return list(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
 
 
 @cache

@@ -20,6 +20,7 @@ from pydantic import (
 
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import digest_of
+from hashbench.system.sharing import shareable_traceback
 
 SCHEMA_VERSION = 2
 
@@ -112,8 +113,9 @@ class Digests(_Model):
     dataset: str | None = None
     split: str | None = None
     backbone: str | None = None  # of all that the trained network depends on, where the cell used one
-    features: str | None = None  # of the user's own file of features
+    features: str | None = None  # of a feature's argument, its file of rows or, of a plugin, its code
     method_source: str | None = None  # of the method's file
+    task_source: str | None = None  # of the task's file, where it is no task of the package
 
 
 class Environment(_Model):
@@ -139,7 +141,8 @@ class Failure(_Model):
     @classmethod
     def of(cls, error: Exception) -> Self:
         """What is kept of an exception."""
-        return cls(type=type(error).__name__, message=str(error), traceback="".join(format_exception(error)))
+        traceback = shareable_traceback("".join(format_exception(error)))
+        return cls(type=type(error).__name__, message=str(error), traceback=traceback)
 
 
 class Rescoring(_Model):
@@ -211,7 +214,7 @@ class Record(_Model):
         if content["schema_version"] != SCHEMA_VERSION:
             raise InvalidInputError(
                 f"record '{path}' has schema version {content['schema_version']!r}, this hashbench reads "
-                f"{SCHEMA_VERSION}; use the hashbench that wrote it, or {cure}"
+                f"{SCHEMA_VERSION}; choose another --out, move such records away, or {cure}"
             )
         try:
             return cls.model_validate(content)

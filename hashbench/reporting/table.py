@@ -102,6 +102,8 @@ class Row:
         else:
             seen = f"{labels} + {self.n_pool:,} images" if self.n_pool else labels
         unstated = "features: not stated" if self.learned_from == "not stated" else ""
+        if self.learned_from == "labels" and not self.n_labelled:
+            unstated = "labels in features, not this split's"
         return "; ".join(filter(None, (seen, unstated))) or "none"
 
 

@@ -7,9 +7,11 @@ else runs beside it.
 
 from __future__ import annotations
 
-THREADS = (
-    2  # unless a run says otherwise; the same on every machine, so that numbers move as little as may be
-)
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Unless a run says otherwise; the same on every machine, so that numbers move as little as may be.
+THREADS = 2
 
 
 def use_threads(n: int) -> None:
@@ -20,3 +22,18 @@ def use_threads(n: int) -> None:
 
     torch.set_num_threads(n)
     threadpool_limits(n)
+
+
+@contextmanager
+def threads_put_back() -> Iterator[None]:
+    """After the block this process computes with as many threads as before it."""
+    import torch
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    before = torch.get_num_threads()
+    of_libraries = {pool["prefix"]: pool["num_threads"] for pool in threadpool_info()}
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        threadpool_limits(of_libraries)

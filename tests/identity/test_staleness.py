@@ -1,5 +1,6 @@
 """What makes a record stale, and what does not."""
 
+import inspect
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from hashbench.execution.runner import make_plan, run_plan
 from hashbench.execution.suite import make_suite
 from hashbench.features.pixels import Pixels
 from hashbench.identity.rooms import ROOMS
+from hashbench.identity.source import code_digest, imports_room, own_files
+from hashbench.plugins import registry
 from hashbench.records import Cell, Record, write_record
 
 ROOT = Path(__file__).parents[2]
@@ -158,7 +161,66 @@ def test_another_file_of_features_concerns_its_cells(place, tmp_path):
     assert (record.status, record.cell.features, record.card.learned_from) == ("done", "own", "not stated")
     assert str(tmp_path) not in place.record(cells[1]).read_text()
     assert stale(place, of(rows)) == ([], set())
-    assert stale(place, of(rows + 1)) == (["lsh own"], {"whose file of features changed"})
+    assert stale(place, of(rows + 1)) == (["lsh own"], {"whose features changed"})
+
+
+TAKES_ARGUMENT = """
+from dataclasses import dataclass
+import numpy as np
+from hashbench.contracts.feature import Feature
+@dataclass(frozen=True, kw_only=True)
+class Every(Feature):
+    cached = {cached}
+    @classmethod
+    def from_argument(cls, argument):
+        return cls(argument=argument)
+    def rows(self, images, index, device):
+        return images.pixels[index].reshape(len(index), -1)[:, :: int(self.argument)] * np.float32(1) * {scale}
+"""
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_another_argument_or_file_of_a_features_plugin_concerns_its_cells(
+    place, tmp_path, monkeypatch, cached
+):
+    def of(argument, scale=1):
+        monkeypatch.setattr(registry, "_FILES", {})
+        for name in [name for name in sys.modules if name.endswith(".every")]:
+            del sys.modules[name]
+        code_digest.cache_clear()
+        path = tmp_path / "every.py"
+        path.write_text(TAKES_ARGUMENT.format(cached=cached, scale=scale))
+        registry.register_file(path)
+        content = {"methods": ["lsh"], "features": [f"every={argument}"], "bits": [8], "set": SHORT}
+        return expand(make_suite(content, "test")).works
+
+    list(run_plan(make_plan(of(1), place), place))
+    first = Record.load(place.record(of(1)[0])).metrics
+    assert stale(place, of(1)) == ([], set())
+    assert stale(place, of(3)) == (["lsh every"], {"whose features changed"})
+    assert stale(place, of(1, scale="(index[:, None] % 2)")) == (["lsh every"], {"whose features changed"})
+    list(run_plan(make_plan(of(3), place), place))
+    assert Record.load(place.record(of(3)[0])).metrics != first
+
+
+def test_a_method_made_from_another_is_stale_with_it(tmp_path):
+    path = tmp_path / "made.py"
+    path.write_text("from hashbench.methods.itq import ITQ\nclass Made(ITQ):\n    n_iter: int = 9\n")
+    registry.register_file(path)
+    made = registry.find("method", "made")
+    assert own_files(made) == [path, Path(inspect.getfile(registry.find("method", "itq")))]
+    assert imports_room(made, "numerics")
+    path.write_text(
+        "from hashbench import numerics\n" + path.read_text().replace("ITQ", "LSH").replace("itq", "lsh")
+    )
+    code_digest.cache_clear()
+    assert imports_room(made, "numerics")
+
+
+def test_older_scores_are_told(place, monkeypatch):
+    monkeypatch.setitem(ROOMS, "evaluation", ROOMS["evaluation"] + 1)
+    older = make_plan(works(), place).older
+    assert sorted({work.cell.method for work in older}) == ["dsh", "itq", "lsh"]
 
 
 @dataclass
