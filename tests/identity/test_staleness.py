@@ -175,7 +175,8 @@ class Every(Feature):
     def from_argument(cls, argument):
         return cls(argument=argument)
     def rows(self, images, index, device):
-        return images.pixels[index].reshape(len(index), -1)[:, :: int(self.argument)] * np.float32(1) * {scale}
+        rows = images.pixels[index].reshape(len(index), -1)[:, :: int(self.argument)]
+        return rows * np.float32(1) * {scale}
 """
 
 
