@@ -39,8 +39,6 @@ def each(
         return
     gpus = torch.cuda.device_count() if place.device in {"auto", "cuda"} else 0
     tasks = (joblib.delayed(_in_worker)(function, item, place, jobs, gpus, os.getpid()) for item in items)
-    if jobs * place.threads > (os.cpu_count() or 1):  # threads that wait for others give way to those at work
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with joblib.parallel_config("loky", inner_max_num_threads=place.threads):
         try:
             with _children_deaf_to_ctrl_c():
