@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hashbench.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from hashbench.plugins.registry import Kind
     from hashbench.plugins.scaffold import Style
@@ -23,6 +25,8 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
         register_file(path)
     file = Path(name if name.endswith(".py") else f"{name}.py")
     argument = ""
+    if name.endswith(".py") and not file.is_file():
+        raise InvalidInputError(f"there is no file '{name}'; give a plugin's name or the path of its file")
     if file.is_file():
         kind, name = register_file(file), file.stem
         plugin = find(kind, name)

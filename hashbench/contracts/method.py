@@ -167,7 +167,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
         if y is None:
             raise InvalidInputError(f"{self.name()} is {self.supervision}; call fit(X, y) with labels y")
         labels = np.asarray(y)
-        if len(labels) != n or labels.ndim not in (1, 2):
+        if labels.ndim not in (1, 2) or len(labels) != n:
             raise InvalidInputError(
                 f"{self.name()}: labels must be ({n},) classes or ({n}, C) multi-hot, not {labels.shape}"
             )

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.task import Outcome
 from hashbench.evaluation import evaluate, save_codes
@@ -89,5 +91,7 @@ def _keep(path: Path, outcome: Outcome, headline: str) -> None:
 @cache
 def _warm_up(device: str) -> None:
     """Compile the evaluation kernels and load what the device needs, so that no cell's time holds it."""
-    codes, labels = Codes.from_real([[1.0, -1.0], [-1.0, 1.0]]), [0, 1]
-    evaluate(codes, codes, labels, labels, ["map"], device)
+    distinct, labels = 2 * np.eye(64) - 1, np.arange(64) % 2
+    for values in (distinct, distinct[labels]):  # each kind of codes has kernels of its own
+        codes = Codes.from_real(values)
+        evaluate(codes, codes, labels, labels, device=device)

@@ -139,7 +139,7 @@ def _checked(
         value = TypeAdapter(get_type_hints(cls)[parameter]).validate_python(value)
     except ValidationError as error:
         raise InvalidInputError(
-            f"{where}{owner}.{parameter}={value!r}: {error.errors()[0]['msg']}"
+            f"{where}{owner}.{parameter}={value!r}: {' or '.join(fault['msg'] for fault in error.errors())}"
         ) from error
     if (owner, parameter) == ("recipe", "backbone"):
         _require_backbone(value)

@@ -67,7 +67,8 @@ class Plugin:
 
 def title_of(plugin: type) -> str:
     """The first line of the docstring of a plugin's file."""
-    return (sys.modules[plugin.__module__].__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    title = (sys.modules[plugin.__module__].__doc__ or "").strip().partition("\n")[0]
+    return title.rstrip(".").replace("``", "")
 
 
 def plugins(kind: Kind) -> dict[str, Plugin]:

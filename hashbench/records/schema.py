@@ -203,6 +203,8 @@ class Record(_Model):
         """The record in a file. Raises InvalidInputError where it is none that can be read."""
         path = Path(path)
         cure = "delete the file and run the same command again: only its cell is computed anew"
+        if path.suffix != ".json":
+            raise InvalidInputError(f"'{path}' is not a hashbench record; give a folder with records, or one")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

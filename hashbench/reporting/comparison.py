@@ -63,6 +63,8 @@ def compare_rows(
     is the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
     where the two have nothing in common, or values per unit are missing.
     """
+    if first == second:
+        raise InvalidInputError(f"'{first}' is compared with itself; name another row")
     pairs = _pairs(_named(files.values(), first), _named(files.values(), second))
     if not pairs:
         raise InvalidInputError(

@@ -78,7 +78,10 @@ class DeepHashMethod(HashMethod):
         return None
 
     def refresh(self, epoch: Epoch) -> None:
-        """Update the buffers of ``state_`` before an epoch, and once after the last; by default, nothing."""
+        """Update the buffers of ``state_`` before an epoch, and once after the last; by default, nothing.
+
+        Network and state are in evaluation mode then, and no gradients are recorded.
+        """
 
     def readout(self, z: torch.Tensor) -> torch.Tensor:
         """Real values (b, n_bits) of outputs z (b, n_outputs); bit = value > 0."""
@@ -98,6 +101,10 @@ class DeepHashMethod(HashMethod):
         from hashbench.training.loop import train
 
         self._check_choices()
+        if len(X) < 2:
+            raise InvalidInputError(
+                f"{self.name()}: one image is too few to train a network; give two or more"
+            )
         recipe, batches = self.recipe, self._batches(X, y)
         classifier = self._prepare(X, batches.labels, self._start(X, y, start), generator)
         # A rate of 0 trains nothing, but keeps the backbone in the checkpoint.
@@ -191,6 +198,12 @@ class DeepHashMethod(HashMethod):
                     f"{self.name()}: {name} must be one of {', '.join(map(repr, get_args(hint)))}, "
                     f"not {getattr(self, name)!r}"
                 )
+        semi = self.supervision == "semi-supervised"
+        if semi != (self.labelled_share is not None) or (semi and not 0 < (self.labelled_share or 0) < 1):
+            raise InvalidInputError(
+                f"{self.name()}: labelled_share is {self.labelled_share!r}; it must lie between 0 and 1 in a "
+                "semi-supervised method, and be None in all others"
+            )
         if self.pretraining == "joint" and self.supervision == "unsupervised":
             raise InvalidInputError(
                 f"{self.name()} is unsupervised, but pretraining='joint' trains a classifier"

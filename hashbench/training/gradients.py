@@ -11,7 +11,7 @@ from torch import nn
 from hashbench.identity.digest import seed_of
 from hashbench.system.device import fork_rng
 from hashbench.training.deep import DeepHashMethod
-from hashbench.training.loop import between_epochs
+from hashbench.training.loop import between_epochs, refresh_at_rest
 
 
 def gradient_norms(method: DeepHashMethod, X: ArrayLike, y: ArrayLike | None) -> dict[str, float]:
@@ -27,11 +27,11 @@ def gradient_norms(method: DeepHashMethod, X: ArrayLike, y: ArrayLike | None) ->
     if method.state_ is not None:
         modules["state"] = method.state_
     modules.zero_grad(set_to_none=True)
-    modules.train()
     seed = method.random_state
     with fork_rng(batches.labels.device):
         torch.manual_seed(seed_of(seed, 0))
-        method.refresh(between_epochs(method.network_, batches, 0, 1, seed))
+        refresh_at_rest(method.refresh, [modules], between_epochs(method.network_, batches, 0, 1, seed))
+        modules.train()
         step = next(batches.epoch(torch.Generator().manual_seed(seed_of(seed, 0, "batches"))))
         batches.loss(method.network_, method.loss, step, 0.0).backward()
     return {

@@ -34,7 +34,8 @@ class DeviceImages:
         self.mirror = invariances.mirror
         self.erase = recipe.erase if invariances.occlude else 0.0
         self.height, self.width = pixels.shape[2:]
-        self.margin = round(recipe.crop * min(self.height, self.width))
+        side = min(self.height, self.width)
+        self.margin = min(round(recipe.crop * side), side - 1)  # no more can be reflected
         self.mean = spread(pixels, MEAN_SAMPLE).float().mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
         self.padded = _reflect(pixels.permute(0, 2, 3, 1), self.margin).contiguous()
         self._rows = torch.arange(self.height, device=pixels.device)

@@ -55,14 +55,16 @@ def train(
         start, losses, began = state["epoch"], state["losses"], began - state["seconds"]
     last_save = monotonic()
 
-    modules.train()
-    network.train()  # which may keep a part of it as it is
     cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)  # default: off
     with fork_rng(batches.labels.device), cudnn:
         for epoch in range(start, epochs):
             torch.manual_seed(seed_of(seed, epoch))  # dropout draws from the global generator
             if refresh is not None:
-                refresh(between_epochs(network, batches, epoch, epochs, seed))
+                refresh_at_rest(
+                    refresh, [network, modules], between_epochs(network, batches, epoch, epochs, seed)
+                )
+            modules.train()
+            network.train()  # which may keep a part of it as it is
             total = train_epoch(network, batches, loss, optimisation, epoch, epochs, seed)
             losses.append(total.item() / batches.n_steps)  # the one time that an epoch waits for the device
             if not math.isfinite(losses[-1]):
@@ -78,11 +80,13 @@ def train(
                 save_atomically(state, checkpoint)
                 last_save = monotonic()
         optimisation.finish()
-        modules.eval()
-        network.eval()
         if refresh is not None:
             torch.manual_seed(seed_of(seed, epochs))
-            refresh(between_epochs(network, batches, epochs, epochs, seed))
+            refresh_at_rest(
+                refresh, [network, modules], between_epochs(network, batches, epochs, epochs, seed)
+            )
+    modules.eval()
+    network.eval()
     return losses
 
 
@@ -104,6 +108,14 @@ def train_epoch(
         optimisation.step(value)
         total += value.detach()
     return total
+
+
+@torch.no_grad()
+def refresh_at_rest(refresh: Refresh, modules: Sequence[torch.nn.Module], epoch: Epoch) -> None:
+    """Call ``refresh`` with all modules in evaluation mode, where they stay, and no gradients recorded."""
+    for module in modules:
+        module.eval()
+    refresh(epoch)
 
 
 def between_epochs(network: Network, batches: Batches, epoch: int, epochs: int, seed: int) -> Epoch:

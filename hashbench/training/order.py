@@ -36,7 +36,8 @@ class Order:
         self.make_order = balanced_order if class_balanced else stratified_order
         n = len(self.members)
         self.n_images = max(1, n // views)
-        self.n_steps = max(1, min(round(n / batch_size), self.n_images))  # none is empty
+        # No step has a single row, of which batch normalisation knows no deviation.
+        self.n_steps = max(1, min(round(n / batch_size), self.n_images * views // 2, self.n_images))
         self.n_members = self.n_images
         if labelled_share is not None and len(self.others):
             self.n_members = max(self.n_steps, round(labelled_share * self.n_images))  # one a step

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hashbench.contracts.recipe import Invariances, Recipe
+from hashbench.errors import InvalidInputError
 from hashbench.testing.toy import N_CLASSES, SHORT, new, toy
 from hashbench.training import DeepHashMethod
 from hashbench.training.pretrain import train_backbone
@@ -68,3 +69,58 @@ def test_mirroring_is_the_data_sets_to_allow():
     ]
     assert not np.allclose(fitted[0], fitted[1], atol=0.05)
     np.testing.assert_allclose(fitted[2], fitted[3], atol=0.05)
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class Rests(DeepHashMethod):
+    """Looks at its own modules in ``refresh``, through a readout with batch statistics."""
+
+    def make_state(self, data):
+        state = torch.nn.BatchNorm1d(self.n_bits, affine=False)
+        state.register_buffer("codes", torch.zeros(data.n, self.n_bits))
+        self.seen_ = []
+        return state
+
+    def readout(self, z):
+        return self.state_(z)
+
+    def refresh(self, epoch):
+        statistics = self.state_.running_mean.clone()
+        self.state_.codes.copy_(self.readout(epoch.outputs()))
+        assert torch.equal(self.state_.running_mean, statistics)
+        self.seen_.append((self.state_.training, self.network_.training, torch.is_grad_enabled()))
+
+    def loss(self, z, batch):
+        assert self.state_.training
+        return (self.readout(z) - batch.labels[:, None]).square().mean()
+
+
+def test_between_epochs_a_methods_modules_rest(start):
+    method = new(Rests, recipe=dataclasses.replace(SHORT, epochs=2)).fit(X, y, start=start)
+    assert method.seen_ == [(False, False, False)] * 3
+
+
+@pytest.mark.parametrize(("supervision", "share"), [("semi-supervised", None), ("supervised", 0.5)])
+def test_a_labelled_share_belongs_to_semi_supervised_methods(supervision, share):
+    method = type("Odd", (Told,), {"supervision": supervision, "labelled_share": share})
+    with pytest.raises(InvalidInputError, match="labelled_share"):
+        new(method).fit(X, y)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_few_images_and_wide_crops_train_too(n):
+    few = [0, 1, *range(2, n)]
+    classes = np.arange(n) % 2
+    recipe = dataclasses.replace(SHORT, batch_size=2, crop=0.95)
+    assert np.isfinite(new(Told, recipe=recipe).fit(X[few], classes).project(X)).all()
+    with pytest.raises(InvalidInputError, match="one image"):
+        new(Alone).fit(X[:1])
+
+
+@dataclasses.dataclass(eq=False, repr=False, kw_only=True)
+class Alone(DeepHashMethod):
+    supervision = "unsupervised"
+    pretraining: str = "none"
+
+    def loss(self, z, batch):
+        return z.square().mean()
