@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from collections import Counter
@@ -85,6 +86,7 @@ def _is_saved(path: Path) -> bool:
 def _announce(console: Console, prepared: Run, out: Path) -> None:
     from hashbench import __version__
     from hashbench.execution.context import context_of
+    from hashbench.system.device import resolve_device
 
     plan, place = prepared.plan, prepared.place
     works = prepared.grid.works
@@ -93,6 +95,19 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
         console.print(f"  to run: {why}", markup=False)
+    cores = os.cpu_count() or 1
+    if (
+        prepared.jobs > 1
+        and prepared.jobs * place.threads > cores
+        and resolve_device(place.device).type == "cpu"
+    ):
+        console.print(
+            f"  {prepared.jobs} jobs of {place.threads} threads want {prepared.jobs * place.threads} cores, "
+            f"there are {cores}: threads that wait for each other are slow; --threads "
+            f"{max(1, cores // prepared.jobs)} is faster, with other last digits",
+            style="yellow",
+            markup=False,
+        )
     for threads, count in plan.threads.items():
         console.print(
             f"  {count} of the done cells computed with {threads} threads, this run with {place.threads}: "

@@ -45,11 +45,13 @@ def _cpu_name() -> str:
 def _commit() -> str | None:
     """The commit of the working tree hashbench is imported from, "+" for changes to it.
 
-    Of a copy without its history $HASHBENCH_COMMIT says it; None where nothing does.
+    $HASHBENCH_COMMIT says it of a copy that has no history, or another one; None where nothing says it.
     """
+    if "HASHBENCH_COMMIT" in os.environ:
+        return os.environ["HASHBENCH_COMMIT"]
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
-        return os.environ.get("HASHBENCH_COMMIT")
+        return None
 
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
