@@ -49,6 +49,7 @@ def _facts(record: Record) -> dict[str, str]:
         "images": record.split,
         "task": {name: v for name, v in record.protocol["task"].items() if name != "name"},
         "recipe": record.recipe or {},
+        "the data set lets images be": _allowed(record.invariances or {}),
         f"`{METHOD}`": {name: v for name, v in record.params.items() if name not in _OF_A_CELL},
     }
     return {
@@ -56,6 +57,12 @@ def _facts(record: Record) -> dict[str, str]:
         for group, facts in groups.items()
         for name, value in facts.items()
     }
+
+
+def _allowed(invariances: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set's rules: what the recipe asks for is done only where they allow it."""
+    words = {"mirror": "mirrored", "occlude": "erased"}
+    return {words.get(name, name): allowed for name, allowed in invariances.items()}
 
 
 def _shown(value: Any) -> str:
