@@ -17,7 +17,7 @@ from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
 
 OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # the runner's to set
-STARTS = {"softmax": "cnn", "frozen": "cnn"}  # DeepHashMethod.pretraining: the trained feature it starts from
+STARTED = ("softmax", "frozen")  # ways of DeepHashMethod.pretraining that start from a trained network
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,19 @@ class MethodRow:
     @property
     def start(self) -> TrainedFeature | None:
         """The trained feature whose network a deep method starts from."""
-        if self.cls is None or not self.cls.deep:
+        if self.cls is None or not self.cls.deep or self._parameter("pretraining") not in STARTED:
             return None
-        given = self.params.get("pretraining", getattr(self.cls, "pretraining", None))
-        return find("feature", STARTS[given])() if given in STARTS else None
+        name = self._parameter("start_from")
+        feature = find("feature", name)()
+        if not isinstance(feature, TrainedFeature):
+            raise InvalidInputError(
+                f"{self.method}.start_from: feature '{name}' trains no network; name one that does, such "
+                "as cnn"
+            )
+        return feature
+
+    def _parameter(self, name: str) -> Any:
+        return self.params.get(name, getattr(self.cls, name, None))
 
 
 def rows_of(suite: Suite) -> tuple[list[MethodRow], dict[str, Any]]:

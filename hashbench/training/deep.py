@@ -35,6 +35,8 @@ class DeepHashMethod(HashMethod):
     "joint": a fresh backbone, trained with the sum of the loss and of a classifier's beside the hash layer,
     for the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
     unsupervised method must set "none", unless ``fit`` is given a start.
+    start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` can train that of
+    "cnn" itself (stage 1); the network of another is given to it.
     budget: of "none", the epochs of "stage2", or the "total" of both stages: what "softmax" takes in all.
     class_balanced: batches with equally many images of each class, else in the classes' proportions.
 
@@ -45,6 +47,7 @@ class DeepHashMethod(HashMethod):
     recipe: Recipe = field(default_factory=Recipe)
     invariances: Invariances = field(default_factory=Invariances)
     pretraining: Pretraining = "softmax"
+    start_from: str = "cnn"
     budget: Literal["stage2", "total"] = "stage2"
     class_balanced: bool = False
 
@@ -160,6 +163,11 @@ class DeepHashMethod(HashMethod):
             return untrained_network(X, self.recipe, 1, seed, invariances=self.invariances)
         if start is not None:
             return start
+        if self.start_from != "cnn":
+            raise InvalidInputError(
+                f"{self.name()}: start_from='{self.start_from}' needs the network of that feature; give it "
+                "to fit() as 'start'"
+            )
         if y is None:
             raise InvalidInputError(
                 f"{self.name()} is unsupervised, but pretraining='{self.pretraining}' needs labels; choose "

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.errors import InvalidInputError
 from hashbench.evaluation import code_health, evaluate, evaluate_vectors, load_codes
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
@@ -213,6 +214,35 @@ def test_a_method_is_given_what_it_declares(run, plugin):
     assert run("unsupervised_spy").error is None
     plugin("supervised_spy", "supervision = 'supervised'\n" + SPY.format("not None"))
     assert run("supervised_spy").error is None
+
+
+LABEL_FREE = """
+from dataclasses import dataclass
+from typing import ClassVar
+from hashbench.contracts.feature import TrainedFeature
+from hashbench.training.pretrain import untrained_network
+@dataclass(frozen=True, kw_only=True)
+class LabelFree(TrainedFeature):
+    learned_from: ClassVar = "images"
+    def train(self, pixels, labels, recipe, seed, *, invariances, checkpoint=None):
+        assert labels is None
+        return untrained_network(pixels, recipe, 4, seed, invariances=invariances)
+"""
+
+
+def test_a_label_free_network_is_shared_by_shallow_and_deep_methods_and_counts_no_labels(run, tmp_path):
+    for name, text in (("label_free", LABEL_FREE), ("unsupervised_deep", UNSUPERVISED)):
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        register_file(path)
+    deep = run("unsupervised_deep", set={"unsupervised_deep.start_from": "label_free"})
+    shallow = run("itq", features=["label_free"])
+    assert (deep.error, shallow.error) == (None, None)
+    assert deep.digests.backbone == shallow.digests.backbone is not None
+    assert (deep.card.n_labelled, shallow.card.n_labelled, shallow.card.learned_from) == (0, 0, "images")
+    assert deep.rooms["feature label_free"] == shallow.rooms["feature label_free"] == 1
+    with pytest.raises(InvalidInputError, match="'pixels' trains no network"):
+        run("dsh", set={"dsh.start_from": "pixels"})
 
 
 def test_a_failure_is_a_record_with_all_that_was_known(run, place, plugin):
