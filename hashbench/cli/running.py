@@ -107,6 +107,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
             f"{max(1, cores // prepared.jobs)} is faster, with other last digits",
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
     for threads, count in plan.threads.items():
         console.print(
@@ -114,6 +115,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
             f"their last digits can differ; --threads {threads} goes on as they began",
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
     if plan.older:
         console.print(
@@ -121,6 +123,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
             f"{out} scores their codes anew",
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
     for method, reason in prepared.grid.left_out:
         console.print(f"  {method} left out of {reason}", markup=False, soft_wrap=True)

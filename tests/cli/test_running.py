@@ -1,5 +1,6 @@
 """``hashbench run``: the plan, the progress in a pipe, the table, the exit code."""
 
+import os
 import re
 
 import numpy as np
@@ -197,3 +198,17 @@ def test_deep_methods_are_run_from_each_start(call, tmp_path):
     assert trunks["mu_liu (pretraining=none)"] is None
     assert "1 cells, 1 of them done" in call(*grid, "--dry-run").out, "softmax is the default's cell"
     assert "did you mean" not in call(*grid, "--pretraining", "imagenet").refused(2)
+
+
+def test_more_threads_than_cores_are_told_with_a_better_number(call):
+    many = 4 * (os.cpu_count() or 1)
+    options = ["run", "-m", "lsh", "--features", "pixels", "-b", 8, "--device", "cpu", "--dry-run"]
+    assert "--threads 1 is faster" in call(*options, "--jobs", many, "--threads", 2).out
+    assert "is faster" not in call(*options, "--threads", many).out, "one job waits for no other"
+
+
+def test_a_resume_with_other_threads_is_told(call):
+    options = ["run", "-m", "lsh", "--features", "pixels", "-b", 8, "--device", "cpu"]
+    assert call(*options, "--threads", 1).code == 0
+    assert "--threads 1 goes on as they began" in call(*options, "--threads", 2).out
+    assert "as they began" not in call(*options, "--threads", 1).out
