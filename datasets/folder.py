@@ -1,8 +1,8 @@
 """Images of your own: ``folder:PATH``, where PATH holds one folder of images for each class.
 
 PATH may also hold ``train/`` and ``test/``, each with the same class folders; ``test/`` is then the official
-test part. The images of a class lie directly in its folder; hidden files and files that are no images by
-their suffix are passed over. Order: by class, then by file name; ``train/`` before ``test/``.
+test part. The images of a class lie directly in its folder; hidden files and files without an
+image suffix are ignored. Order: by class, then by file name; ``train/`` before ``test/``.
 Shapes: images that all share one square size, of at most 512 pixels, keep it; otherwise each is cropped to
 its central square and resized (bicubic, anti-aliased) to 32 x 32. ``folder:PATH,size=64`` names another side,
 of 8 to 512 pixels, for all images. RGB, or one channel where all images are grey. Photographs are turned
@@ -148,7 +148,7 @@ def _decode(paths: Sequence[Path], size: int | None) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, use: Callable[[Image], T]) -> T:
-    """What ``use`` makes of the opened image; whatever is wrong with the file is told with its name."""
+    """The result of ``use`` on the opened image; an error of the file is raised with the file's name."""
     from PIL import Image, UnidentifiedImageError
 
     try:

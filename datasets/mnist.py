@@ -33,7 +33,7 @@ class MNIST(Dataset):
     def load(self, root: Path) -> Images:
         """Decode the four files. Raises MissingDataError where they are not there."""
         self.require(root)
-        # the readers, not the class: that one prefers files of its own older layout where it finds them
+        # the readers, not the class: the class prefers files of its own older layout where it finds them
         from torchvision.datasets.mnist import read_image_file, read_label_file
 
         train_images, train_labels, test_images, test_labels = (str(root / file) for file in self.files)

@@ -51,7 +51,7 @@ def get_method(name: str, **params: Any) -> HashMethod:
 
 @dataclass(frozen=True)
 class Run:
-    """A grid that is ready: every name is checked, the data are there, what is done is set aside."""
+    """A grid that is ready to run: names are checked, the data are there, finished cells are skipped."""
 
     grid: Grid
     plan: Plan
@@ -59,7 +59,7 @@ class Run:
     jobs: int
 
     def events(self) -> Generator[Made | Record]:
-        """Run what is pending: each artefact as it is made, each record as it comes.
+        """Run the pending cells; yields each artefact and each record as soon as it is made.
 
         Closing the generator stops all work; what was finished is on disk.
         """
@@ -94,10 +94,10 @@ def prepare(
     plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     command: str | None = None,
 ) -> Run:
-    """A run of a suite, "NAME" or "FILE.toml", each of whose keys can be given instead.
+    """Prepare a run of a suite, "NAME" or "FILE.toml"; arguments replace the keys of the suite.
 
-    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. threads: how many a cell computes with. command: what the
-    user called, where it was not this.
+    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. threads: how many threads each cell uses.
+    command: what the user called, if not this function.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
     from hashbench.execution.grid import expand
@@ -153,7 +153,7 @@ def run(
     """Run a grid and return one row per cell: its coordinates, metrics and timings.
 
     ``run(methods=["lsh", "itq"], datasets="cifar10", bits=[12, 48], set={"recipe.epochs": 5})``: options as
-    of ``prepare``. What is done already, with its record under ``out``, is not run again. A failed cell is a
+    of ``prepare``. A finished cell, with its record under ``out``, is not run again. A failed cell is a
     row with status "failed". on_record: called as each cell ends. Raises what ``prepare`` raises.
     """
     from hashbench.records import Record, to_frame

@@ -14,7 +14,7 @@ class HashbenchError(Exception):
 
 
 class UnknownNameError(HashbenchError, LookupError):
-    """A name that is not among those available; suggests the nearest one, whatever its case.
+    """A name that is not among those available; suggests the nearest one, ignoring case.
 
     like: the names that may be suggested, where the available ones are patterns.
     """

@@ -1,7 +1,7 @@
-"""The command line: parses, prints and sets exit codes, and is the only room that does.
+"""The command line: the only subpackage that parses options, prints and sets exit codes.
 
 Exit codes: 0 done; 1 some cells or checks failed; 2 the call was wrong; 3 data are missing; 130 interrupted.
-A command's module is imported when the command is called, so that ``--help`` is there at once.
+A command's module is imported when the command is called, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = vars(make_parser().parse_args(given))
-    if "command" in options:  # of the commands that write it into records
+    if "command" in options:  # only for commands that write it into records
         options["command"] = shareable_command(["hashbench", *given])
     module, _, function = options.pop("call").rpartition(".")
     try:

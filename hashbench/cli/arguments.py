@@ -1,4 +1,4 @@
-"""What argparse lacks: near names, options given several times; options that commands share."""
+"""What argparse lacks: suggested names, options given several times; options that commands share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse what is not known, here in the command, which can suggest its own options."""
+        """Refuse unknown arguments here in the command, which can suggest its own options."""
         known, extras = super().parse_known_args(args, namespace)
         if extras:
             self.error(f"unrecognized arguments: {' '.join(extras)}")
@@ -41,13 +41,13 @@ class Several(argparse.Action):
         super().__init__(nargs="+", **options)
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        """Add the values to those there are."""
+        """Append the values to those given before."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
 
 
 def add_selection(parser: Any) -> None:
-    """The options by which records are chosen: the arguments of ``reporting.only``."""
+    """The options that select records: the arguments of ``reporting.only``."""
     group = parser.add_argument_group("only some of the records")
     for plural, letter, text in (
         ("methods", "m", "default: all"),

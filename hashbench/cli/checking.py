@@ -1,4 +1,4 @@
-"""``hashbench new`` and ``hashbench check``: a plugin of one's own."""
+"""``hashbench new`` and ``hashbench check``: write and check your own plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(*, name: str, plugins: Sequence[Path]) -> int:
-    """Check that a plugin keeps its contract; says what is wrong and how to mend it.
+    """Check that a plugin keeps its contract; says what is wrong and how to fix it.
 
     name: a plugin's name, ``NAME:ARGUMENT`` of a data set, ``NAME=ARGUMENT`` of a feature, or a file.
     """

@@ -6,7 +6,7 @@ import os
 
 from rich.console import Console
 
-PIPED_WIDTH = 120  # where nobody's window sets one
+PIPED_WIDTH = 120  # where no terminal sets a width
 
 
 def make_console() -> Console:

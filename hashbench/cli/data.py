@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def get(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
-    """Download data sets, checksums verified. Nothing half-written is left where that fails."""
+    """Download data sets and verify checksums. A failure leaves no half-written files."""
     from hashbench.images.store import data_root, dataset_from, download
 
     _register(plugins)
@@ -20,7 +20,7 @@ def get(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path])
 
 
 def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence[Path]) -> int:
-    """Copy a data set's files from a folder of yours, checksums verified."""
+    """Copy a data set's files from your own folder and verify checksums."""
     from hashbench.images.store import data_root, dataset_from, import_folder
 
     _register(plugins)

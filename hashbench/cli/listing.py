@@ -1,4 +1,4 @@
-"""``hashbench list`` and ``hashbench info``: what there is."""
+"""``hashbench list`` and ``hashbench info``: what is available."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Entry = dict[str, Any]
 
 
 def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
-    """List what is available; a broken plugin is listed with its fault."""
+    """List what is available; a broken plugin is listed with its error."""
     from hashbench.plugins.registry import register_file
 
     for file in plugins:
@@ -45,7 +45,7 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
 
 
 def info(*, name: str, plugins: Sequence[Path]) -> int:
-    """Show a plugin's source, its parameters, and what only its kind has, such as a licence."""
+    """Show a plugin's source, its parameters, and fields specific to its kind, such as a licence."""
     from hashbench.plugins.registry import find_any, register_file
 
     for file in plugins:
@@ -75,7 +75,7 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
 
 
 def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Entry]]) -> list[Entry]:
-    """What ``describe`` says of each plugin of a kind; of a broken one, its fault."""
+    """The entries of ``describe`` for each plugin of a kind; for a broken plugin, its error."""
     from hashbench.errors import BrokenPluginError
     from hashbench.plugins.registry import plugins
 
@@ -85,7 +85,7 @@ def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Entry]]) -> list[Ent
             rows += describe(plugin.load())
         except BrokenPluginError as error:
             rows.append({"name": name, "title": f"BROKEN: {error}"})
-        except Exception as error:  # of what a plugin says of itself
+        except Exception as error:  # any error in a plugin's description of itself
             fault = f"BROKEN: {kind} '{name}' from {plugin.origin}: {type(error).__name__}: {error}"
             rows.append({"name": name, "title": fault})
     return rows

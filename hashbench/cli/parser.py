@@ -140,7 +140,7 @@ def _add_table(commands: Any) -> None:
 
 
 def _add_results(parser: Any) -> None:
-    """What ``table`` and ``compare`` read, and what of it they show."""
+    """Options of ``table`` and ``compare``: the records to read and the metrics to show."""
     parser.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
     parser.add_argument(
         "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"

@@ -1,4 +1,4 @@
-"""A run as it goes: a live bar on a terminal, a line a cell elsewhere."""
+"""The progress of a run: a live bar on a terminal, elsewhere one line per cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hashbench.records import Cell, Failure, Record
 
 
 def follow(console: Console, prepared: Run) -> list[Record]:
-    """Run what is pending, show how it goes, and return the failed records."""
+    """Run the pending cells, show the progress, and return the failed records."""
     failed: list[Record] = []
     plan = prepared.plan
     total = len(plan.artefacts) + len(plan.pending)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def rescore(
     *, results: Path, metric: Sequence[str], device: str, plugins: Sequence[Path], command: str
 ) -> int:
-    """Evaluate stored codes anew and rewrite their records; exit code 1 if some could not be."""
+    """Evaluate stored codes again and rewrite their records; exit code 1 if any failed."""
     from rich.progress import track
 
     from hashbench.cli.console import make_console
@@ -71,7 +71,7 @@ def rescore(
 def _by_task(records: Iterable[Record], metrics: Sequence[str]) -> dict[str, list[str]]:
     """The metrics that each task of the records knows, by the task's name.
 
-    Raises UnknownNameError, or what else a task says of the name, where none knows one.
+    Raises UnknownNameError, or a task's own error, for a metric that no task knows.
     """
     from hashbench.reporting.tasks import check_metrics, common_task, knows
 
@@ -82,7 +82,7 @@ def _by_task(records: Iterable[Record], metrics: Sequence[str]) -> dict[str, lis
 
 
 def _moved(path: Path, before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
-    """What of a record's metrics is another value than before, beyond rounding."""
+    """A line for each metric of a record that changed by more than rounding."""
     for name, value in before.items():
         if name in after and not math.isclose(value, after[name], abs_tol=1e-9):
             yield f"{path.stem}: {name} {value:.6f}, now {after[name]:.6f}"

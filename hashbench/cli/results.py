@@ -1,4 +1,4 @@
-"""``hashbench table`` and ``hashbench eval``: numbers from records, and from anybody's codes."""
+"""``hashbench table`` and ``hashbench eval``: numbers from records, and from any codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def table(
 
 
 def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[str, str]]:
-    """The records of any data set and protocol that stand in a suite's rows, and the labels of these."""
+    """The records of a suite's rows, on any data set and protocol, and the labels of the rows."""
     from hashbench.execution.grid import expand, labels_of
     from hashbench.execution.suite import make_suite, read_suite
 
@@ -72,7 +72,7 @@ def eval_(
     per_query: Path | None,
     as_json: bool,
 ) -> int:
-    """Evaluate codes from anywhere, exactly; without named metrics, tell the health of the database's too."""
+    """Evaluate codes from any source, exactly; without named metrics, also print code health."""
     from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, save_per_query
     from hashbench.evaluation.files import read_codes
     from hashbench.evaluation.metric_table import HEALTH

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **options: Any) -> int:
-    """Train and evaluate a grid of methods; print the table. What is done already is not run again."""
+    """Train and evaluate a grid of methods; print the table. Finished cells are not run again."""
     from hashbench.api import prepare
     from hashbench.cli.console import make_console
     from hashbench.cli.progress import failure, follow
@@ -59,7 +59,7 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE with the value as TOML has it, or else as text."""
+    """KEY=VALUE, with the value parsed as TOML, or else kept as text."""
     key, equals, value = text.partition("=")
     if not equals:
         raise InvalidInputError(f"--set {text}: write METHOD.PARAMETER=VALUE, such as ksh.n_anchors=500")
@@ -70,7 +70,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _other_metric(prepared: Run, records: Iterable[Record]) -> str:
-    """One that the records have besides the headline, of those that say something else than it."""
+    """A default metric in the records that is not a variant of the headline; else the headline."""
     task = prepared.grid.works[0].setting.protocol.task
     known = {name for record in records for name in record.metrics}
     shown = [name for name in task.default_metrics if not name.startswith(task.headline())]

@@ -1,4 +1,4 @@
-"""The types of the arrays that metrics are computed of."""
+"""The types of the arrays that metrics are computed from."""
 
 import numpy as np
 from numpy.typing import NDArray

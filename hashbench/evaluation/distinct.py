@@ -1,4 +1,4 @@
-"""Rows that are equal: found once, so that each is worked on once."""
+"""Find equal rows, so that each distinct row is processed only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def find_distinct(
     n = len(columns[0])
     sample = slice(None, None, -(-n // SAMPLE))
     few = number_rows([column[sample] for column in columns])
-    # Among 4,096 of n rows hardly any is repeated unless a good part of the n rows is.
+    # A sample of 4,096 rows has hardly any repeats unless a good part of all n rows is repeated.
     if len(few) > 64 and few.max() + 1 > 0.999 * len(few):
         return None
     numbers = number_rows(columns)

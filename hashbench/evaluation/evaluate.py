@@ -39,7 +39,7 @@ class PrecisionRecallCurve:
 class RankCurve:
     """Mean precision and recall of the queries' first items, in expectation over ties, by number of items.
 
-    rank: ten a decade and the whole database, the same for all databases of a size.
+    rank: ten per decade and the whole database, the same for all databases of one size.
     """
 
     rank: list[int]
@@ -137,7 +137,7 @@ def evaluate(
 
 
 class _Scores(NamedTuple):
-    """Of some queries: the values for each metric, (Q,), and the sums over them of their two curves."""
+    """Scores of a block of queries: each metric's values, (Q,), and the two curves summed over the block."""
 
     values: list[Values]
     by_radius: Values
@@ -152,7 +152,7 @@ def _score(chosen: list[Metric], ranks: list[int], histograms: Histograms) -> _S
 
 
 def _find_gpu(device: str) -> torch.device | None:
-    """The GPU of a name; None where the CPU counts, which the name "cpu" tells without loading torch."""
+    """The GPU of a name; None where the CPU counts. The name "cpu" needs no import of torch."""
     if device == "cpu":
         return None
     from hashbench.system.device import resolve_device
@@ -162,7 +162,7 @@ def _find_gpu(device: str) -> torch.device | None:
 
 
 def curve_ranks(n_database: int) -> list[int]:
-    """1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, ...: ten a decade as whole numbers, and the database's size."""
+    """1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, ...: ten per decade as whole numbers, and the database's size."""
     decades = 10 ** np.arange(0, np.log10(n_database), 0.1)
     return np.unique([*decades.round().astype(int), n_database]).tolist()
 

@@ -116,7 +116,7 @@ def _read(
             f"{what} '{path}' lacks the array '{missing[0]}'; it holds: {', '.join(sorted(held)) or 'none'}"
         )
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy hands other members over as bytes
+        if not isinstance(array, np.ndarray):  # numpy returns other members as bytes
             raise InvalidInputError(f"{what} '{path}': its member '{name}' is not an array; {cure}")
     return arrays
 

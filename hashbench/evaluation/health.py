@@ -1,4 +1,4 @@
-"""The health of codes: whether their bits are balanced, independent and used, whatever is searched for."""
+"""The health of codes: whether their bits are balanced, independent and used, without any query."""
 
 from __future__ import annotations
 

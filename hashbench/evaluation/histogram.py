@@ -1,4 +1,4 @@
-"""Histograms of Hamming distances: all that a metric needs to know of a query's ranking.
+"""Histograms of Hamming distances: all that a metric needs to know about a query's ranking.
 
 A ranking by Hamming distance has n_bits + 1 places, so every metric follows from two counts at each distance:
 items and relevant items. No sort, no relevance matrix, no query x database matrix.
@@ -22,10 +22,10 @@ from hashbench.evaluation.relevance import Labels, has_label
 if TYPE_CHECKING:
     import torch
 
-BLOCKS = 8  # into which queries are divided at least, so that no thread waits long for another,
+BLOCKS = 8  # the least number of blocks of queries, so that no thread waits long for another,
 PAIRS = 1 << 25  # unless a block is less work than this many query x item pairs
-CELLS = 1 << 14  # counts of a block in each of its histograms at most; twice as many, and their temporary
-# arrays are given back to the system and asked for again at every step
+CELLS = 1 << 14  # the most counts in each histogram of a block; with twice as many, their temporary arrays
+# are freed and allocated again at every step
 ON_DEVICE = 256  # blocks that a device counts at a time: small ones do not pay
 
 
@@ -43,7 +43,7 @@ class Histograms:
     gains: Gains | None = None
 
     def parts(self, size: int) -> Iterator[Histograms]:
-        """So many queries at a time."""
+        """The histograms in parts of ``size`` queries."""
         for first in range(0, len(self.items), size):
             rows = slice(first, first + size)
             gains = self.gains and Gains(*(counts[rows] for counts in self.gains))
@@ -88,7 +88,7 @@ class HammingIndex:
         return Histograms(items, relevant, self._multiplicity[block], gains)
 
     def _index_queries(self, words: NDArray[np.uint64], labels: NDArray, n_items: int) -> None:
-        """Equal ones as one, beside those that differ in their label only."""
+        """Merge queries of equal code and label, and choose the block size."""
         merged = find_distinct(as_columns(words, labels), 0.9)
         self.rows, self._multiplicity = np.arange(len(words)), np.ones(len(words), np.int64)
         if merged is not None:

@@ -1,4 +1,4 @@
-"""What users hand over as codes, turned into Codes or refused with one clear line."""
+"""Codes as users give them: converted to Codes, or refused with a one-line message."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _checked(array: NDArray, of: str) -> NDArray:
             f"{of} codes are ternary: {int((array == 0).sum())} values are 0 beside -1 and 1 (sign(0) = 0?); "
             "give real values or bits, where bit = value > 0"
         )
-    # Of a single query every bit can well be 1.
+    # For a single query, all bits can well be 1.
     if low > 0 and len(array) > 1 and not (low == high == 1):
         raise InvalidInputError(
             f"{of} codes are real values from {low:.3g} to {high:.3g}, so every bit would be 1 (bit = "

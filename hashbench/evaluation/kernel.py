@@ -1,13 +1,13 @@
 """The counting kernels: how many database items stand at each Hamming distance of each query.
 
 Compiled once, then read from numba's cache on disk. They release the GIL, so that threads that each count a
-block of queries run side by side, which is safe in joblib workers whatever started them.
+block of queries run side by side, which is safe in joblib workers however they were started.
 
 Items that differ are counted 64 at a time, as bit planes: word w of plane k holds bit k of items 64 w to
 64 w + 63. Carry-save adders sum the bits in which they differ from the query, so that the distances are bit
 planes too (Harley & Seal's population count across words: Warren, "Hacker's Delight", 2nd ed., section 5-1),
 and the items at a distance are the population count of an AND of these. The items of a call agree in the
-parity of their bits, so that a query's distances are all even or all odd, and half of them need no look.
+parity of their bits, so that a query's distances are all even or all odd, and half of them can be skipped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _popcount(typing_context: Any, word: Any) -> Any:
 
 @njit(cache=True, nogil=True, inline="always")  # pragma: no cover (compiled)
 def _carry(a, b, c):  # type: ignore[no-untyped-def]
-    """Of the sum of three bits, whose lower bit is a ^ b ^ c."""
+    """The carry bit of the sum of three bits; the sum's lower bit is a ^ b ^ c."""
     return ((a ^ b) & (b ^ c)) ^ b
 
 
@@ -69,7 +69,7 @@ def _eight(flips, k):  # type: ignore[no-untyped-def]
 def _add_planes(planes, flips, n_words, sums, carry):  # type: ignore[no-untyped-def]
     """sums[j * TILE + w] = bit j of the distances of the items of word w.
 
-    planes: those of a tile, (K * TILE,). flips: (K,), ALL where the query has a one. carry: (TILE,) to use.
+    planes: those of a tile, (K * TILE,). flips: (K,), ALL where the query has a one. carry: (TILE,) scratch.
     """
     sums[:] = NONE
     for k in range(0, len(flips), PLANES):
@@ -89,9 +89,9 @@ def _add_planes(planes, flips, n_words, sums, carry):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True)  # pragma: no cover (compiled)
 def _tally(sums, mask, low, high, parity, counts, here):  # type: ignore[no-untyped-def]
-    """counts[d] += the items at distance d among those of words [low, high) that ``mask`` has.
+    """counts[d] += the items at distance d among those of words [low, high) that ``mask`` selects.
 
-    sums: as ``_add_planes`` leaves them. parity: that of the distances. here: (TILE,) to use.
+    sums: as ``_add_planes`` leaves them. parity: that of the distances. here: (TILE,) scratch.
     """
     n_words, selected = high - low, mask[low:high]
     two, four = sums[TILE + low : TILE + high], sums[2 * TILE + low : 2 * TILE + high]
@@ -230,9 +230,10 @@ def count_planes(
     """Add the items and the relevant items at each distance to ``items`` and ``relevant``.
 
     queries: (Q, W) words of 64 bits. planes: (T, K, TILE), n_items of the database, all with an even number
-    of ones (parity 0) or all with an odd one (1). Relevant are those of ranges (Q, 2), [start, stop), or,
-    with sets, those that share a label: (Q, L) words of bits of the queries, (T, 64 L, TILE) planes of the
-    items. items, relevant: (Q, G), G a multiple of 16 beyond the largest distance.
+    of ones (parity 0) or all with an odd one (1). The relevant items are those of ranges (Q, 2),
+    [start, stop), or, with sets, those that share a label: (Q, L) words of bits of the queries,
+    (T, 64 L, TILE) planes of the items. items, relevant: (Q, G), G a multiple of 16 beyond the largest
+    distance.
     """
     n_sums = max(5, planes.shape[1].bit_length())
     scratch = _aligned((2 + n_sums) * TILE)
@@ -249,7 +250,7 @@ def count_weighted(
     query_masks: NDArray[np.uint64] | None = None,
     masks: NDArray[np.uint64] | None = None,
 ) -> NDArray[np.int64]:
-    """Histograms of the distances of each query to the items of its range, each counted so many times.
+    """Histograms of the distances of each query to the items of its range, each counted by its weight.
 
     queries: (Q, W) words of 64 bits. words: (W, N), the database. weights: (N,). ranges: (Q, 2), the items
     [start, stop) that the query is compared with. query_masks (Q, L) and masks (L, N): label sets as bits.
@@ -265,7 +266,7 @@ def count_weighted(
 
 
 def _aligned(n_words: int) -> NDArray[np.uint64]:
-    """Zeros that begin at a cache line, which vectors must not straddle: a third of the time."""
+    """Zeros that begin at a cache line, so that no vector crosses one: this saves a third of the time."""
     line = 8
     buffer = np.zeros(n_words + line, np.uint64)
     first = -(buffer.ctypes.data // 8) % line

@@ -1,10 +1,10 @@
-"""How the items of a database lie in memory to be counted: by which of three kernels is a matter of speed.
+"""How database items lie in memory for counting; which of three kernels counts affects only the speed.
 
-On a CPU bit planes save the more, the shorter the codes; beyond 256 bits they cost what codes one by one do.
+On a CPU, bit planes save more for shorter codes; beyond 256 bits they cost as much as codes one by one.
 
 Each layout has ``count(queries, labels)``: queries (Q, W) words of 64 bits with their classes (Q,) or label
 sets (Q, L), as ``Labels`` holds them, to the items and the relevant items at each distance, both (Q,
-n_bits + 1) int64. Laid out or counted without labels, only the first means anything. Threads may count side
+n_bits + 1) int64. Without labels of items or queries, only the first is meaningful. Threads may count side
 by side.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MERGED_BITS = 400  # on a CPU, codes of n bits are merged where at most n / MERGED_BITS of them are distinct,
 FEW = 1 << 10  # or counted one by one where there are fewer: planes of them would be mostly padding
-MERGED_ON_DEVICE = 0.4  # on a device they are where at most this part is: a merged code costs no more there
+MERGED_ON_DEVICE = 0.4  # on a device, where at most this part is distinct: a merged code costs no more there
 Words = NDArray[np.uint64]
 
 
@@ -54,7 +54,7 @@ def lay_out(
 
 
 class BitPlanes:
-    """Items that differ: even and odd codes apart, each sorted by class."""
+    """Items not merged: even and odd codes separate, each sorted by class."""
 
     def __init__(self, words: Words, n_bits: int, labels: NDArray | None) -> None:
         self.n_bits = n_bits
@@ -102,10 +102,10 @@ class _Half(NamedTuple):
 
 
 class Merged:
-    """Items of equal code as one that counts so many times: among all, and among those of its class.
+    """Items of equal code merged into one with a count: among all, and among those of its class.
 
-    Of multi-label items, those of equal code and label set. first, numbers, times: what ``find_distinct``
-    gives.
+    Multi-label items are merged where code and label set are equal. first, numbers, times: as from
+    ``find_distinct``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Metrics by name, ready to be computed: the chosen ones, and those that a run computes by itself."""
+"""Metrics by name, ready to be computed: the chosen ones, and those that a run computes by default."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parse_metric(name: str) -> Metric:
 
 
 def choose_metrics(names: Iterable[str] | None, n_database: int, *, radii: bool = True) -> list[Metric]:
-    """The metrics to compute; of DEFAULT_METRICS itself, or None, those that the database allows.
+    """The metrics to compute; for DEFAULT_METRICS itself, or None, those that the database allows.
 
     radii: whether items have a Hamming distance. Raises InvalidInputError where a metric asked for by name
     cannot be computed; nothing asked for is dropped.

@@ -32,7 +32,7 @@ def _ranking(function: Callable[..., Values], definition: str) -> Entry:
 
 
 def _health(definition: str, decimals: int = 3) -> Entry:
-    """Of the database's codes, whatever the queries. More is a property, not a merit."""
+    """A property of the database's codes, independent of the queries. More is not better."""
     return Entry(MetricInfo(definition, better=None, decimals=decimals, of="codes"), None)
 
 
@@ -82,7 +82,7 @@ METRICS: dict[str, Entry] = {
 }
 RANKING = tuple(name for name, entry in METRICS.items() if entry.info.of == "units")
 HEALTH = tuple(name for name, entry in METRICS.items() if entry.info.of == "codes")
-# What a definition does not say of each.
+# Added to every definition.
 _RULES = {
     "units": "a query without a relevant item scores 0",
     "codes": "computed from the database's codes",
@@ -95,7 +95,7 @@ def metric_infos() -> dict[str, MetricInfo]:
 
 
 def describe(name: str) -> MetricInfo:
-    """What a metric's name stands for, its number put in: ``describe("precision@100")``.
+    """What a metric's name stands for, with its number filled in: ``describe("precision@100")``.
 
     Raises UnknownNameError; InvalidInputError where a part of the name is wrong or missing.
     """
@@ -140,7 +140,7 @@ def _split(name: str) -> tuple[str, int | None]:
 
 
 def _check_number(name: str) -> None:
-    """Raise InvalidInputError where K, R, nothing or no plain number stands where a metric has its number."""
+    """Raise InvalidInputError where a metric's number is missing, is K or R, or is no plain number."""
     match = re.search(r"@(r?)([^\[]*)", name)
     if match is None:
         return

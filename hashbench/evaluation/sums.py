@@ -36,7 +36,7 @@ def hits_within(items, relevant, ranks, result):  # type: ignore[no-untyped-def]
 def harmonic_between(a: Counts, b: Counts) -> Values:
     """sum_{t=a+1..b} 1/t = H_b - H_a for 0 <= a <= b, without cancellation.
 
-    H_n = gamma + ln(n + 1/2) + e(n), of which e is so small that its rounding is of no account.
+    H_n = gamma + ln(n + 1/2) + e(n), where e is so small that its rounding does not matter.
     """
     growth = _growth(a, b)
     return _add_remainders(np.log1p(growth, out=growth), a, b)

@@ -1,8 +1,8 @@
 """The counting kernel for GPUs: the counts of ``kernel.py``, bit for bit, from torch on a device.
 
 Distances are a matrix product of -1/+1 codes, exact in half precision up to 2,048 bits since every partial
-sum is an integer that it can hold; each pair then adds one to its query's histogram. A tile of pairs at a
-time, so that memory does not grow with queries or database.
+sum is an integer that it can hold; each pair then adds one to its query's histogram. Pairs are counted
+tile by tile, so that memory does not grow with queries or database.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-PAIRS = 1 << 24  # query x item pairs a tile: some 200 MiB on the device
-ITEMS = 1 << 14  # database items a tile
+PAIRS = 1 << 24  # query x item pairs per tile: some 200 MiB on the device
+ITEMS = 1 << 14  # database items per tile
 HALF_BITS = 2048  # the longest codes whose distances half precision holds
 
 

@@ -1,4 +1,4 @@
-"""Real vectors ranked by cosine and scored by the same metrics as codes: the ceiling of all coding."""
+"""Real vectors ranked by cosine and scored by the same metrics as codes: a ceiling for codes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def evaluate_vectors(
         check_labels(database_labels, len(database), "database"),
     )
     chosen = choose_metrics(metrics, len(database), radii=False)
-    # Cosine up to the query's norm, which its ranking does not see: vectors of -1 and 1 tie exactly.
+    # Cosine up to the query's norm, which does not change its ranking: vectors of -1 and 1 tie exactly.
     norms = np.sqrt(np.einsum("nd,nd->n", database, database))
     scale = 1 / np.where(norms > 0, norms, 1)
     same = _first_equal(database)
@@ -54,7 +54,7 @@ def evaluate_vectors(
     by_rank = np.zeros((2, len(ranks)))
     size = int(np.clip(CELLS // len(database), 1, 256))
     for first in range(0, len(query), size):
-        with np.errstate(over="ignore", invalid="ignore"):  # named below
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
             similarity = query[first : first + size] @ database.T
             similarity *= scale
         if not np.isfinite(similarity).all():
@@ -75,8 +75,8 @@ def rank_groups(similarity: NDArray[np.float32], gains: NDArray) -> tuple[Counts
     """Items, relevant items and gains of each group of the ranking, most similar first: (Q, G), zero padded.
 
     similarity: (Q, N). gains: (Q, N) of at most 65,535, or bool. Items of equal similarity are a group.
-    Neighbouring groups whose items all have one gain are put together: their order moves no metric, and some
-    59,000 groups become a few thousand.
+    Neighbouring groups whose items all have one gain are put together: their order changes no metric, and
+    some 59,000 groups become a few thousand.
     """
     n_queries, n_items = similarity.shape
     bits = (-similarity + np.float32(0)).view(np.int32)  # + 0: zero has one sign, so one bit pattern
@@ -117,8 +117,8 @@ def _check_vectors(vectors: ArrayLike, of: str) -> NDArray[np.float32]:
 def _first_equal(database: NDArray[np.float32]) -> NDArray[np.int64] | None:
     """The index of the first equal vector for each; None where no two are equal.
 
-    A matrix product may round equal columns differently, by where they stand: this keeps them tied. Vectors
-    are known by their digests, so that the database is not held twice.
+    A matrix product may round equal columns differently, depending on their position: this keeps them tied.
+    Vectors are compared by their digests, so that the database is not held twice.
     """
     seen: dict[bytes, int] = {}
     digests = (blake2b(vector + np.float32(0), digest_size=16).digest() for vector in database)  # -0 is 0

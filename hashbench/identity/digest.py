@@ -1,7 +1,7 @@
 """Names and values to digests, and digests to seeds.
 
 Randomness in hashbench is a pure function of names (data set, protocol, method, bits, repetition), so
-adding a method to a run moves nobody's numbers.
+adding a method to a run changes no other method's numbers.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ def digest_of(value: Any) -> str:
 
 
 def differing(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass object that are not as by default.
+    """The fields of a dataclass object that differ from their defaults.
 
-    Digests are made of these, so that a new field with a default moves none. That a default itself changes is
-    told by the number of its room (``hashbench.identity.rooms``).
+    Digests use only these, so that a new field with a default changes none. A change of a default itself
+    shows in the number of its room (``hashbench.identity.rooms``).
     """
     changed = {}
     for field in fields(value):
@@ -31,5 +31,5 @@ def differing(value: Any) -> dict[str, Any]:
 
 
 def seed_of(*names: str | int) -> int:
-    """A seed in [0, 2**31) that depends on the names, their types aside, and on nothing else."""
+    """A seed in [0, 2**31) that depends only on the names, not on their types."""
     return int(digest_of([str(name) for name in names])[:8], 16) >> 1

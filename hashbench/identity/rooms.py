@@ -1,8 +1,8 @@
-"""A number for each shared room: what a result depends on besides its method's own file.
+"""A version number for each shared room, a subpackage that results depend on besides the method's own file.
 
 A number is raised by hand when the room's code changes so that results can change, and only then: a new
 function, a better name or a faster way to the same values makes nothing stale. ``tests/identity`` pins what
-each room computes on toy data, and fails where the values are others under the same number.
+each room computes on toy data, and fails where the values change under the same number.
 """
 
 ROOMS: dict[str, int] = {

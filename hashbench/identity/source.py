@@ -1,6 +1,6 @@
-"""Digests of the files of plugins: what was computed with other code is computed again.
+"""Digests of plugin files: results of other code are computed again.
 
-Classes of the package's shared rooms are not among them; these have numbers (``hashbench.identity.rooms``).
+Classes of the package's shared rooms are not digested; rooms have numbers (``hashbench.identity.rooms``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def method_digest(cls: type) -> str:
-    """The digest of the file that defines a method, and of those of the methods that it is made from."""
+    """The digest of the file that defines a method, and of the files of the methods it inherits from."""
     digests = [code_digest(file) for file in own_files(cls)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -23,7 +23,7 @@ def method_digest(cls: type) -> str:
 def plugin_digest(cls: type) -> str | None:
     """The digest of the file of a feature or task from outside the package; None for the package's own.
 
-    Those have a version, which a golden test holds; nothing holds that of a file under development.
+    The package's own have a version, which a golden test pins; no test pins a file under development.
     """
     package = cls.__module__.split(".")
     is_own = package[0] == "hashbench" and package[1] != "plugins"
@@ -43,7 +43,7 @@ def imports_room(cls: type, room: str) -> bool:
 
 
 def own_files(cls: type) -> list[Path]:
-    """The file of a class and of those it is made from, but for shared rooms and libraries."""
+    """The files of a class and its base classes, except shared rooms and libraries."""
     own = [
         base
         for base in cls.__mro__
@@ -54,7 +54,7 @@ def own_files(cls: type) -> list[Path]:
 
 @cache
 def code_digest(path: Path) -> str:
-    """SHA-256 of a Python file without what changes no number: comments, docstrings, layout, errors."""
+    """SHA-256 of a Python file without what does not affect numbers: comments, docstrings, layout, errors."""
     tree = _parsed(path)
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:

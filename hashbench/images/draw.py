@@ -11,7 +11,7 @@ from hashbench.identity.digest import seed_of
 
 
 class Draw:
-    """The images of one data set, from which every part takes the first of each class that are free.
+    """The images of one data set, from which every part takes the first free ones of each class.
 
     The order is a function of the data set's name and size alone, so that two splits of the same counts take
     the same images. Multi-label images are one group. Raises InvalidInputError for labels out of range.
@@ -92,7 +92,7 @@ class Draw:
         groups = np.unique(self.group[of])
         poor = groups[counts[groups] < least]
         if len(poor):
-            group = poor[np.argmin(sizes[poor])]  # the one on whose account all counts are so small
+            group = poor[np.argmin(sizes[poor])]  # the smallest group, which limits all counts
             raise InvalidInputError(
                 f"'{self.dataset_name}' is too small: class '{self.groups[group]}' has {sizes[group]} "
                 f"images, which gives {counts[group]} {part} (at least {least}); add images or choose "

@@ -1,6 +1,6 @@
 """The source files of a data set under the data folder: fetched, taken from another folder, checked.
 
-Whatever is put there is first made and checked in a temporary folder beside it and then moved, so that a
+New files are first made and checked in a temporary folder beside it and then moved, so that a
 failure or Ctrl-C leaves nothing half-written.
 """
 
@@ -65,8 +65,8 @@ def download(dataset: Dataset, root: Path) -> list[Path]:
 def import_folder(dataset: Dataset, root: Path, source_folder: Path) -> list[Path]:
     """Copy a data set's files from a folder (or an archive) into the data folder; returns them.
 
-    Found are the files by name, up to three folders down, as they are, gzipped (``.gz``) or inside a tar
-    archive; where a checksum is known the first with the right one is taken. Raises MissingDataError where
+    Files are found by name, up to three folders down, plain, gzipped (``.gz``) or inside a tar
+    archive; where a checksum is known, the first file that matches is taken. Raises MissingDataError where
     one is not found.
     """
     source_folder = Path(source_folder).expanduser()
@@ -92,9 +92,9 @@ def import_folder(dataset: Dataset, root: Path, source_folder: Path) -> list[Pat
 
 @contextmanager
 def staging(beside: Path) -> Iterator[Path]:
-    """A temporary folder in ``beside``, on the same disk, so that what is made in it can be moved at once.
+    """A temporary folder in ``beside``, on the same disk, so that its files can be moved in one step.
 
-    Raises InvalidInputError where the disk does not take what is written.
+    Raises InvalidInputError where the files cannot be written.
     """
     temporary = None
     try:

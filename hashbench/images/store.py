@@ -54,7 +54,7 @@ def load_images(dataset: Dataset, root: Path) -> Images:
     """The images, memory-mapped read-only from a decoded copy that is made at the first call.
 
     The copy is made again when a source file or the data set's own code changes. Raises MissingDataError
-    where the source files are not there, or (looked at only before decoding) are damaged.
+    where the source files are not there, or (checked only before decoding) are damaged.
     """
     dataset.require(root)
     key = _key(dataset, root)
@@ -84,7 +84,7 @@ def _key(dataset: Dataset, root: Path) -> str:
 
 
 def _open(folder: Path, key: str) -> Images | None:
-    """The decoded copy in a folder; None where there is none, or what is there is no whole copy."""
+    """The decoded copy in a folder; None where there is none, or it is damaged or stale."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
@@ -96,7 +96,7 @@ def _open(folder: Path, key: str) -> Images | None:
 
 
 def _write(images: Images, folder: Path, key: str) -> None:
-    """Write a decoded copy so that it is whole or absent, whatever happens and whoever else writes it."""
+    """Write a decoded copy that is whole or absent, even after a crash or with several writers."""
     arrays: dict[str, np.ndarray] = {"pixels": images.pixels, "labels": images.labels}
     if images.test is not None:
         arrays["test"] = images.test

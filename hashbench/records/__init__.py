@@ -1,4 +1,4 @@
-"""Records: what one cell of the grid gave, as one JSON file.
+"""Records: the result of one cell of the grid, as one JSON file.
 
 A cell is done when its record exists. A failed cell has a record too, with the traceback; the next run
 tries it again. Everything that tables and reports print comes from here.

@@ -1,4 +1,4 @@
-"""Records as files: written whole, read with a clear word on what is wrong, and as a frame."""
+"""Records as files: written atomically, read with clear errors, and read as a data frame."""
 
 from __future__ import annotations
 

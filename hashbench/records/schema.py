@@ -75,7 +75,7 @@ class Cell(_Model):
     def stem(self, *settings: str | None) -> str:
         """Where the cell's files stand below the output folder, without extension.
 
-        Readable, and unique by the digest of all fields that are not as by default and of the settings: the
+        Readable, and unique by the digest of all fields that differ from the default and of the settings: the
         digests of the task and, where a network is trained or read, of the recipe.
         ``cifar10/5k/itq-pixels-48b-r0-1a2b3c4d``.
         """
@@ -92,7 +92,7 @@ class Cell(_Model):
 
 
 class Card(_Model):
-    """What a method declares about itself, and what its training saw, its features' included."""
+    """What a method declares about itself, and what it and its features were trained on."""
 
     title: str
     family: Literal["control", "shallow", "deep"]
@@ -113,9 +113,9 @@ class Digests(_Model):
     dataset: str | None = None
     split: str | None = None
     backbone: str | None = None  # of all that the trained network depends on, where the cell used one
-    features: str | None = None  # of a feature's argument, its file of rows or, of a plugin, its code
+    features: str | None = None  # of a feature's argument, its file of rows or, for a plugin, its code
     method_source: str | None = None  # of the method's file
-    task_source: str | None = None  # of the task's file, where it is no task of the package
+    task_source: str | None = None  # of the task's file, where the task is not from the package
 
 
 class Environment(_Model):
@@ -146,7 +146,7 @@ class Failure(_Model):
 
 
 class Rescoring(_Model):
-    """When stored codes were evaluated anew, and on what; ``rooms["evaluation"]`` is of then too."""
+    """When stored codes were evaluated again, and where; ``rooms["evaluation"]`` is from then too."""
 
     created: AwareDatetime
     environment: Environment
@@ -154,7 +154,7 @@ class Rescoring(_Model):
 
 
 class Record(_Model):
-    """One cell's outcome. What the metrics mean is the task's to say; timings are seconds."""
+    """One cell's outcome. The task defines what the metrics mean; timings are in seconds."""
 
     schema_version: Literal[2] = 2
     status: Literal["done", "failed"]
@@ -176,7 +176,7 @@ class Record(_Model):
     environment: Environment
     command: str
     created: AwareDatetime
-    rescored: Rescoring | None = None  # metrics and curves are of then, all else of the run
+    rescored: Rescoring | None = None  # metrics and curves are from then, all else from the run
     error: Failure | None = None
 
     @property
@@ -200,7 +200,7 @@ class Record(_Model):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The record in a file. Raises InvalidInputError where it is none that can be read."""
+        """The record in a file. Raises InvalidInputError where it cannot be read as a record."""
         path = Path(path)
         cure = "delete the file and run the same command again: only its cell is computed anew"
         if path.suffix != ".json":
@@ -228,7 +228,7 @@ class Record(_Model):
             ) from error
 
     def to_json(self) -> str:
-        """The file's text: keys sorted, one value a line, so that equal records are equal files."""
+        """The file's text: keys sorted, one value per line, so that equal records are equal files."""
         content = self.model_dump(mode="json")
         return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -38,7 +38,7 @@ def build_tables(
 
     metrics: None is the headline of each task. ``published`` adds the published numbers. ``labels``,
     {Cell.row: label}, are put before the names of these rows, which come last and in this order. ``values``:
-    those are marked that are not separable from the best.
+    marks the values that are not separable from the best.
     Rows that train no network stand in the table of each recipe. Raises MixedProtocolsError where a data set
     and protocol of one name have several digests, UnknownNameError for a metric that no task knows,
     InvalidInputError for one that no record has.
@@ -145,7 +145,7 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 
 def _with_best(rows: list[Row], n_columns: int, info: MetricInfo) -> list[Row]:
-    """Mark the best value of each column as printed, controls apart: they show what a number is worth."""
+    """Mark the best value of each column as printed, except for controls, which are only a reference."""
 
     def printed(row: Row, column: int) -> float | None:
         mean = row.values[column].mean

@@ -11,7 +11,7 @@ LEFT_COLUMNS = ("method", "supervision", "features", "backbone")
 
 
 def left_cells(row: Row) -> list[str]:
-    """What stands before the values."""
+    """The cells to the left of the values."""
     return [row.label, row.sees, row.reads, row.backbone or ""]
 
 
@@ -34,7 +34,7 @@ def quote_text(value: Value, decimals: int) -> str:
 
 
 def published_text(row: Row, decimals: int) -> str:
-    """The published numbers of a row in the order of its columns; their marks, once where all are one."""
+    """The published numbers of a row in the order of its columns; their marks, once where all are equal."""
     quoted = [value for value in row.values if value.quote]
     if not quoted:
         return ""

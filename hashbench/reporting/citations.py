@@ -22,7 +22,7 @@ class Citations:
 
     A double dagger stands at each number that is not comparable; its note gives the reasons, the source, and
     the numbers it was preferred to. Sources are numbered in the order of their first mention.
-    _cited: by a note's text and source, its mark, and one row and number that it is about.
+    _cited: maps a note's text and source to its mark and to one row and number that it is about.
     """
 
     dataset: str
@@ -32,7 +32,7 @@ class Citations:
     decimals: int
     _cited: dict[tuple[str, int], tuple[str, Row, PublishedNumber]] = field(default_factory=dict)
     _sources: list[PublishedNumber] = field(default_factory=list)  # a number of each source
-    _n_main: int = 0  # the sources after these are of details only
+    _n_main: int = 0  # the sources after these are cited in details only
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -53,7 +53,7 @@ class Citations:
         ]
 
     def notes(self, methods: Sequence[str]) -> list[Note]:
-        """The notes to what ``beside`` set, and on numbers of ``methods`` without a column."""
+        """The notes on the numbers that ``beside`` set, and on numbers of ``methods`` without a column."""
         unstated = [self._unplaced(number) for number in unplaced(methods, self.dataset, self.metric)]
         self._n_main = len(self._sources)
         notes = [
@@ -88,7 +88,7 @@ class Citations:
         return f"{row.method}: {'; '.join(quote.reasons) or same}"
 
     def _others(self, row: Row, chosen: PublishedNumber) -> str:
-        """The numbers that ``chosen`` was preferred to, a line of the table's columns each."""
+        """The numbers that ``chosen`` was preferred to, one line over the table's columns per source."""
         others: dict[tuple[str, int], dict[int | None, float]] = {}
         for column in self.bits:
             for other in self._quotes(row, column):

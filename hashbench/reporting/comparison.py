@@ -1,4 +1,4 @@
-"""Two methods, unit by unit."""
+"""Compare two methods, unit by unit."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def compare_rows(
     """Compare two methods in each data set, protocol, recipe and code length that both have.
 
     first, second: a row's name as tables print it, alone or with its features: ``itq``, ``itq:cnn``,
-    ``mu_liu (pretraining=none)``; on the same features unless each name leaves no choice. metrics: None
+    ``mu_liu (pretraining=none)``; on the same features unless each name fits one row only. metrics: None
     is the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
     where the two have nothing in common, or values per unit are missing.
     """
@@ -82,7 +82,7 @@ def compare_rows(
 
 
 class Pair(NamedTuple):
-    """What is compared: the repetitions of each, of one setting and code length."""
+    """The records to compare: the repetitions of each method, in one setting and code length."""
 
     setting: Compatible
     first: list[Record]
@@ -90,7 +90,7 @@ class Pair(NamedTuple):
 
 
 def _with_metric(metric: str, pairs: Sequence[Pair], values: UnitValues) -> list[Comparison]:
-    """The comparisons of all pairs with one metric, for whose number p is corrected."""
+    """The comparisons of all pairs with one metric; p is corrected for the number of pairs."""
     import numpy as np
 
     from hashbench.reporting.significance import holm, paired_bootstrap
@@ -132,7 +132,7 @@ def _with_metric(metric: str, pairs: Sequence[Pair], values: UnitValues) -> list
 
 
 def _named(records: Iterable[Record], name: str) -> list[Record]:
-    """The records that are done of the rows of a name."""
+    """The finished records of the rows with this name."""
     forms = [(record, {record.cell.label, row_name(record)}) for record in records]
     named = [record for record, names in forms if name in names]
     if not named:
@@ -149,9 +149,9 @@ def row_name(record: Record) -> str:
 
 
 def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
-    """What can be compared, setting by setting and row by row.
+    """The pairs that can be compared, setting by setting and row by row.
 
-    Rows on different features are compared only where each name leaves no other.
+    Rows on different features are compared only where each name fits one row only.
     """
     sides = [{record.cell.row for record in side} for side in (first, second)]
     across = len(sides[0]) == len(sides[1]) == 1

@@ -123,7 +123,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _fill(ax: Axes, panel: Panel) -> dict[str, Any]:
-    """Draw a panel; what the legend shows of each name."""
+    """Draw a panel; returns the legend's handle for each name."""
     handles = {}
     for depth, line in enumerate(panel.lines):
         errors = None

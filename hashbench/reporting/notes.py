@@ -15,7 +15,7 @@ from hashbench.reporting.table import Note, Row
 
 
 def summary(setting: Compatible, metric: str, rows: Sequence[Row]) -> str:
-    """The caption in one sentence, for formats in which all else stands apart."""
+    """The caption in one sentence, for formats that print everything else separately."""
     of_recipe = f", {setting.recipe}" if setting.recipe else ""
     counts = _counts(rows)
     spread = "n = 1" if max(counts, default=1) == 1 else f"mean ± standard deviation, {_of_counts(counts)}"
@@ -67,7 +67,7 @@ def caption(
 
 
 def mark_failures(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[Row], list[Note]]:
-    """The rows with a mark at each value some repetition of which failed, and a note for each row's error."""
+    """The rows with a mark at each value with a failed repetition, and a note for each row's error."""
     marked: list[Row] = []
     found: list[Note] = []
     for row in rows:
@@ -86,7 +86,7 @@ def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     lengths = sorted({record.cell.bits for record in failures if record.cell.bits})
     where = f" at {', '.join(map(str, lengths))} bits" if lengths else ""
     error = failures[0].error
-    assert error is not None  # records see to it
+    assert error is not None  # records guarantee it
     message = without_folders(error.message.strip().partition("\n")[0])[:200]
     gone = f"; if it is gone, delete {row.method}-*.json" if row.group == "not loaded" else ""
     return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}{gone}"

@@ -16,7 +16,7 @@ from hashbench.reporting.significance import half_width, paired_bootstrap
 from hashbench.reporting.units import UnitValues
 
 Rows = Mapping[str, Sequence[Record]]  # the records of one setting that are done, by the row's name
-_DODGE = 0.045  # of the distance between two code lengths: error bars of rows stand beside each other
+_DODGE = 0.045  # of the distance between two code lengths: error bars of rows do not overlap
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def intervals(rows: Rows, values: UnitValues, metric: str) -> dict[tuple[str, in
 
 
 def _equally_long(values: Mapping[tuple[str, int | None], np.ndarray]) -> list[list[tuple[str, int | None]]]:
-    """The keys, those of equally long arrays together: they meet the same draws."""
+    """The keys grouped by the length of their arrays: equal lengths use the same draws."""
     lengths = sorted({len(array) for array in values.values()})
     return [[key for key, array in values.items() if len(array) == length] for length in lengths]
 
@@ -97,7 +97,7 @@ def by_bits(
 def training_losses(
     title: str, rows: Rows, styles: Mapping[str, LineStyle], curve: str, label: str, relative: bool
 ) -> Panel:
-    """A loss by epoch, the mean over repetitions; ``relative``: to its first epoch, as units differ."""
+    """A loss by epoch, the mean over repetitions; ``relative``: divided by the first, as units differ."""
     lines = []
     for name, style in styles.items():
         known = [record for record in rows.get(name, ()) if record.curves.get(curve)]

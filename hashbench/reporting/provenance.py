@@ -1,4 +1,4 @@
-"""What records say of how they were made: machines, and what should be one throughout a table and is not."""
+"""How records were made: machines, and what should be the same in the whole table but is not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def environment(done: Sequence[Record]) -> str:
 
 
 def mixtures(done: Sequence[Record]) -> list[str]:
-    """A repetition's backbone and the shared code of several kinds, and what was evaluated anew."""
+    """Backbones, features and shared code that differ between records, and what was evaluated again."""
     lines = []
     trained: dict[tuple[str | None, int], set[str]] = {}
     for record in done:
@@ -40,13 +40,13 @@ def mixtures(done: Sequence[Record]) -> list[str]:
 
 
 def without_folders(text: str) -> str:
-    """A command or message in which each absolute path is its last name: ``--out runs``, ``clip=x.npy``."""
+    """A command or message with each absolute path cut to its last name: ``--out runs``, ``clip=x.npy``."""
     path = r"""(?<![\w.~/])~?/(?!/)[^\s'":;,)]+"""
     return re.sub(path, lambda match: match[0].rstrip("/").rpartition("/")[2], text)
 
 
 def _features(done: Sequence[Record]) -> list[str]:
-    """Features of a user's own that come from several files under one name."""
+    """A user's own features with one name but several files."""
     files: dict[str, set[str]] = {}
     for record in done:
         if record.cell.features and record.digests.features:

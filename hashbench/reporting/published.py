@@ -71,7 +71,7 @@ _SOURCES: list[tuple[int, str, str | None]] = [
     (0, "gimpong/AAAI22-MeCoQ", "mecoq"),
     (0, "kevinlin311tw/caffe-cvprw15 README (Lin et al., CVPRW 2015)", "dlbhc"),
     (0, "kevinlin311tw/Caffe-DeepBinaryCode", "ssdh-sup"),
-    # 1: the paper's value, read in somebody else's print
+    # 1: the paper's value, as reprinted by others
     (1, "Xia et al.", None),
     (1, "Luo et al.", None),
     (1, "Zhang et al., MBDH", None),
@@ -103,7 +103,7 @@ class PublishedNumber:
         """0 the method's authors, 1 a re-print of their number, 2 another paper's run, 3 anybody's run."""
         if 'column "paper"' in self.source:
             return 1
-        if "re-run" in self.features.lower():  # such a row stands in a survey, and is no author's number
+        if "re-run" in self.features.lower():  # such a row is from a survey, not from the method's authors
             return 2
         for rank, start, method in _SOURCES:
             if self.source.startswith(start) and method in (None, self.method):
@@ -178,7 +178,7 @@ def quotes(
 
 
 def unplaced(methods: Sequence[str], dataset: str, metric: str) -> list[PublishedNumber]:
-    """Numbers of these methods whose source does not state the protocol: to be told in a note, no more."""
+    """Numbers of these methods whose source does not state the protocol: only for a note."""
     return [
         number
         for number in published_numbers()
@@ -192,7 +192,7 @@ def unplaced(methods: Sequence[str], dataset: str, metric: str) -> list[Publishe
 def _other_features(
     theirs: str, features: str | None, backbone: str | None, learned_from: str | None
 ) -> str | None:
-    """Why features or backbone are of another class than ours; None where they are of the same.
+    """Why features or backbone are of another class than ours; None where the class is the same.
 
     No row of the file has features like ours, whatever they are, so that shallow methods never match.
     A network counts as ours where the row says that it was trained from scratch: ours know no other images.

@@ -16,15 +16,15 @@ from hashbench.records import Record
 from hashbench.reporting.tasks import common_task
 
 T = TypeVar("T")
-_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # cells without any stand beside all
+_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # None matches any choice
 
 
 @dataclass(frozen=True)
 class Compatible:
     """The records that can share a table: of one data set, protocol and recipe.
 
-    recipe: what its recipe has and the others of this data set and protocol have not, as text; empty where
-    there are no others.
+    recipe: the settings that tell its recipe from the others of this data set and protocol, as text; empty
+    where there are no others.
     """
 
     dataset: str
@@ -52,9 +52,10 @@ def only(
     bits: Iterable[int] = (),
     digest: str | None = None,
 ) -> dict[Path, Record]:
-    """The files of what is named; all where nothing is. digest: the start of one of a record's digests.
+    """The records that match the given names; all where none is given.
 
-    Methods that read images stay whatever the features, and methods without codes whatever the bits. Raises
+    digest: the start of one of a record's digests.
+    Methods that read images match any features, and methods without codes match any bits. Raises
     UnknownNameError for what no record has, InvalidInputError where nothing is left.
     """
     kept = dict(files)
@@ -82,7 +83,7 @@ def only(
 
 
 def compatible(records: Iterable[Record]) -> list[Compatible]:
-    """The records by data set, protocol and recipe, sorted; those without a network stand with each recipe.
+    """The records by data set, protocol and recipe, sorted; those without a network belong to each recipe.
 
     Raises MixedProtocolsError where the task's numbers, the images or the split are not the same.
     """
@@ -98,7 +99,7 @@ def compatible(records: Iterable[Record]) -> list[Compatible]:
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """One record a cell: what is done goes before what failed, then the newest."""
+    """One record per cell: finished ones before failed ones, then the newest."""
     cells = grouped(records, lambda record: record.cell.model_dump_json())
     return [
         max(group, key=lambda record: (record.status == "done", record.created)) for group in cells.values()
@@ -106,7 +107,7 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 
 def _of_digest(files: Mapping[Path, Record], start: str) -> dict[Path, Record]:
-    """What has a digest that starts so; of a recipe's digest, what trains no network too."""
+    """The records with a digest that starts so; for a recipe's digest, also those that train no network."""
     is_recipe = any((record.digests.recipe or "").startswith(start) for record in files.values())
     return {
         path: record
@@ -128,9 +129,9 @@ def _digests(record: Record) -> dict[str, str]:
 
 
 def shared_digests(records: Iterable[Record]) -> dict[str, str]:
-    """The digests of records that can share a table, by what they are of."""
+    """The digests of records that can share a table, by what they identify."""
     shared: dict[str, str] = {}
-    for record in sorted(records, key=lambda record: record.status):  # what is done comes first
+    for record in sorted(records, key=lambda record: record.status):  # finished records come first
         shared = {**_digests(record), **shared}
     return {name: shared[name] for name in ("dataset", "task", "recipe", "split") if name in shared}
 

@@ -1,4 +1,4 @@
-"""What of a difference between methods is more than chance: of the units drawn, of the repetitions made."""
+"""Which differences between methods are more than chance: over units drawn, over repetitions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVEL = 0.95  # of intervals
-ALPHA = 0.05  # what has a corrected p of no more is separable
+ALPHA = 0.05  # a value with a corrected p of at most this is separable
 RESAMPLES = 9_999
 _BATCH = 2**22  # drawn units in memory at a time
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over units, its 95 % interval, and the two-sided p of there being none."""
+    """A mean difference over units, its 95 % interval, and the two-sided p of no difference."""
 
     mean: float
     low: float
@@ -31,7 +31,7 @@ class Difference:
 def paired_bootstrap(differences: NDArray[np.float64]) -> list[Difference]:
     """Test the mean of each row of ``differences`` (m, n_units), drawing units with replacement.
 
-    All rows meet the same 9,999 draws, from a fixed seed. low, high: percentiles of the drawn means (Efron &
+    All rows use the same 9,999 draws, from a fixed seed. low, high: percentiles of the drawn means (Efron &
     Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3). p: the share of draws whose mean lies
     as far from the observed one as that lies from 0, one added to both counts.
     """

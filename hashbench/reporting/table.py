@@ -1,4 +1,4 @@
-"""What a table is, whatever it is printed as: ``build`` makes it of records, ``formats`` prints it."""
+"""A table, independent of its output format: ``build`` makes it of records, ``formats`` prints it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Row:
 
     @property
     def sees(self) -> str:
-        """What was learned from beside the plain images: by the method, or by its features before it."""
+        """What the method or its features learned from besides plain images."""
         if self.n_labelled is None:
             return ""
         labels = f"{self.n_labelled:,} labels"

@@ -1,4 +1,4 @@
-"""What the task of some records says: its units, its metrics, its headline."""
+"""The task that records share: its units, its metrics, its headline."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hashbench.records import Record
 
 
 def common_task(records: Iterable[Record]) -> type[Task]:
-    """The class of the task of records that have one in common.
+    """The class of the task that all records share.
 
-    Raises InvalidInputError where it is not here, or no record says what it is.
+    Raises InvalidInputError where the task is not available, or no record names it.
     """
     name = next((record.task for record in records if record.protocol), None)
     if name is None:
@@ -35,7 +35,7 @@ def common_task(records: Iterable[Record]) -> type[Task]:
 def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: bool = True) -> None:
     """Refuse a metric that no task knows and, with ``recorded``, one that is known but no record has.
 
-    Raises UnknownNameError, or what else a task says of the name; InvalidInputError for the second.
+    Raises UnknownNameError, or a task's own error, for the first; InvalidInputError for the second.
     """
     held = {name for record in records for name in (*record.metrics, *record.health)}
     tasks = {record.task: record for record in records if record.protocol}

@@ -92,7 +92,7 @@ def _left(row: Row, arrangement: Arrangement) -> list[RenderableType]:
 
 
 def _spaced(cell: RenderableType, spaced: bool) -> RenderableType:
-    """The cell, with a space for the mark that others in its column have: digits stand below each other."""
+    """The cell, with a space for the mark that others in its column have, so that digits align."""
     return Padding(cell, (0, 1, 0, 0)) if spaced else cell
 
 
@@ -106,7 +106,7 @@ def _value(value: Value, arrangement: Arrangement, decimals: int) -> Text:
 
 
 def _published_line(row: Row, decimals: int) -> list[RenderableType]:
-    """A title and the published numbers under a row, their mark at the left where all are one."""
+    """A title and the published numbers under a row, their mark at the left where all have the same."""
     marks = {value.quote_mark for value in row.values if value.quote}
     shared = marks.pop() if len(marks) == 1 else ""
     cells: list[RenderableType] = [_indented(Text(f"  published {shared}"))]

@@ -36,9 +36,9 @@ class UnitValues:
         self._paths = {_identity(record): path for path, record in files.items()}
 
     def mean(self, repetitions: Iterable[Record], metric: str) -> NDArray[np.float64] | None:
-        """(n_units,) means over the repetitions that have the metric; None where one lacks its values.
+        """(n_units,) means over the repetitions that have the metric; None where any has no values.
 
-        Values whose mean is not the record's are of another evaluation, and count as lacking. Raises
+        Values whose mean is not the record's are from another evaluation, and count as missing. Raises
         InvalidInputError where a file is damaged.
         """
         import numpy as np
@@ -81,7 +81,7 @@ def mark_inseparable(
     info: MetricInfo,
     units: str,
 ) -> tuple[list[Row], str]:
-    """Mark the values that cannot be told from the best of their column; and a sentence on how that is known.
+    """Mark the values that are not separable from the best of their column; also explain it in a sentence.
 
     cells: the records of each row by ``Row.key``. units: what the values belong to, in plural. Controls are
     neither marked nor the best.
@@ -133,12 +133,12 @@ def _of_column(
 ) -> NDArray[np.float64] | None:
     try:
         return values.mean((r for r in records if r.cell.bits in (None, length)), metric)
-    except InvalidInputError:  # a damaged file: the table is there without it, and says so
+    except InvalidInputError:  # a damaged file: the table is made without it, and says so
         return None
 
 
 def _explain(tested: bool, found: bool, lacking: Sequence[str], untested: Sequence[str], units: str) -> str:
-    """untested: columns in which the best itself lacks its values."""
+    """untested: columns in which the values of the best are missing."""
     if not tested:
         return (
             f"Nothing is marked †: values of single {units} are missing or damaged; {VALUES_CURE}."

@@ -1,1 +1,1 @@
-"""What the machine gives: files that are whole or absent, and the device that computes."""
+"""Access to the machine: files that are whole or absent, the device and the threads that compute."""

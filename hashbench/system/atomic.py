@@ -14,9 +14,9 @@ from hashbench.errors import InvalidInputError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, in a folder that is made if need be; it becomes ``path`` as the block ends well.
+    """A file to write to, in a folder that is made if needed; it becomes ``path`` when the block succeeds.
 
-    Raises InvalidInputError where the disk does not take it.
+    Raises InvalidInputError where it cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

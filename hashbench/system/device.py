@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def fork_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Within the block the generators of the CPU and the device are seeded and drawn from; then put back."""
+    """Restore the random generators of the CPU and the device after the block."""
     import torch
 
     return torch.random.fork_rng([device.index or 0] if device.type == "cuda" else [])

@@ -1,4 +1,4 @@
-"""What is written to be shared names no folder of the machine that it was made on."""
+"""Remove the machine's folders from text that is written to be shared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FRAME = re.compile(r'File "([^"]*)"')
 
 
 def shareable_command(arguments: Sequence[str]) -> str:
-    """A command line as records keep it: of absolute paths only the last part.
+    """A command line as records keep it: with only the last part of absolute paths.
 
     >>> shareable_command(["run", "--out", "/home/me/runs", "folder:/data/photos,size=64"])
     'run --out runs folder:photos,size=64'
@@ -21,5 +21,5 @@ def shareable_command(arguments: Sequence[str]) -> str:
 
 
 def shareable_traceback(text: str) -> str:
-    """A traceback whose files are named by their last three parts."""
+    """A traceback with each file path cut to its last three parts."""
     return _FRAME.sub(lambda found: f'File "{"/".join(found[1].split("/")[-3:])}"', text)

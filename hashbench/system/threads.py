@@ -1,7 +1,7 @@
 """How many threads compute.
 
-Sums of floating-point numbers depend on how they are shared out, so that another number of threads gives
-other last digits, and a training other weights. A cell therefore computes with one fixed number, whatever
+Sums of floating-point numbers depend on how they are split, so that another number of threads gives
+other last digits, and training gives other weights. A cell therefore computes with one fixed number, whatever
 else runs beside it.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Unless a run says otherwise; the same on every machine, so that numbers move as little as may be.
+# Unless a run says otherwise; the same on every machine, so that numbers change as little as possible.
 THREADS = 2
 
 
@@ -26,7 +26,7 @@ def use_threads(n: int) -> None:
 
 @contextmanager
 def threads_put_back() -> Iterator[None]:
-    """After the block this process computes with as many threads as before it."""
+    """Restore the number of threads of this process after the block."""
     import torch
     from threadpoolctl import threadpool_info, threadpool_limits
 
