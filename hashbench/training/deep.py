@@ -35,8 +35,8 @@ class DeepHashMethod(HashMethod):
     "joint": a fresh backbone with a classifier beside the hash layer, trained with the sum of both losses for
     the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
     unsupervised method must set "none", unless ``fit`` is given a start.
-    start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` trains "cnn" itself
-    if needed (stage 1); any other network must be given to it.
+    start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` can train "cnn"
+    itself (stage 1); any other network must be given to it.
     budget: for "none": the epochs of "stage2", or the "total" of both stages, as "softmax" trains in all.
     class_balanced: whether each class has equally many images in a batch; if not, its share of the data.
 
