@@ -35,7 +35,8 @@ def one_hot(labels: torch.Tensor) -> torch.Tensor:
 def gram(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """left' right (k, m) float64 of (n, k) and (n, m), summed in float64.
 
-    Sums of uncentred kernel features over 50,000 items lose in float32 what a small ridge is to hold up.
+    Sums of uncentred kernel features over 50,000 items lose in float32 the digits at which a small ridge
+    acts.
     """
     parts = zip(left.split(ROWS), right.split(ROWS), strict=True)
     total = sum(wide(a).T @ wide(b) for a, b in parts)
@@ -59,7 +60,7 @@ def ridged(matrix: torch.Tensor, ridge: float | torch.Tensor) -> torch.Tensor:
 def whitening(Z: torch.Tensor) -> torch.Tensor:
     """The W (m, m), upper triangular, that makes (Z W)'(Z W) = n I of Z (n, m) float64.
 
-    Z'Z has a ridge of 1e-6 of its mean diagonal, so that equal or constant columns are no obstacle.
+    Z'Z has a ridge of 1e-6 of its mean diagonal, so that equal or constant columns are allowed.
     """
     inner = Z.T @ Z / len(Z)
     root = torch.linalg.cholesky(ridged(inner, 1e-6 * inner.diagonal().mean().clamp(min=1e-12)))
@@ -113,7 +114,7 @@ def procrustes(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def sample_rows(X: torch.Tensor, k: int, generator: torch.Generator) -> torch.Tensor:
     """k rows of X drawn without replacement; all of X, shuffled, where it has no more than k.
 
-    Raises InvalidInputError where k, the number of anchors, is none.
+    Raises InvalidInputError where k, the number of anchors, is below 1.
     """
     if k < 1:
         raise InvalidInputError(f"n_anchors={k}: at least one anchor is needed")
@@ -122,7 +123,7 @@ def sample_rows(X: torch.Tensor, k: int, generator: torch.Generator) -> torch.Te
 
 def squared_distances(X: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
     """Squared Euclidean distances (n, m) between rows X (n, d) and anchors (m, d)."""
-    # The anchors' mean as origin keeps the expansion from cancelling where the data lie far from zero.
+    # With the anchors' mean as origin, the expansion does not cancel where the data lie far from zero.
     origin = anchors.mean(0)
     left, right = X - origin, anchors - origin
     squares = left.square().sum(1, keepdim=True) + right.square().sum(1)
@@ -178,7 +179,7 @@ def codewords(n_classes: int, n_bits: int, generator: torch.Generator | None = N
     order = n_bits
     while (matrix := hadamard(order)) is None:
         order += 1
-    varied = matrix[1:, order - n_bits :]  # the first columns go: column 0 is the same bit for all classes
+    varied = matrix[1:, order - n_bits :]  # drop the first columns: column 0 is the same bit for all classes
     if generator is not None:
         varied = varied[torch.randperm(len(varied), generator=generator)]
     constant = torch.ones(1, n_bits)

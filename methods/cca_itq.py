@@ -4,8 +4,8 @@ Gong, Lazebnik, Gordo, Perronnin, "Iterative quantization: a Procrustean approac
 for large-scale image retrieval", TPAMI 2013 (first: Gong & Lazebnik, CVPR 2011). Directions w that maximise
 the correlation of X w with labels Y u solve X'Y (Y'Y + rho I)^-1 Y'X w = lambda^2 (X'X + rho I) w. V = X W,
 each w scaled by its lambda, is then rotated as in ITQ.
-C classes have at most C - 1 correlations above zero. For longer codes the scaled directions beyond vanish,
-as in the authors' release, and the rotation spreads the C - 1 over all n_bits.
+C classes have at most C - 1 correlations above zero. For longer codes the other scaled directions are
+zero, as in the authors' release, and the rotation spreads the C - 1 over all n_bits.
 Departures from the paper: none; both views are centred and rho is 0.0001, as in the authors' release. That
 value suits GIST. With it, 3,072 pixels of 5,000 items overfit; ``ridge=1.0, relative=True`` does better there
 (suite ``ours``). It was chosen among 0.0001, 0.001, ..., 10 by the mAP among 1,500 of the 5,000 training
@@ -29,8 +29,8 @@ class CCAITQ(HashMethod):
     """Directions that correlate with the labels, rotated to lie near the corners of the hypercube.
 
     ridge: rho, added to the diagonal of both covariances.
-    relative: whether ridge is in units of each covariance's mean diagonal; the scale of X is then no matter.
-    n_iter: turns of ITQ's two steps.
+    relative: whether ridge is in units of each covariance's mean diagonal; the scale of X then has no effect.
+    n_iter: iterations of ITQ's two steps.
     """
 
     supervision: ClassVar = "supervised"
@@ -44,7 +44,7 @@ class CCAITQ(HashMethod):
         centred, labels = X - self.mean_, one_hot(y)
         labels = labels - labels.mean(0)
         xx, yy, xy = (
-            gram(a, b) / max(len(X) - 1, 1)  # in float64, or rounding outdoes a small ridge
+            gram(a, b) / max(len(X) - 1, 1)  # in float64: rounding errors could exceed a small ridge
             for a, b in ((centred, centred), (labels, labels), (centred, labels))
         )
         left, right = self._root(xx), self._root(yy)

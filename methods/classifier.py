@@ -27,7 +27,7 @@ class Classifier(DeepHashMethod):
 
     def n_outputs(self, n_classes: int) -> int:
         """One logit a class. Raises InvalidInputError where there are fewer codewords than classes."""
-        codewords(n_classes, self.n_bits)  # told before the training, not after it
+        codewords(n_classes, self.n_bits)  # raises before the training, not after it
         return n_classes
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:

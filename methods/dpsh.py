@@ -5,8 +5,8 @@ Li, Wang & Kang, "Feature learning based deep supervised hashing with pairwise l
 Departures from the paper: pairs are those within a batch, not the batch against the stored outputs of the
 whole training set; both terms are means, over pairs and over images; backbone and recipe are the suite's.
 The quantisation weight is 50 / n_train at the authors' 5,000 training images. That is their eta = 50 in the
-normalisation of the MatConvNet release, where both images of a pair move; the demo of the PyTorch release
-amounts to 0.004.
+normalisation of the MatConvNet release, where both images of a pair get gradients; the demo of the PyTorch
+release corresponds to 0.004.
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
 Wang, Shi & Kitani, "Deep supervised hashing with triplet labels", ACCV 2016.
 
 Departures from the paper: the triplets are all those within a batch, with gradients for anchor, positive and
-negative; the release draws positives and negatives from stored outputs and moves the anchor alone. Both terms
-are means. The release weighs the quantisation by 100 against a sum over 22,500 triplets an image. Here all
-three images of a triplet move, which doubles the gradient of the triplets, so that eta = 2 * 100 / 22,500 has
-the release's balance. An image without positives or negatives in its batch forms no triplet. Backbone and
-recipe are the suite's.
+negative; the release draws positives and negatives from stored outputs; only the anchor gets gradients. Both
+terms are means. The release weighs the quantisation by 100 against a sum over 22,500 triplets an image. Here
+all three images of a triplet get gradients, which doubles the gradient of the triplets; therefore
+eta = 2 * 100 / 22,500 has the release's balance. An image without positives or negatives in its batch forms
+no triplet. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

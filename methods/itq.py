@@ -2,7 +2,7 @@
 
 Gong & Lazebnik, "Iterative quantization: a Procrustean approach to learning binary codes", CVPR 2011.
 V = X W are the n_bits leading principal components. The rotation R minimises Q(B, R) = ||B - V R||_F^2,
-eq. (2), by turns: B = sgn(V R) for fixed R; for fixed B, R solves the orthogonal Procrustes problem.
+eq. (2), in turn: B = sgn(V R) for fixed R; for fixed B, R solves the orthogonal Procrustes problem.
 Departures from the paper: none.
 """
 
@@ -20,7 +20,7 @@ from hashbench.numerics import pca, procrustes, random_rotation, sign
 class ITQ(HashMethod):
     """Principal components, rotated to lie near the corners of the hypercube.
 
-    n_iter: turns of the two steps (Sec. 2.2: 50).
+    n_iter: iterations of the two steps (Sec. 2.2: 50).
     """
 
     n_iter: int = 50

@@ -5,7 +5,7 @@ h(x) = sgn(sum_j a_j (k(x, x_j) - mean_j)) over m anchors x_j. The kernel k is a
 squared distance to the anchors. With S_ij = 1 for items of one class and -1 otherwise, min ||H H'/r - S||_F^2
 over codes H (n, r) is solved bit by bit: each maximises h'R h, R = r S - (sum of h h' over earlier bits). The
 largest eigenvector of K'R K a = lambda K'K a, scaled to a'K'K a = n, starts a gradient ascent on b'R b with
-b = phi(K a), phi(x) = 2 / (1 + exp(-x)) - 1 in place of sgn. Its end is taken where its h'R h is larger.
+b = phi(K a), phi(x) = 2 / (1 + exp(-x)) - 1 in place of sgn. Its result is kept where its h'R h is larger.
 Departures from the paper: all items given to ``fit`` are labelled items, as for every supervised method here;
 ``n_labelled`` gives the 1,000 of the paper. K'K has a ridge, for anchors that are equal. Items with several
 labels are similar where they share one.
@@ -93,10 +93,10 @@ def quadratic(b: torch.Tensor, F: torch.Tensor, D: torch.Tensor) -> torch.Tensor
 def ascend(a: torch.Tensor, Z: torch.Tensor, F: torch.Tensor, D: torch.Tensor, n_iter: int) -> torch.Tensor:
     """Nesterov's ascent from a (m,) on b'R b, b = phi(Z a) = tanh(Z a / 2), R = F D F', as in the release.
 
-    A step is 1 / beta long. beta starts at 1, only grows, and doubles until the step gains what the gradient
-    promises; after 50 doublings the ascent ends. So it does where b'R b changes by 0.01 n at most.
+    A step is 1 / beta long. beta starts at 1, only grows, and doubles until the gain is what the gradient
+    predicts. The ascent ends after 50 doublings, or where b'R b changes by 0.01 n at most.
     """
-    x = before = torch.cat([a, Z @ a])  # Z a goes along, so that a new beta costs no product with Z
+    x = before = torch.cat([a, Z @ a])  # Z a is carried along, so that a new beta needs no product with Z
 
     def objective(x: torch.Tensor) -> torch.Tensor:
         return quadratic(torch.tanh(x[len(a) :] / 2), F, D)

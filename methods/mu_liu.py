@@ -3,20 +3,20 @@
 Mu & Liu, "Deep Hashing: A Joint Approach for Image Signature Learning", AAAI 2017.
 
 Only the abstract is at hand. It fixes: an exponentiated loss on pairs, a bilinear smooth approximation of it,
-back-propagation through one network, pre-training taken over from image classification, and an experiment on
+back-propagation through one network, pre-training from image classification, and an experiment on
 the effect of pre-training (here: ``hashbench run --suite mu-liu-ablation``).
 
 Derived here. With s = +-1 for (dis)similar pairs, the loss of two codes in {-1, 1}^K is
 exp(-(a s / K) <b_i, b_j>) = prod_k (c - s d b_ik b_jk), c = cosh(a/K), d = sinh(a/K), and no other bilinear
-factor gives it. Put the expected bits h = tanh(z / 2) for b. Then P_ij = prod_k (c - s d h_ik h_jk) is
+factor gives it. Replace b by the expected bits h = tanh(z / 2). Then P_ij = prod_k (c - s d h_ik h_jk) is
 - the exact loss at bits, and between them its exact expectation over independent bits with means h;
 - affine in each h_ik, so that the minimum over the cube is attained at codes, without a quantisation penalty;
 - in [exp(-a), exp(a)], and between 1 and exp(a^2 / 2K) times exp(-(a s / K) <h_i, h_j>);
 - at weights 1/2 of similar and of dissimilar pairs, on average at least (exp(-a) + exp(-a / (C - 1))) / 2
   for C balanced classes;
-- stationary at z = 0, which outputs are kept away from: their deviation is fixed.
-With F_k = c - s d h_ik h_jk, the gradient is dP_ij / dh_ik = -s d h_jk P_ij / F_k: bit k attends to the
-pairs that the other bits get wrong.
+- stationary at z = 0; the fixed deviation of the outputs keeps them away from it.
+With F_k = c - s d h_ik h_jk, the gradient is dP_ij / dh_ik = -s d h_jk P_ij / F_k: bit k gives more
+weight to the pairs that the other bits get wrong.
 
 Departures from the paper: unknown beyond the abstract. Ours are the form of the pair loss, its scale, the
 weights of pairs, the standardised outputs, and what the suite gives all methods: network, recipe and softmax
@@ -46,9 +46,9 @@ class MuLiu(DeepHashMethod):
     h_ik h_jk), which is not exact on bits. They agree as K grows.
     scale: a, the exponent of a pair whose codes agree (or differ) in every bit; of 1, 2, 5 and 10, 5 was best
     on images held out from training (results/recipe.md).
-    dissimilar_scale: that of dissimilar pairs, if another: their codes cannot all be opposite.
+    dissimilar_scale: the scale of dissimilar pairs, if different: their codes cannot all be opposite.
     pair_weights: "balanced", similar pairs weigh ``similar_weight`` in every batch and dissimilar ones the
-    rest; "prior", they do on average over the training set; "none", all pairs weigh the same.
+    rest; "prior", the same on average over the training set; "none", all pairs weigh the same.
     deviation: outputs z are standardised to mean 0 and this deviation over the batch (Ioffe & Szegedy, ICML
     2015; at test by their moving averages), so that bits are balanced and tanh does not saturate; None: z as
     the hash layer gives it. Chosen as ``scale`` was.
@@ -75,7 +75,7 @@ class MuLiu(DeepHashMethod):
         return mean_of_pairs(kind_weights(similar, fraction, self.similar_weight) * values)
 
     def make_state(self, data: TrainingData) -> torch.nn.Module | None:
-        """The statistics of the outputs. Raises InvalidInputError for numbers that no training can use."""
+        """The statistics of the outputs. Raises InvalidInputError for unusable parameters."""
         self._check_numbers()
         self.similar_fraction_ = similar_fraction(data.labels, self.class_balanced)
         return None if self.deviation is None else torch.nn.BatchNorm1d(self.n_bits, affine=False)
@@ -106,7 +106,7 @@ def pair_losses(
 ) -> torch.Tensor:
     """(b, b): the relaxed exponentiated loss of each pair of expected bits h (b, K) in [-1, 1].
 
-    scales: a of similar and of dissimilar pairs. log P_ij lies in [-a, a], so that nothing can overflow.
+    scales: a of similar and of dissimilar pairs. log P_ij lies in [-a, a], so there is no overflow.
     """
     n_bits = h.shape[1]
     steps = [scale / n_bits for scale in scales]
@@ -171,8 +171,8 @@ def log_products_bit_by_bit(h: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
 def kind_weights(similar: torch.Tensor, fraction: torch.Tensor, share: float) -> torch.Tensor:
     """(b, b) weights by which similar pairs, a ``fraction`` of all, get the ``share`` of all pairs' weight.
 
-    Dissimilar ones get the rest. All pairs together weigh as many as they are; where there is one kind only,
-    it gets all the weight.
+    Dissimilar ones get the rest. The sum of all weights is the number of pairs; if there is only one kind, it
+    gets all the weight.
     """
     one_kind = (fraction == 0) | (fraction == 1)
     of_each = torch.where(similar, share / fraction, (1 - share) / (1 - fraction))
@@ -182,7 +182,7 @@ def kind_weights(similar: torch.Tensor, fraction: torch.Tensor, share: float) ->
 def similar_fraction(labels: torch.Tensor, class_balanced: bool) -> float:
     """The fraction of the pairs of two training images that is similar.
 
-    class_balanced: were all classes as frequent. Multi-label images are taken as they are.
+    class_balanced: as if all classes were equally frequent; ignored for multi-label images.
     """
     n = len(labels)
     if labels.ndim == 1:

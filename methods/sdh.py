@@ -2,11 +2,11 @@
 
 Shen, Shen, Liu, Shen, "Supervised discrete hashing", CVPR 2015. Codes B (n, n_bits) of the training items, a
 linear classifier W of codes and a hash function F(x) = P' phi(x) of RBF features phi minimise
-||Y - B W||^2 + lambda ||W||^2 + nu ||B - F(X)||^2 by turns: W by ridge regression, P by least squares, B by
+||Y - B W||^2 + lambda ||W||^2 + nu ||B - F(X)||^2 in turn: W by ridge regression, P by least squares, B by
 discrete cyclic coordinate descent, column by column: z = sgn(q - B' W' v), with B' and W' the other bits, v
 the row of W and q the column of Q = Y W' + nu F(X) that belong to z. The code of a new item is sgn(F(x)).
 Departures from the paper: rows of length 1 with sigma = 0.4, a ridge of 0.01 for P and a constant feature in
-phi are those of the releases. B starts each turn from the last B, where one release starts from 0.
+phi are those of the releases. B starts each iteration from the last B; one release starts from 0.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class SDH(HashMethod):
     """Codes that a linear classifier reads, learned without relaxing the bits.
 
     n_anchors: number of kernel features, at most the number of training items.
-    n_iter: turns of the three steps.
+    n_iter: iterations of the three steps.
     n_cycles: largest number of cycles over the bits in a step for B.
     regularization, penalty: lambda and nu of the objective.
     ridge: of the least squares for P.
-    normalize: whether rows are scaled to Euclidean length 1; a row of zeros stays.
+    normalize: whether rows are scaled to Euclidean length 1; a row of zeros stays zero.
     sigma: width of the RBF, in units of the (scaled) rows; "mean": sigma^2 is the mean squared distance to
         the anchors.
     """

@@ -14,7 +14,7 @@ class Codes:
     """n binary codes of n_bits bits.
 
     ``packed`` is (n, ceil(n_bits / 8)) uint8 in the bit order of ``numpy.packbits``: bit k of a code is
-    bit 7 - k % 8 of byte k // 8; the padding bits are zero. Ternary codes cannot exist.
+    bit 7 - k % 8 of byte k // 8; the padding bits are zero. There are no ternary codes.
     """
 
     packed: NDArray[np.uint8]

@@ -67,16 +67,16 @@ class Dataset:
     """Where images come from. The file's stem is the data set's name.
 
     The module docstring's first line says what the images are; the source (authors, title, year) follows.
-    ``argument`` is what stands behind the colon in ``NAME:ARGUMENT`` (a path, for ``folder:PATH``).
+    ``argument`` is the text after the colon in ``NAME:ARGUMENT`` (a path, for ``folder:PATH``).
     """
 
     argument: str | None = None
 
     licence: ClassVar[str]  # one line, as the source states it
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
-    occlude: ClassVar[bool] = True  # an image of which a part is hidden is, too: augmentation may erase
+    occlude: ClassVar[bool] = True  # hiding a part does not change the class: augmentation may erase
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
-    checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of those files for which the source states one
+    checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of the files, where the source states it
 
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
@@ -92,12 +92,12 @@ class Dataset:
 
     @property
     def spec(self) -> str:
-        """``NAME`` or ``NAME:ARGUMENT``, the same for every way to write the argument: what loads it."""
+        """What loads the data set: ``NAME`` or ``NAME:ARGUMENT``, the argument in its one normal form."""
         return self.name() if self.argument is None else f"{self.name()}:{self.argument}"
 
     @property
     def label(self) -> str:
-        """What is shown and recorded: ``spec`` without what belongs to this machine, such as a path."""
+        """What is shown and recorded: ``spec`` without local details such as a path."""
         return self.spec
 
     @property
@@ -110,7 +110,7 @@ class Dataset:
         raise NotImplementedError
 
     def sources(self, root: Path) -> list[Path]:
-        """The files that ``load`` reads; their names, sizes and times decide if a decoded copy is current."""
+        """The files that ``load`` reads; their names, sizes and times tell if a decoded copy is current."""
         return [root / file for file in self.files]
 
     def download(self, root: Path) -> None:
@@ -126,7 +126,7 @@ class Dataset:
             )
 
     def missing(self, root: Path, fault: str) -> MissingDataError:
-        """The error of data that cannot be had under ``root``: the fault, then every way to mend it."""
+        """The error for data missing under ``root``: the fault, then every way to fix it."""
         name = self.name()
         return MissingDataError(
             f"data set '{name}': {fault}; fetch it with 'hashbench data get {name}', or take it from any "

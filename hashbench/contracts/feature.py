@@ -1,8 +1,8 @@
 """The contract of a feature: a file in ``hashbench/features/`` with one subclass of ``Feature``.
 
-Shallow methods read rows of numbers; a feature makes them of images. It says what it has learned from, which
-stands in every table. A feature that trains a network first is a ``TrainedFeature``; deep methods can start
-from that network too.
+Shallow methods read rows of numbers; a feature computes these rows from images. It states what it has learned
+from, which every table shows. A feature that trains a network first is a ``TrainedFeature``; deep methods can
+start from that network too.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ LEARNED_FROM: tuple[str, ...] = get_args(LearnedFrom)
 
 @dataclass(frozen=True, kw_only=True)
 class Feature(ABC):
-    """From images to rows. The file's stem is the feature's name.
+    """Computes rows from images. The file's stem is the feature's name.
 
-    argument: what stands behind the equals sign in ``LABEL=ARGUMENT``, for features that take one.
+    argument: the text after the equals sign in ``LABEL=ARGUMENT``, for features that take one.
     """
 
     argument: str | None = None
 
     # What the rows have learned from: a label-free backbone has learned from "images".
     learned_from: ClassVar[LearnedFrom] = "nothing"
-    # Raised by hand when the same images can get other rows; it makes what was computed on them stale.
+    # Increase it by hand when the same images can get other rows; results computed on them become stale.
     version: ClassVar[int] = 1
-    # Whether rows are kept on disk once computed: for features that take longer to compute than to read.
+    # Whether computed rows are kept on disk: for features that are slower to compute than to read.
     cached: ClassVar[bool] = True
 
     @classmethod
@@ -56,7 +56,7 @@ class Feature(ABC):
         return cls()
 
     def source(self) -> LearnedFrom:
-        """What these rows have learned from; of a user's own file, what the file says."""
+        """What these rows have learned from; for a user's own file, what the file says."""
         return self.learned_from
 
     def digest(self) -> str | None:
@@ -65,14 +65,14 @@ class Feature(ABC):
         return digest_of(changed) if changed else None
 
     def check(self, images: Images) -> None:  # noqa: B027  most have nothing to check
-        """Raise InvalidInputError or MissingDataError where there can be no rows of these images."""
+        """Raise InvalidInputError or MissingDataError where these images cannot get rows."""
 
     @abstractmethod
     def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
         """Rows (len(index), d) float32 of the data set's images at ``index``."""
 
     def rows_of(self, pixels: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
-        """Rows (n, d) float32 of any images (n, c, h, w) uint8, those of no data set too."""
+        """Rows (n, d) float32 of any images (n, c, h, w) uint8, from a data set or not."""
         raise InvalidInputError(f"feature '{self.name()}' knows the images of its data set only, no others")
 
 
@@ -98,9 +98,9 @@ class TrainedFeature(Feature):
         """The trained ``hashbench.training.network.Network``, in evaluation mode.
 
         pixels: (n, c, h, w) uint8, on the device. labels: (n,) int64 or (n, C) float32; None unless
-        ``learned_from`` is "labels". checkpoint: a file to resume from and to write at times.
+        ``learned_from`` is "labels". checkpoint: a file to resume from and to write to regularly.
         """
 
     def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
-        """Not of a trained feature itself: its network gives the rows."""
+        """Always an error: the rows of a trained feature come from its network."""
         raise InvalidInputError(f"feature '{self.name()}' has no rows before its network is trained")

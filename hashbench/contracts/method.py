@@ -42,9 +42,9 @@ class HashMethod(TransformerMixin, BaseEstimator):
     inputs: ClassVar[Literal["features", "images"]] = "features"
     # "vectors": project() is an embedding of any length, ranked by cosine; it makes no codes.
     output: ClassVar[Literal["codes", "vectors"]] = "codes"
-    # A control shows what a number is worth; it is not in competition.
+    # A control helps to interpret the numbers; it does not compete.
     control: ClassVar[bool] = False
-    # The tasks that it is made for; others leave it out and say so.
+    # The tasks that the method is made for; other tasks leave it out and say so.
     made_for: ClassVar[tuple[str, ...]] = ("retrieval",)
     # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
@@ -56,7 +56,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
 
     @classmethod
     def family(cls) -> Literal["control", "shallow", "deep"]:
-        """The group of rows the method stands in."""
+        """The group of table rows that the method belongs to."""
         return "control" if cls.control else "deep" if cls.deep else "shallow"
 
     # -- what a method writes ---------------------------------------------------------------------
@@ -106,7 +106,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
             parts = [
                 self._project(part).float() for part in batches_on(device, data, self.project_batch(device))
             ]
-            return torch.cat(parts).cpu().numpy()  # read at once: each reading waits for the device
+            return torch.cat(parts).cpu().numpy()  # one copy for all: each copy waits for the device
 
     def encode(self, X: ArrayLike) -> Codes:
         """Codes of X."""
@@ -200,7 +200,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
 
 def _is_unlabelled(labels: NDArray) -> NDArray[np.bool_]:
     """(n,): which of the labels are -1, or rows of -1."""
-    if labels.dtype.kind in "US":  # numpy writes the numbers among texts as texts
+    if labels.dtype.kind in "US":  # numpy turns numbers among strings into strings
         labels = np.where(labels.astype(str) == "-1", -1, 0)
     missing = labels == -1
     return missing if labels.ndim == 1 else missing.all(axis=1) & (labels.shape[1] > 0)
@@ -211,7 +211,7 @@ def batches_on(
 ) -> Iterator[torch.Tensor]:
     """The items on a device, at most ``size`` at a time; on CUDA one batch is copied while another computes.
 
-    index: the places of the items wanted, in their order; all by default.
+    index: the positions of the wanted items, in their order; all by default.
     """
     import torch
 

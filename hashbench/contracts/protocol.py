@@ -11,11 +11,11 @@ from hashbench.identity.digest import differing, digest_of
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What is learned on, what is asked, and on which budget.
+    """The training images, the query images and the training budget.
 
-    It has two digests, as two things can change: ``task_digest`` is of the task and its numbers, which every
-    cell depends on; ``recipe_digest`` is of the recipe, which only cells with a network depend on. Name and
-    description change no number and are in neither.
+    It has two digests. Every cell depends on ``task_digest``, that of the task and its numbers. Only cells
+    with a network depend on ``recipe_digest``, that of the recipe. Name and description change no number and
+    are in neither.
     """
 
     name: str
@@ -25,15 +25,15 @@ class Protocol:
 
     @cached_property
     def task_digest(self) -> str:
-        """SHA-256 of the task's name and of its fields that are not as by default."""
+        """SHA-256 of the task's name and of its fields that differ from their defaults."""
         return digest_of([self.task.name(), differing(self.task)])
 
     @cached_property
     def recipe_digest(self) -> str:
-        """SHA-256 of the recipe's fields that are not as by default."""
+        """SHA-256 of the recipe's fields that differ from their defaults."""
         return digest_of(differing(self.recipe))
 
     def facts(self) -> dict[str, Any]:
-        """What a record keeps of it, all fields spelt out; the recipe is kept apart."""
+        """What a record stores of the protocol, with all fields; the recipe is stored separately."""
         task = {"name": self.task.name(), **asdict(self.task)}
         return {"name": self.name, "description": self.description, "task": task}

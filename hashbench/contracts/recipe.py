@@ -1,4 +1,4 @@
-"""How every deep method of a protocol is trained: one value, so that no method trains on other terms."""
+"""How every deep method of a protocol is trained: one value, so that the terms are the same for all."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ class Invariances:
     """What may be done to an image without changing its class: a rule of the data set, not of the recipe.
 
     mirror: a mirrored image is still of its class; a mirrored digit is not.
-    occlude: so is an image of which a part is hidden; an 8 without a stroke is a 3.
+    occlude: an image with a hidden part is still of its class; an 8 without a stroke is a 3.
     """
 
     mirror: bool = False
@@ -30,13 +30,13 @@ class Recipe:
 
     Stage 1 (``pretrain_epochs``) trains the backbone as a softmax classifier on the labelled training
     images; stage 2 (``epochs``) trains backbone and hash layer with the method's loss. One epoch shows as
-    many images as the method has for training, or has labels for where only some are labelled; each view of
-    an image counts.
+    many images as the method has for training; where only some are labelled, as many as have labels. Each
+    view of an image counts.
     ``crop`` is the largest shift of the random crop as a fraction of the side; ``training.augmentation``
     says what ``warp``, ``jitter`` and ``erase`` do, each off at 0. Images are mirrored at random, and parts
     of them erased, only where the data set's ``Invariances`` allow it.
-    ``averaging``: the network ends as a moving average of its weights in which a step's weigh this much less
-    than the next one's (Polyak & Juditsky 1992; here exponential); 0: as the last step left it.
+    ``averaging``: the final network is a moving average of its weights, where each step counts this much less
+    than the next one (Polyak & Juditsky 1992; here exponential); 0: the weights of the last step.
     ``flip_at_test``: outputs of the fitted network are the mean over an image and its mirror image.
     """
 

@@ -1,8 +1,8 @@
-"""The contract of a task: what is asked of a fitted method, on which images, and how the answers are scored.
+"""The contract of a task: which images a fitted method encodes, and how its codes are scored.
 
 A file in ``hashbench/tasks/`` (or of a plugin) holds one subclass of ``Task`` and ``PROTOCOLS``, the named
-protocols that are made of it. Everything that is not the same for all tasks is here: splits, metrics and
-their direction, what a value belongs to, what is stored to be scored again.
+protocols made from it. Everything that differs between tasks is here: splits, metrics and their direction,
+what a value belongs to, what is stored for scoring again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Split:
     train: the images that are learned on, with their labels.
     parts: what is encoded and scored, by the task's names; no method sees them before it is fitted.
     pool: the images that a semi-supervised method sees beside ``train``, without labels.
-    counts: what a record and a caption say of the sizes, by name. description: the same as one line of text.
+    counts: the sizes that a record and a caption state, by name. description: the same as one line of text.
     """
 
     train: Index
@@ -66,7 +66,7 @@ class Encoder(Protocol):
 
 
 class Stored(NamedTuple):
-    """Codes as a run stores them beside a record, with what their scoring needs to know of each."""
+    """Codes as a run stores them beside a record, with what is needed to score them."""
 
     codes: Codes
     labels: NDArray
@@ -74,10 +74,11 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a task says of a fitted method.
+    """The scores of a fitted method under a task.
 
-    values: metrics by name, means over the units. per_unit: (n_units,) float64 by name; of metrics that are
-    no means over units, nothing. health: facts of the codes alone. stored: what ``rescore`` needs, by name.
+    values: metrics by name, means over the units. per_unit: (n_units,) float64 by name, only of
+    metrics that are means over units. health: facts of the codes alone. stored: by name, for
+    ``rescore``.
     """
 
     values: Mapping[str, float]
@@ -91,9 +92,9 @@ class Outcome:
 class MetricInfo:
     """What a metric's name stands for, and how it is printed.
 
-    better: which way is better; None for what is neither good nor bad, such as a count of codes.
-    of: "units", each of which has a value; "set", where only all together have one; "codes", whatever is
-    asked of them.
+    better: which direction is better; None where neither is, such as for a count of codes.
+    of: "units", each of which has a value; "set", where only all together have one; "codes", where the
+    value depends on the codes alone.
     """
 
     definition: str
@@ -102,7 +103,7 @@ class MetricInfo:
     of: Literal["units", "set", "codes"] = "units"
 
     def best(self, values: Sequence[float]) -> float | None:
-        """The best of some values; None where there is none or none is better."""
+        """The best of some values; None where there are none, or where no direction is better."""
         if not values or self.better is None:
             return None
         return max(values) if self.better == "higher" else min(values)
@@ -112,7 +113,7 @@ class MetricInfo:
 class Task(ABC):
     """A task. Its fields are the numbers of the split: they alone make the split's digest."""
 
-    # Raised by hand when the same values can be scored otherwise, or the pool be another.
+    # Increase it by hand when the same values can get other scores, or the pool can change.
     version: ClassVar[int] = 1
     # What a value belongs to, and what the bootstrap draws, in singular and plural.
     unit: ClassVar[tuple[str, str]]
@@ -139,7 +140,7 @@ class Task(ABC):
     def split(self, images: Images, dataset: str) -> Split:
         """The split of a data set: a pure function of its name, its labels and the task's fields.
 
-        Raises InvalidInputError where the images do not suffice.
+        Raises InvalidInputError where there are too few images.
         """
 
     @abstractmethod
@@ -148,7 +149,7 @@ class Task(ABC):
 
     @abstractmethod
     def rescore(self, stored: Mapping[str, Stored], metrics: Sequence[str], device: str) -> Outcome:
-        """Score stored codes anew: the default metrics, and those named besides.
+        """Score stored codes again: the default metrics, and those named in ``metrics``.
 
         Raises UnknownNameError, and InvalidInputError for a metric that cannot be computed of them.
         """

@@ -1,4 +1,4 @@
-"""One cell, from images to a record: what it stands on, its method fitted, its scores."""
+"""One cell, from images to a record: its data, its fitted method, its scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hashbench.records import Digests, Failure, Record, save_values, write_recor
 def run_cell(work: Work, place: Place) -> Record:
     """Run a cell and write its record; beside it the task's codes and the values of each unit.
 
-    A failure is a record too, with the traceback and all that was known by then.
+    A failure is a record too, with the traceback and all that is known so far.
     """
     device = place.enter()
     _warm_up(str(device))
@@ -55,12 +55,12 @@ def run_cell(work: Work, place: Place) -> Record:
             outcome = protocol.task.evaluate(
                 encoder, ground.context.images, ground.context.split, str(device)
             )
-        timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)  # which the task asked for meanwhile
+        timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)  # encoding happens inside evaluation
         facts |= _scores(outcome, encoder)
         _keep(path, outcome, protocol.task.headline())
     except Exception as failure:
         error = getattr(failure, "failure", None) or Failure.of(failure)
-    if error is not None:  # what a former success left beside it is not this record's
+    if error is not None:  # files left by an earlier success do not belong to this record
         for file in path.parent.glob(f"{path.stem}.*.npz"):
             file.unlink()
     record = Record(
@@ -82,7 +82,7 @@ def _scores(outcome: Outcome, encoder: CellEncoder) -> dict[str, Any]:
 
 
 def _keep(path: Path, outcome: Outcome, headline: str) -> None:
-    """Write what can be scored again, and the values of each unit; those of the headline apart."""
+    """Write the codes to score again, and the values of each unit; those of the headline separately."""
     for part, stored in outcome.stored.items():
         save_codes(path.with_suffix(f".{part}.npz"), stored.codes, stored.labels)
     save_values(path, outcome.per_unit, headline)
@@ -90,7 +90,7 @@ def _keep(path: Path, outcome: Outcome, headline: str) -> None:
 
 @cache
 def _warm_up(device: str) -> None:
-    """Compile the evaluation kernels and load what the device needs, so that no cell's time holds it."""
+    """Compile the evaluation kernels and load what the device needs, so that no cell's time includes it."""
     distinct, labels = 2 * np.eye(64) - 1, np.arange(64) % 2
     for values in (distinct, distinct[labels]):  # each kind of codes has kernels of its own
         codes = Codes.from_real(values)

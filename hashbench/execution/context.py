@@ -31,7 +31,7 @@ from hashbench.training.network import Network, build_network, gains_from_bf16
 
 T = TypeVar("T")
 HASH_STAGE_ONLY = ("epochs", "backbone_lr")  # recipe fields that the training of a feature does not read
-ROWS_AT_A_TIME = 8192  # images whose rows are computed at a time where a feature is not a network
+ROWS_AT_A_TIME = 8192  # images per call of a feature that is not a network
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Context:
     def backbone(self, setting: Setting, feature: TrainedFeature, device: torch.device) -> Backbone:
         """The network of a trained feature: from the cache if it was trained before, else trained and kept.
 
-        All methods and code lengths share it. On a CPU the number of threads moves the weights.
+        All methods and code lengths share it. On a CPU the weights depend on the number of threads.
         """
         recipe = setting.protocol.recipe
         seed = seed_of(self.name, setting.protocol.name, feature.name(), setting.repetition)
@@ -119,7 +119,7 @@ class Context:
 
 
 def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
-    """The rows, if there is one of finite numbers for each of ``n`` images; else InvalidInputError."""
+    """The rows, one for each of ``n`` images. Raises InvalidInputError if some are absent or not finite."""
     if rows.ndim != 2 or len(rows) != n or not np.isfinite(rows).all():
         raise InvalidInputError(
             f"feature '{feature.name()}' gives rows {rows.shape} of {n:,} images; ({n}, d) finite numbers "
@@ -129,7 +129,7 @@ def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
 
 
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
-    """Train the network, compute the rows; what is in the cache already is left as it is."""
+    """Train the network, compute the rows; what the cache already holds is kept."""
     setting, feature = artefact.setting, artefact.feature
     context = context_of(setting, root)
     trained = None
@@ -180,7 +180,7 @@ def _backbone(
 
 
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
-    """What the file holds; it is computed where it is not there or, with a warning, where it is damaged."""
+    """The file's content; computed where the file is missing or, with a warning, damaged."""
     try:
         return read()
     except FileNotFoundError:

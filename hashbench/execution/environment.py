@@ -43,9 +43,9 @@ def _cpu_name() -> str:
 
 @cache
 def _commit() -> str | None:
-    """The commit of the working tree hashbench is imported from, "+" for changes to it.
+    """The commit of the working tree that hashbench is imported from, with "+" if it has changes.
 
-    $HASHBENCH_COMMIT says it of a copy that has no history, or another one; None where nothing says it.
+    $HASHBENCH_COMMIT gives it for a copy without its own git history; None where it is unknown.
     """
     if "HASHBENCH_COMMIT" in os.environ:
         return os.environ["HASHBENCH_COMMIT"]

@@ -1,4 +1,4 @@
-"""What a cell stands on, and its method as a task uses it."""
+"""The inputs of a cell, and its method as a task uses it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from hashbench.records import Card, Digests, Failure
 from hashbench.training.encoding import network_features
 from hashbench.training.loop import seconds_before
 
-AT_A_TIME = 8192  # images whose inputs are in memory at a time while they are encoded
+AT_A_TIME = 8192  # images whose inputs are in memory at once during encoding
 UNLABELLED = -1
 
 
 class UnmadeError(Exception):
-    """The run could not make what the cell stands on, and does not try again for each cell."""
+    """The run could not make what the cell needs, and does not try again for each cell."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -39,9 +39,10 @@ class UnmadeError(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """What a cell stands on: images and split, the method's class, and, once supplied, what cells share.
+    """The inputs of a cell: images and split, the method's class and, once supplied, what cells share.
 
-    rows: of all images of the data set, where the feature's are kept. seconds: what others took, by name.
+    rows: of all images of the data set, where the feature is cached. seconds: the time of shared work, by
+    name.
     """
 
     work: Work
@@ -64,7 +65,7 @@ class Ground:
         return cls(work, context, method, describe_method(method, work, context), device)
 
     def supplied(self, place: Place) -> Self:
-        """With the network and the rows that it reads. Raises UnmadeError where they could not be made."""
+        """The same with the network and rows that it reads. Raises UnmadeError where making them failed."""
         work = self.work
         for artefact in work.artefacts:
             if artefact.key in place.unmade:
@@ -98,7 +99,7 @@ class Ground:
         }
 
     def inputs(self, index: Index) -> NDArray:
-        """What the method reads of the data set's images at ``index``: uint8 images or float32 rows."""
+        """The method's inputs for the data set's images at ``index``: uint8 images or float32 rows."""
         if self.work.feature is None:
             return self.context.images.pixels[index]
         if self.rows is not None:
@@ -107,7 +108,7 @@ class Ground:
         return checked_rows(self.work.feature, rows, len(index))
 
     def inputs_of(self, pixels: NDArray[np.uint8]) -> NDArray:
-        """What the method reads of any images (n, c, h, w) uint8."""
+        """The method's inputs for any images (n, c, h, w) uint8."""
         if self.work.feature is None:
             return pixels
         if self.backbone is not None:
@@ -136,7 +137,7 @@ class CellEncoder:
         ground = self.ground
         options: dict[str, Any] = {}
         if ground.cls.deep:
-            # Named by what it depends on beyond the cell, so that no training goes on with other code.
+            # The file name holds the digests, so that no training is resumed with other code.
             digests = ground.facts()["digests"].model_dump()
             work = ground.work
             state = digest_of([digests, work.rooms, asdict(work.setting.invariances), place.threads])[:8]
@@ -150,7 +151,7 @@ class CellEncoder:
 
     @property
     def output(self) -> Literal["codes", "vectors"]:
-        """What its values are."""
+        """Whether its values are codes or vectors."""
         return self.method.output
 
     @property
@@ -193,9 +194,9 @@ class CellEncoder:
 
 
 def training_data(ground: Ground) -> tuple[Index, NDArray | None]:
-    """The images that the method may see, and the labels that it may see of them.
+    """The images that the method may see, and their labels that it may see.
 
-    Unsupervised methods get no labels; semi-supervised ones the pool besides, labelled -1.
+    Unsupervised methods get no labels; semi-supervised ones also get the pool, labelled -1.
     """
     split, images = ground.context.split, ground.context.images
     if ground.cls.supervision == "unsupervised":
@@ -222,7 +223,7 @@ def build_method(cls: type[HashMethod], work: Work, device: str) -> tuple[HashMe
 
 
 def describe_method(cls: type[HashMethod], work: Work, context: Context) -> Card:
-    """The card of a method: what it declares, and what it and its features see under this split."""
+    """The card of a method: what it declares, and which data it and its features see under this split."""
     split = context.split
     semi = cls.supervision == "semi-supervised"
     learned_from: LearnedFrom | None = work.feature.source() if work.feature else None

@@ -33,9 +33,8 @@ class Grid:
 def expand(suite: Suite) -> Grid:
     """All cells of a suite, data set by data set. Every name is checked before anything runs.
 
-    A broken method is among them under its name: running it gives a failed record with the reason. A method
-    that a protocol's task does not accept is left out where it came with a group, and an error where it was
-    named.
+    A broken method is included: running it gives a failed record with the reason. A method that a protocol's
+    task does not accept is left out if it came with a group; if it was named, it is an error.
     """
     rows, recipe_fields = rows_of(suite)
     features = _features(suite)
@@ -107,7 +106,7 @@ def _work(
 
 
 def _rooms(row: MethodRow, task: Task, feature: Feature | None, network: bool) -> dict[str, int]:
-    """The numbers of what a row's results stand on, evaluation and task included."""
+    """The numbers of the rooms that a row's results depend on, with evaluation and task."""
     assert row.cls is not None
     names = ["contracts", "images", "evaluation", "execution"]
     names += ["numerics"] * imports_room(row.cls, "numerics") + ["training"] * network
@@ -124,7 +123,7 @@ def labels_of(works: Iterable[Work]) -> dict[str, str]:
 
 
 def _datasets(suite: Suite) -> list[Dataset]:
-    """The data sets that a suite names. Raises InvalidInputError where two would be shown by one label."""
+    """The data sets that a suite names. Raises InvalidInputError where two have the same label."""
     found: dict[str, Dataset] = {}
     for dataset in dict.fromkeys(dataset_from(spec) for spec in suite.datasets):
         other = found.setdefault(dataset.label, dataset)

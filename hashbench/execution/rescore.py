@@ -1,4 +1,4 @@
-"""Stored codes scored anew, without training."""
+"""Scores stored codes again, without training."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CURE = "copy the codes there, or delete the record and run its command again"
 
 
 def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", command: str = "") -> Record:
-    """Score the codes beside a record; write its metrics, curves, health and values per unit anew.
+    """Score the codes beside a record again; rewrite its metrics, curves, health and values per unit.
 
-    metrics: besides those that the record has and the default ones. What training and encoding gave stays.
-    Raises MissingDataError where codes are not there; InvalidInputError where they are not the record's, or a
-    metric cannot be computed of them; UnknownNameError.
+    metrics: in addition to the record's and the default ones. Results of training and encoding stay.
+    Raises MissingDataError where there are no codes; InvalidInputError where they are not the record's, or a
+    metric cannot be computed from them; UnknownNameError.
     """
     record = Record.load(path)
     task = task_of(record)
@@ -31,7 +31,7 @@ def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", comman
     outcome = task.rescore(stored, [*record.metrics, *metrics], device)
     changed = {
         "metrics": dict(outcome.values),
-        "health": record.health | dict(outcome.health),  # what real values gave stays
+        "health": record.health | dict(outcome.health),  # health of the real values stays
         "curves": record.curves | dict(outcome.curves),
         "rooms": record.rooms | {"evaluation": ROOMS["evaluation"]},
         "rescored": Rescoring(
@@ -47,7 +47,7 @@ def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", comman
 
 
 def task_of(record: Record) -> Task:
-    """The task of a record, with its numbers. Raises UnknownNameError where its plugin is not at hand."""
+    """The task of a record, with its numbers. Raises UnknownNameError where its plugin is missing."""
     numbers = dict(record.protocol["task"])
     cls: type[Task] = find("task", numbers.pop("name"))
     try:

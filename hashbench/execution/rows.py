@@ -16,8 +16,8 @@ from hashbench.execution.suite import GROUPS, Suite
 from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
 
-OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # the runner's to set
-STARTED = ("softmax", "frozen")  # ways of DeepHashMethod.pretraining that start from a trained network
+OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # only the runner sets these
+STARTED = ("softmax", "frozen")  # values of DeepHashMethod.pretraining with a trained start
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def rows_of(suite: Suite) -> tuple[list[MethodRow], dict[str, Any]]:
         }
         params = _changed(cls, {**overrides.get(variant.method, {}), **checked})
         row = MethodRow(variant.method, cls, params, variant.label)
-        same = rows.pop(_key(row), None)  # of a method that is run besides: the variant names it
+        same = rows.pop(_key(row), None)  # the same row without a label: the variant gives it one
         if same is not None and same.label:
             raise InvalidInputError(
                 f"variants '{same.label}' and '{row.label}' are the same: {row.method} with the same "
@@ -88,13 +88,13 @@ def _key(row: MethodRow) -> str:
 
 
 def _changed(cls: type[HashMethod] | None, params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that are not as by default: one training has one file, however it is asked for."""
+    """The parameters that differ from their defaults, so that the same training always has the same file."""
     defaults = {} if cls is None else {field.name: field.default for field in fields(cls)}
     return {name: value for name, value in params.items() if name not in defaults or value != defaults[name]}
 
 
 def _chosen_methods(suite: Suite) -> dict[str, type[HashMethod] | None]:
-    """The classes of the methods a suite names, groups spelt out; None for a broken one."""
+    """The classes of the methods that a suite names, groups expanded; None for a broken one."""
     groups = [name for name in suite.methods if name in GROUPS]
     names = set(plugins("method")) if groups else set(suite.methods)
     chosen: dict[str, type[HashMethod] | None] = {}
@@ -116,7 +116,7 @@ def _method_class(name: str) -> type[HashMethod] | None:
 def applicable(settings: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
     """The settings without those of methods that the suite does not run."""
     run = {*_chosen_methods(suite), *(variant.method for variant in suite.variants)}
-    idle = set(plugins("method")) - run  # a misspelt owner is not among them, and is refused
+    idle = set(plugins("method")) - run  # a misspelt method is not among them, so it is refused
     return {key: value for key, value in settings.items() if key.partition(".")[0] not in idle}
 
 
@@ -137,9 +137,9 @@ def _overrides(suite: Suite, methods: Mapping[str, type[HashMethod] | None]) -> 
 def _checked(
     cls: type[HashMethod] | type[Recipe] | None, owner: str, parameter: str, value: Any, where: str
 ) -> Any:
-    """The value of a parameter as its type has it."""
+    """The value of a parameter, converted to its type."""
     if cls is None:
-        return value  # a broken method fails whatever its parameters
+        return value  # a broken method fails with any parameters
     kept = () if cls is Recipe else OWN_PARAMS
     settable = [field.name for field in fields(cls) if field.name not in kept]
     if parameter not in settable:

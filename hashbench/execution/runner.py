@@ -1,4 +1,4 @@
-"""Runs the cells of a grid, in this process or in several, and remembers what is done."""
+"""Runs the cells of a grid, in this process or in several, and skips cells that are done."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hashbench.records import Failure, Record
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``done``: cells whose records exist and still stand.
+    """What a run will do. ``done``: cells whose records exist and are still valid.
 
     reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
-    threads: how many cells in ``done`` were computed with how many other threads than this run's.
-    older: cells in ``done`` that an evaluation of another number scored.
+    threads: for each other number of threads than this run's, how many cells in ``done`` used it.
+    older: cells in ``done`` that were scored by another version of the evaluation.
     """
 
     pending: list[Work]
@@ -68,7 +68,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
 
 
 def _why_stale(record: Record, work: Work, place: Place) -> str | None:
-    """None if a cell's record still stands: of the same images, split, settings and code."""
+    """Why a cell's record is stale; None if images, split, settings and code are the same."""
     if record.status == "failed":
         return "that failed before"
     context = context_of(work.setting, place.data)
@@ -82,7 +82,7 @@ def _why_stale(record: Record, work: Work, place: Place) -> str | None:
         if before != now:
             return f"whose {what} changed"
     for room, number in work.rooms:
-        if room == "evaluation" and record.stored:  # it can be scored anew without being run again
+        if room == "evaluation" and record.stored:  # its codes can be scored again without a new run
             continue
         if record.rooms.get(room) != number:
             return f"whose {room} changed"
@@ -96,7 +96,7 @@ def _why_stale(record: Record, work: Work, place: Place) -> str | None:
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a field that was recorded has another value now; one that is new since is no change."""
+    """Whether a recorded field has another value now; a new field is no change."""
     return any(name in now and now[name] != value for name, value in before.items())
 
 
@@ -146,22 +146,22 @@ def _make(artefact: Artefact, place: Place) -> Made:
 def _forget_broken(works: Iterable[Work], place: Place) -> None:
     """Remove the failures of methods that could not be loaded once and now can.
 
-    A broken method does not say what it reads, so that its records are of cells it has not got, which no run
-    would compute again.
+    A broken method does not say what it reads. Its records then belong to cells that do not exist once it
+    loads, and no run would replace them.
     """
     loaded = {(place.record(work).parent, work.cell.method) for work in works if work.method_source}
     for folder, method in loaded:
         for path in folder.glob(f"{method}-*.json"):
             try:
                 error = Record.load(path).error
-            except InvalidInputError:  # of no cell of this run, or it would have been named before
+            except InvalidInputError:  # of no cell of this run: the plan has read those
                 continue
             if error is not None and error.type == BrokenPluginError.__name__:
                 path.unlink()
 
 
 def _remove_leftovers(works: Iterable[Work], place: Place) -> None:
-    """Remove the temporary files of these cells, which a process that is killed, now or before, leaves."""
+    """Remove the temporary files of these cells that killed processes have left."""
     paths = [place.record(work) for work in works]
     stems = {path.stem for path in paths}
     for folder in {path.parent for path in paths if path.parent.is_dir()}:

@@ -38,11 +38,11 @@ class Variant(BaseModel):
 
 
 class Suite(BaseModel):
-    """A named grid, as a TOML file says it. ``set`` holds "METHOD.PARAMETER" or "recipe.FIELD" = value.
+    """A named grid, as a TOML file states it. ``set`` holds "METHOD.PARAMETER" or "recipe.FIELD" = value.
 
-    methods: by default all; none where there are ``variants``, which are run besides.
-    pretraining: how deep methods start; empty: each as it does by default. A method or variant whose own
-    parameters say it keeps to them.
+    methods: by default all; none where there are ``variants``, which are run in addition.
+    pretraining: how deep methods start; empty: each by its default. A method or variant that sets it in its
+    own parameters keeps its value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

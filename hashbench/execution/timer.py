@@ -10,7 +10,7 @@ import torch
 
 
 class Timer:
-    """Adds up the seconds of blocks, the device's queue emptied before each reading."""
+    """Adds up the seconds of blocks; waits for the device before each reading."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

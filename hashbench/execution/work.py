@@ -17,8 +17,8 @@ from hashbench.records import Cell
 class Setting:
     """A data set under a protocol, in one repetition.
 
-    spec: what loads the data set, ``folder:/home/me/photos``; records hold its label. protocol: that of the
-    name, with the grid's recipe. invariances: the data set's.
+    spec: what loads the data set, ``folder:/home/me/photos``; records hold its label. protocol: the
+    named one, with the grid's recipe. invariances: the data set's.
     """
 
     spec: str
@@ -29,7 +29,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Artefact:
-    """What several cells share and a run makes first: a trained network, the rows of a feature, or both."""
+    """What several cells share, made first: a trained network, the rows of a feature, or both."""
 
     setting: Setting
     feature: Feature
@@ -37,7 +37,7 @@ class Artefact:
 
     @property
     def key(self) -> tuple[Setting, Feature]:
-        """Artefacts of one key are one network, whether its rows are read or not."""
+        """Artefacts with the same key are the same network, whether its rows are read or not."""
         return self.setting, self.feature
 
 
@@ -46,9 +46,9 @@ class Work:
     """A cell and its setting.
 
     feature: what the method reads; None: images. start: the trained feature whose network a deep method
-    starts from; None: it starts afresh. label: what the suite calls the cell's row; "" where it does not.
+    starts from; None: it starts afresh. label: the suite's name for the cell's row, or "".
     method_source: the digest of the method's file; None for a broken one. rooms: the numbers of the shared
-    rooms and of the feature that its numbers stand on.
+    rooms and of the feature that its results depend on.
     """
 
     cell: Cell
@@ -71,17 +71,17 @@ class Work:
 
     @cached_property
     def stem(self) -> str:
-        """Where the cell's files stand below the output folder."""
+        """The path of the cell's files in the output folder, without suffix."""
         return self.cell.stem(self.setting.protocol.task_digest, self.recipe_digest)
 
     @cached_property
     def feature_digest(self) -> str | None:
-        """Of what the rows depend on beyond images and version: an argument, a file, a plugin's code."""
+        """Digest of other things that the rows depend on: an argument, a file, a plugin's code."""
         return digest_of_feature(self.feature) if self.feature is not None else None
 
     @cached_property
     def task_source(self) -> str | None:
-        """The digest of the task's file, where it is no task of the package."""
+        """The digest of the task's file, if the task is not part of the package."""
         return plugin_digest(type(self.setting.protocol.task))
 
     @property

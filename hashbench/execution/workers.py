@@ -1,4 +1,4 @@
-"""Worker processes: one function of many items, in this process or in several."""
+"""Worker processes: one function applied to many items, in this process or in several."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def each(
 ) -> Generator[Out]:
     """What ``function`` gives for each item: in order where ``jobs`` is 1, else as it comes.
 
-    Each worker computes with as many threads as the place says, whatever their number, so that no number
-    depends on it; each keeps to one GPU and its share of that GPU's memory. Closing the iterator, or an error
-    in it, stops them. Raises WorkerDiedError where one is killed from outside.
+    Each worker computes with the place's number of threads, however many workers there are, so that results
+    do not depend on ``jobs``. Each uses one GPU and its share of that GPU's memory. Closing the iterator, or
+    an error in it, stops them. Raises WorkerDiedError where one is killed from outside.
     """
     if jobs == 1 or not items:
         yield from (function(item, place) for item in items)
@@ -62,7 +62,7 @@ def _in_worker(
 
 @cache
 def _own_gpu(jobs: int, gpus: int) -> str:
-    """The GPU of this worker, whatever it is given to do: a second one would cost it a second context."""
+    """The GPU of this worker for all its items: a second GPU would need a second context."""
     number = int(current_process().name.rpartition("-")[2])  # loky counts the processes that it starts
     if jobs > gpus:
         torch.cuda.set_per_process_memory_fraction(1 / -(-jobs // gpus), number % gpus)
@@ -71,15 +71,15 @@ def _own_gpu(jobs: int, gpus: int) -> str:
 
 @contextmanager
 def _children_deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started within inherit that SIGINT is blocked: this one hears it, and stops them.
+    """Block SIGINT in the processes started inside: only this process gets it, and stops them.
 
-    Else a worker that is still starting answers Ctrl-C with a traceback of its own.
+    Otherwise a worker that is still starting prints its own traceback at Ctrl-C.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     for tracker in (resource_tracker, loky_resource_tracker):
-        tracker.ensure_running()  # else the first worker starts it, which ends the blocking for the next ones
+        tracker.ensure_running()  # started by the first worker, it would unblock SIGINT for the next ones
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -89,7 +89,7 @@ def _children_deaf_to_ctrl_c() -> Iterator[None]:
 
 @cache
 def _end_with(parent: int) -> None:
-    """Let this worker end when the process that started it has; only one that is killed leaves it behind."""
+    """End this worker when its parent has ended; only a killed parent leaves workers behind."""
 
     def watch() -> None:
         while os.getppid() == parent:

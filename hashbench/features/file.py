@@ -2,7 +2,7 @@
 
 A ``.npy`` file holds (n_images, d) numbers in the order of the data set's images; their number is checked. A
 ``.npz`` file holds them as ``features``, and may hold ``digest``, the SHA-256 that ``hashbench data info``
-prints for the images they are of, which is then checked, and ``learned_from``: "nothing", "images" or
+prints for their images (it is then checked), and ``learned_from``: "nothing", "images" or
 "labels". Where a file does not say what its features learned from, tables print "not stated".
 """
 
@@ -56,7 +56,7 @@ class File(Feature):
         return self._content().digest
 
     def check(self, images: Images) -> None:
-        """Raise InvalidInputError where the file is of other images."""
+        """Raise InvalidInputError where the file belongs to other images."""
         content = self._content()
         if content.images is not None and content.images != images.digest:
             raise InvalidInputError(
@@ -88,7 +88,7 @@ class File(Feature):
 
 @lru_cache(maxsize=4)
 def _read(path: Path, size: int, time: int) -> _Content:
-    """What a file holds; size and time of change only tell that it is still the same."""
+    """The content of a file; size and modification time are only there to detect a change."""
     try:
         content = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(content, np.ndarray):

@@ -1,1 +1,1 @@
-"""Plugins: how they are found, and how a new one is begun."""
+"""Plugins: how they are found, and how to start a new one."""

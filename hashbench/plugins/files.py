@@ -1,7 +1,7 @@
 """Plugins in single files, as modules that every process can import by name.
 
-The module of ``/home/me/own.py`` is called ``hashbench.plugins.files.<folder in hex>.own``. As the name says
-where the file lies, a pickled object of its classes can be loaded in a process that has never heard of it.
+The module of ``/home/me/own.py`` is called ``hashbench.plugins.files.<folder in hex>.own``. Because the
+name tells where the file lies, any process can load a pickled object of its classes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-__path__: list[str] = []  # makes this module a package; the finder below says what is in it
+__path__: list[str] = []  # makes this module a package; the finder below finds its content
 
 
 def module_name(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Finds plugins: in the package's folders, in installed packages, in single files.
 
-Finding reads file names only; a plugin is imported when it is asked for by name.
+Only file names are read for this; a plugin is imported when its name is requested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["method", "dataset", "feature", "task"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-RESERVED = ("all", "control", "shallow", "deep", "recipe")  # mean something else where names are given
+RESERVED = ("all", "control", "shallow", "deep", "recipe")  # have another meaning wherever names are given
 _BASES: dict[Kind, tuple[str, str]] = {  # imported as needed: the base of methods loads scikit-learn
     "method": ("hashbench.contracts.method", "HashMethod"),
     "dataset": ("hashbench.contracts.dataset", "Dataset"),
@@ -39,7 +39,7 @@ _FILES: dict[Path, ModuleType | BaseException] = {}  # registered by register_fi
 class Plugin:
     """A name and where it comes from; ``load`` imports it.
 
-    fault: why the name cannot be used, whatever the file holds; None where it can.
+    fault: why the name cannot be used, independent of the file's content; None where it can.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ class Plugin:
             if self.kind == "task":
                 _protocols_of(cls)
             return cls
-        except (Exception, SystemExit) as error:  # a script that ends with sys.exit() is no plugin either
+        except (Exception, SystemExit) as error:  # SystemExit: a script that calls sys.exit() is no plugin
             raise BrokenPluginError(
                 f"{self.kind} '{self.name}' from {self.origin} is broken: {type(error).__name__}: {error}"
             ) from error
@@ -72,7 +72,7 @@ def title_of(plugin: type) -> str:
 
 
 def plugins(kind: Kind) -> dict[str, Plugin]:
-    """All plugins of a kind by name, sorted. A name that two claim is there once, and is broken."""
+    """All plugins of a kind by name, sorted. A name used twice appears once, as broken."""
     found: dict[str, Plugin] = {}
     for plugin in _candidates(kind):
         first = found.setdefault(plugin.name, plugin)
@@ -119,7 +119,7 @@ def protocol_names() -> list[str]:
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol called ``name``. Raises UnknownNameError, and BrokenPluginError where two are."""
+    """The protocol called ``name``. Raises UnknownNameError; BrokenPluginError where two have the name."""
     available = _all_protocols()
     if name not in available:
         raise UnknownNameError("protocol", name, available)
@@ -134,8 +134,8 @@ def find_protocol(name: str) -> Protocol:
 def register_file(path: str | Path) -> Kind:
     """Make the plugin in one file available under the file's stem; returns what kind it is.
 
-    A file that lies in a folder of the package is available already, and stays what it is. Raises
-    InvalidInputError for what is no Python file, or has a name that no plugin can have.
+    A file in a folder of the package is available already; nothing changes. Raises InvalidInputError if it is
+    not a Python file, or has a name that no plugin can have.
     """
     path = Path(path).resolve()
     if path.suffix != ".py" or not path.is_file():
@@ -152,7 +152,7 @@ def register_file(path: str | Path) -> Kind:
     if path not in _FILES:
         try:
             _FILES[path] = importlib.import_module(module_name(path))
-        except (Exception, SystemExit) as error:  # shown as a broken plugin by whoever asks for the name
+        except (Exception, SystemExit) as error:  # raised as a broken plugin when its name is requested
             _FILES[path] = error
     return _kind_of(_FILES[path])
 

@@ -1,6 +1,6 @@
 """New plugin files that already pass ``hashbench check``: ``hashbench new method NAME``.
 
-Their texts lie in ``templates/``: what stands behind a dollar sign is filled in.
+Their texts lie in ``templates/``; names after a dollar sign are filled in.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def create(
 
     kind: "method", "dataset" or "feature". style, of methods: "deep" for a loss that trains a network, "semi"
     for one that also learns from images without labels.
-    folder: None is the current one. Where it is a checkout of hashbench the files go to methods/ and
-    tests/methods/ (the other kinds alike), else directly into it, and the test registers the file.
+    folder: None is the current one. In a checkout of hashbench the files go to methods/ and tests/methods/
+    (other kinds likewise); otherwise they go directly into the folder, and the test registers the file.
     Raises InvalidInputError where the name cannot be used; nothing is ever overwritten.
     """
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):

@@ -31,10 +31,10 @@ LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
 class Retrieval(Task):
     """Single-view retrieval.
 
-    queries: how many, over all classes; None: the whole test part, the rest being the training part.
+    queries: how many, over all classes; None: the whole test part, and the rest is the training part.
     train: how many labelled images are learned on, over all classes; None: all that may be learned on.
     train_in_database: whether those images are also searched, or are taken out of the database.
-    seen_classes: the share of classes learned on, the search being among the others; None: all are both.
+    seen_classes: the share of classes learned on; the others are searched. None: all classes are both.
     test_fraction: what becomes the test part where the data set has no official one.
     """
 

@@ -1,7 +1,7 @@
 """The checks that a plugin must pass: ``hashbench check NAME``, our tests, and yours.
 
 Each check is a function of the plugin's class that raises AssertionError, whose message names the fault and
-the cure, or InvalidInputError. Checks use toy data, but for those of data sets, and take about a second each.
+the fix, or InvalidInputError. Checks use toy data, except those of data sets, and take about a second each.
 
 >>> from hashbench.testing import check_method
 >>> check_method("itq")

@@ -43,7 +43,7 @@ def encodes_each_item_by_itself(cls: Method) -> None:
 
 
 def is_deterministic(cls: Method) -> None:
-    """Equal parameters, data and random_state give equal values; the global generators are left alone."""
+    """Equal parameters, data and random_state give equal values; the global generators do not change."""
     import torch
 
     X, y = training_set(cls)
@@ -65,7 +65,7 @@ def is_deterministic(cls: Method) -> None:
 
 
 def leaves_its_input_alone(cls: Method) -> None:
-    """Neither fit() nor project() writes to what it is given."""
+    """Neither fit() nor project() writes to its input."""
     given = training_set(cls)
     X, y = (array.copy() for array in given)  # writeable, so that torch shares their memory
     new(cls).fit(X, y).project(X)
@@ -76,7 +76,7 @@ def leaves_its_input_alone(cls: Method) -> None:
 
 
 def makes_codes_that_differ(cls: Method) -> None:
-    """Not all items get one code."""
+    """Not all items get the same code."""
     X, _ = toy(cls.inputs)
     values = fitted(cls).project(X)
     bits = values > 0 if cls.output == "codes" else values
@@ -87,7 +87,7 @@ def makes_codes_that_differ(cls: Method) -> None:
 
 
 def beats_chance(cls: Method) -> None:
-    """Unseen items of separate classes find their own above chance; controls without labels need not."""
+    """Retrieval of unseen items is better than chance; controls without labels need not pass."""
     if cls.control and cls.supervision == "unsupervised":
         return
     from hashbench.evaluation import evaluate, evaluate_vectors

@@ -1,7 +1,7 @@
 """The checks that a data set must pass; ``hashbench.testing`` runs them.
 
 Each takes the class, or an object where the data set needs an argument, and looks for the data where
-``hashbench.images.store.data_root`` says. Raises MissingDataError where they are not on this machine.
+``hashbench.images.store.data_root`` says. Raises MissingDataError where the data are not on this machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _load(dataset: Dataset) -> Images:
     return dataset.load(root)
 
 
-_first_load = cache(_load)  # a data set is a frozen value: equal ones share their images
+_first_load = cache(_load)  # a data set is a frozen value: equal data sets share their images
 
 
 def documents_its_source(dataset: DatasetOrClass) -> None:
@@ -128,7 +128,7 @@ def has_a_sound_official_split(dataset: DatasetOrClass) -> None:
 
 
 def loads_the_same_twice(dataset: DatasetOrClass) -> None:
-    """Two loads have one digest."""
+    """Two loads have the same digest."""
     first, second = _first_load(_object(dataset)).digest, _load(_object(dataset)).digest
     require(
         first == second,

@@ -1,4 +1,4 @@
-"""Checks of what a method's class says of itself: attributes, docstring, parameters."""
+"""Checks of what a method's class declares: attributes, docstring, parameters."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def declares_what_it_is(cls: Method) -> None:
 
 
 def _declares_its_batches(cls: Any) -> None:
-    """Views are counted from 1; a semi-supervised method, and no other, says which share has labels."""
+    """There is at least one view; only a semi-supervised method states the labelled share."""
     views, share = cls.views, cls.labelled_share
     require(
         isinstance(views, int) and views >= 1, f"{cls.__name__}.views is {views!r}; it must be 1, 2, 3, ..."

@@ -1,7 +1,7 @@
 """The checks that a feature must pass; ``hashbench.testing`` runs them.
 
-Each takes the class, or an object where the feature needs an argument, and makes rows of the 96 toy images.
-A feature that reads its rows from a file is given a file of 96 rows.
+Each takes the class, or an object where the feature needs an argument, and computes rows of the 96 toy
+images. A feature that reads its rows from a file gets a file of 96 rows.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def _train(feature: TrainedFeature) -> Network:
     return network
 
 
-_first_training = cache(_train)  # a feature is a frozen value: equal ones share their network
+_first_training = cache(_train)  # a feature is a frozen value: equal features share their network
 
 
 def _rows(feature: Feature, images: Images, index: NDArray[np.int64], anew: bool = False) -> NDArray:
-    """Rows of some images; of a trained feature, the activations of its network. anew: train once more."""
+    """Rows of some images; for a trained feature, the activations of its network. anew: train again."""
     if not isinstance(feature, TrainedFeature):
         return feature.rows(images, index, CPU)
     network = _train(feature) if anew else _first_training(feature)
@@ -115,7 +115,7 @@ def gives_finite_rows(feature: FeatureOrClass) -> None:
 
 
 def makes_each_row_by_itself(feature: FeatureOrClass) -> None:
-    """An image's row depends neither on the other images that are asked for nor on their order."""
+    """An image's row depends neither on the other requested images nor on their order."""
     feature, images = _object(feature), _images()
     rows = _rows(feature, images, _all(images))
     index = np.array([40, 3, 90])
@@ -154,7 +154,7 @@ def leaves_its_input_alone(feature: FeatureOrClass) -> None:
 
 
 def gives_other_images_the_same_rows(feature: FeatureOrClass) -> None:
-    """``rows_of`` gives pixels the rows that ``rows`` gives them, or says that it knows no other images."""
+    """``rows_of`` gives the same rows as ``rows``, or says that it knows no other images."""
     feature, images = _object(feature), _images()
     if isinstance(feature, TrainedFeature):
         return

@@ -11,9 +11,10 @@ from hashbench.testing.toy import N_CLASSES, Method, fitted, new, require, toy, 
 
 
 def sees_only_the_labels_it_declares(cls: Method) -> None:
-    """Supervised: y=None and -1 are errors. Semi-supervised: y=None and labels that are all -1 are.
+    """Labels are used as declared; wrong labels are errors.
 
-    Both take multi-hot labels. Unsupervised: labels change nothing.
+    Supervised: y=None and -1 are errors. Semi-supervised: y=None and labels that are all -1 are errors. Both
+    take multi-hot labels. Unsupervised: labels change nothing.
     """
     X, y = toy(cls.inputs)
     if cls.supervision == "unsupervised":
@@ -38,7 +39,7 @@ def sees_only_the_labels_it_declares(cls: Method) -> None:
 
 
 def refuses_wrong_input(cls: Method) -> None:
-    """Unfitted use, wrong shapes or types, NaN, sizes unlike those of fit, n_bits=0: InvalidInputError."""
+    """Unfitted use, wrong shapes or types, NaN, other sizes than in fit, n_bits=0: InvalidInputError."""
     X, y = training_set(cls)
     flat = X.reshape(len(X), -1)
     wrong: list[tuple[str, Callable[[], object]]] = [

@@ -1,7 +1,7 @@
 """The checks that a task must pass; ``hashbench.testing`` runs them.
 
-Each takes the class. A toy data set is split and scored under each of the task's protocols; those that refuse
-it, as it has too few images, are left out. Codes are signs of fixed random projections of the pixels.
+Each takes the class. A toy data set is split and scored under each of the task's protocols, except
+those for which it has too few images. Codes are signs of fixed random projections of the pixels.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _protocols(task: type[Task]) -> tuple[Protocol, ...]:
 
 
 def _splits(task: type[Task], seed: int = 0) -> dict[str, Split]:
-    """The toy data set's split under each protocol that takes it. Raises AssertionError where none does."""
+    """The toy data set's split under each protocol that takes it. Raises AssertionError if none does."""
     splits, refusals = {}, []
     for protocol in _protocols(task):
         try:
@@ -134,9 +134,9 @@ def splits_by_name_and_labels_alone(task: type[Task]) -> None:
 
 
 def keeps_its_parts_apart(task: type[Task]) -> None:
-    """Indices are int64, sorted and in range; images without labels are not learned on; some part is new.
+    """Indices are int64, sorted and in range; no unlabelled images in training; one part is unseen.
 
-    Of the parts that are scored, at least one must share no image with those that are learned on.
+    At least one of the scored parts must share no image with the training images.
     """
     for name, split in _splits(task).items():
         for part, index in {"train": split.train, "pool": split.pool, **split.parts}.items():
@@ -159,9 +159,9 @@ def keeps_its_parts_apart(task: type[Task]) -> None:
 
 
 def scores_every_default_metric(task: type[Task]) -> None:
-    """``evaluate`` gives finite default metrics; those of units are the means of their units' values.
+    """``evaluate`` gives finite default metrics; those of units are means of the units' values.
 
-    Default metrics but the headline may be absent, such as those of more images than there are.
+    Default metrics may be absent, except the headline, such as those over more images than there are.
     """
     for name, outcome in _outcomes(task).items():
         for metric in (task.headline(), *sorted(set(task.default_metrics) & outcome.values.keys())):
@@ -202,7 +202,7 @@ def scores_stored_codes_alike(task: type[Task]) -> None:
 
 
 def explains_its_metrics(task: type[Task]) -> None:
-    """``describe`` knows each metric that is given, and refuses a name that is none."""
+    """``describe`` knows each reported metric, and refuses unknown names."""
     given = {name for outcome in _outcomes(task).values() for name in (*outcome.values, *outcome.health)}
     for metric in sorted(given | set(task.default_metrics)):
         text = task.describe(metric)

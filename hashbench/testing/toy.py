@@ -13,8 +13,8 @@ from hashbench.contracts.recipe import Recipe
 
 Method = type[HashMethod]
 N_CLASSES, N_BITS = 4, 8
-SHORT = Recipe(pretrain_epochs=1, epochs=1, batch_size=48)  # of deep methods, where any training will do
-LONGER = Recipe(pretrain_epochs=4, epochs=4, batch_size=16)  # a second, in which every loss of ours learns
+SHORT = Recipe(pretrain_epochs=1, epochs=1, batch_size=48)  # for deep methods, where any training is enough
+LONGER = Recipe(pretrain_epochs=4, epochs=4, batch_size=16)  # a second; all our losses learn in it
 _FITTED: dict[Any, HashMethod] = {}
 
 
@@ -46,7 +46,7 @@ def toy(inputs: Literal["features", "images"], seed: int = 0) -> tuple[NDArray, 
 
 
 def training_set(cls: Method) -> tuple[NDArray, NDArray[np.int64]]:
-    """The toy data as a method is fitted on them: a semi-supervised one sees every second label, else -1."""
+    """The toy data to fit a method on; for a semi-supervised one every second label is -1."""
     X, y = toy(cls.inputs)
     if cls.supervision == "semi-supervised":
         y = np.where(np.arange(len(y)) % 2, -1, y)

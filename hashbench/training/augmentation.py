@@ -1,7 +1,7 @@
 """Random changes of the values of a batch of images that leave their classes as they are.
 
 Images are (b, c, h, w) float32 with values in [0, 255]; so are the results. ``draws`` are uniform in [0, 1)
-and lie on the images' device, one row an image, so that every image gets a change of its own.
+and lie on the images' device, one row per image, so that each image is changed differently.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def erased(images: torch.Tensor, amount: float, fill: torch.Tensor, draws: torch
     """A square of ``amount`` times the shorter side set to ``fill`` (1, c, 1, 1), its centre anywhere.
 
     DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout", 2017: where the
-    square reaches over the border, less of the image is lost. draws: (b, 2).
+    square crosses the border, less of the image is erased. draws: (b, 2).
     """
     height, width = images.shape[2:]
     half = amount * min(height, width) / 2

@@ -18,10 +18,10 @@ Step = tuple[torch.Tensor, torch.Tensor]  # index (v * b,) of the images, random
 class Batches:
     """The training images, cut into the steps of an epoch.
 
-    An epoch's order and random numbers are drawn at once, and copied to the device at once: in a step there
-    are only slices of them, and nothing waits for the device.
+    An epoch's order and random numbers are drawn at once, and copied to the device at once: a step only
+    slices them, and nothing waits for the device.
 
-    labels: (n,) or (n, C), on the device of the images. ``Order`` says what the others mean.
+    labels: (n,) or (n, C), on the device of the images. ``Order`` explains the other arguments.
     """
 
     def __init__(

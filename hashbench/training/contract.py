@@ -1,4 +1,4 @@
-"""What a deep method is told: before the training, between its epochs, and in each step.
+"""What a deep method gets: before the training, between its epochs, and in each step.
 
 Labels are (n,) int64 class indices, -1 where an image has none, or (n, C) float32 multi-hot, a row of -1
 where an image has none. Unsupervised methods get multi-hot labels with C = 0.
@@ -13,7 +13,7 @@ import torch
 
 
 def is_labelled(labels: torch.Tensor) -> torch.Tensor:
-    """(n,) bool: which images have labels. One whose row names no class (all 0) has."""
+    """(n,) bool: which images have labels. A row of zeros counts as labelled: the image has no class."""
     return labels >= 0 if labels.ndim == 1 else (labels >= 0).any(dim=1)
 
 
@@ -27,8 +27,8 @@ class TrainingData:
 
     labels: of all n training images.
     n_features: how many activations of the backbone the head reads.
-    features: a call gives those of the start network, (n, n_features) float32, in evaluation mode and without
-    augmentation; computed at the first call.
+    features: a call gives the activations of the start network, (n, n_features) float32, in evaluation mode
+    and without augmentation; computed at the first call.
     """
 
     labels: torch.Tensor
@@ -49,7 +49,7 @@ class Epoch:
     labels: of all n training images.
     progress: the share of the training that is done; 1 after the last step, on the averaged weights.
     generator: on the CPU, a function of the seed and the epoch.
-    features, outputs: a call gives those of the network as it is, (n, d) and (n, n_outputs) float32, in
+    features, outputs: a call gives those of the current network, (n, d) and (n, n_outputs) float32, in
     evaluation mode and without augmentation; computed at the first call.
     """
 
@@ -68,10 +68,10 @@ class Batch:
     are two views of one image.
 
     labels: (v * b,) int64 or (v * b, C) float32.
-    index: (v * b,) int64, the images' places in the training set. A place can come more than once: with every
-    view, and where classes are balanced and an image's class is rare.
+    index: (v * b,) int64, the images' positions in the training set. A position can occur more than once:
+    once per view, and again where classes are balanced and the image's class is rare.
     progress: the share of the training that is done, in [0, 1).
-    features: (v * b, d) float32 with gradient, what the head has just read.
+    features: (v * b, d) float32 with gradient, the input of the head.
     images: (v * b, c, h, w) float32 in [0, 255], as the network saw them.
     """
 

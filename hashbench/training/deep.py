@@ -1,4 +1,4 @@
-"""The contract of a deep method: it writes a loss; the loop, the recipe and the backbone are everybody's."""
+"""The contract of a deep method: it writes a loss; the loop, the recipe and the backbone are shared."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class DeepHashMethod(HashMethod):
 
     pretraining: what the loss starts from. "softmax": a backbone trained to classify (stage 1), fine-tuned
     with the hash layer; "frozen": the same, but only the hash layer is trained; "none": a fresh backbone;
-    "joint": a fresh backbone, trained with the sum of the loss and of a classifier's beside the hash layer,
-    for the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
+    "joint": a fresh backbone with a classifier beside the hash layer, trained with the sum of both losses for
+    the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
     unsupervised method must set "none", unless ``fit`` is given a start.
-    start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` can train that of
-    "cnn" itself (stage 1); the network of another is given to it.
-    budget: of "none", the epochs of "stage2", or the "total" of both stages: what "softmax" takes in all.
-    class_balanced: batches with equally many images of each class, else in the classes' proportions.
+    start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` can train "cnn"
+    itself (stage 1); any other network must be given to it.
+    budget: for "none": the epochs of "stage2", or the "total" of both stages, as "softmax" trains in all.
+    class_balanced: whether each class has equally many images in a batch; if not, its share of the data.
 
     After ``fit``: ``network_`` (from images to outputs z), ``state_`` (see ``make_state``) and ``history_``,
     the mean "loss" of each epoch, and "pretrain_loss" of stage 1 where there was one.
@@ -54,9 +54,9 @@ class DeepHashMethod(HashMethod):
     supervision: ClassVar = "supervised"
     inputs: ClassVar = "images"
     deep: ClassVar = True
-    # Augmented views of each image of a batch. A batch has as many rows at any number, of fewer images.
+    # Augmented views of each image of a batch. With more views, a batch has as many rows, of fewer images.
     views: ClassVar[int] = 1
-    # The share of a batch that has labels; every semi-supervised method states it, and no other.
+    # The share of a batch that has labels; only semi-supervised methods state it, and all of them must.
     labelled_share: ClassVar[float | None] = None
 
     # -- what a method writes ---------------------------------------------------------------------
@@ -64,12 +64,12 @@ class DeepHashMethod(HashMethod):
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The scalar loss of a batch's outputs z (views * b, n_outputs) float32, view by view.
 
-        Nothing in it may wait for the device: no ``item()``, ``nonzero()`` or index by a mask.
+        It must not wait for the device: no ``item()``, ``nonzero()`` or index by a mask.
         """
         raise NotImplementedError
 
     def n_outputs(self, n_classes: int) -> int:
-        """How many outputs the network has; the code length, unless the method decodes otherwise."""
+        """How many outputs the network has: the code length, unless ``readout`` changes it."""
         return self.n_bits
 
     def make_state(self, data: TrainingData) -> nn.Module | None:
@@ -90,7 +90,7 @@ class DeepHashMethod(HashMethod):
         """Real values (b, n_bits) of outputs z (b, n_outputs); bit = value > 0."""
         return z
 
-    # -- what is everybody's ----------------------------------------------------------------------
+    # -- what all methods share -------------------------------------------------------------------
 
     def _fit(
         self,
@@ -137,7 +137,7 @@ class DeepHashMethod(HashMethod):
             self.history_["pretrain_loss"] = list(self.network_.pretrain_losses)
 
     def _batches(self, X: torch.Tensor, y: torch.Tensor | None) -> Batches:
-        """The training images as the loop and the checks take them; without labels, those of no class."""
+        """The training images as the loop and the checks take them; without y, labels have no classes."""
         from hashbench.training.batches import Batches
         from hashbench.training.images import DeviceImages
 
@@ -179,7 +179,7 @@ class DeepHashMethod(HashMethod):
     def _prepare(
         self, X: torch.Tensor, labels: torch.Tensor, start: Network, generator: torch.Generator
     ) -> nn.Module | None:
-        """Build ``network_`` with a fresh hash layer, and ``state_``; gives the classifier of "joint"."""
+        """Build ``network_`` with a fresh hash layer, and ``state_``; returns the classifier of "joint"."""
         from hashbench.training.encoding import network_features
 
         n_features = start.head.in_features
@@ -199,7 +199,7 @@ class DeepHashMethod(HashMethod):
         return classifier
 
     def _check_choices(self) -> None:
-        """Raise InvalidInputError for a parameter that is none of the values of its type."""
+        """Raise InvalidInputError for a parameter whose value its type does not allow."""
         for name, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
                 raise InvalidInputError(
@@ -223,7 +223,7 @@ class DeepHashMethod(HashMethod):
             )
 
     def project_batch(self, device: torch.device) -> int:
-        """As many images as the device encodes fastest."""
+        """The number of images at which the device encodes fastest."""
         from hashbench.training.encoding import encode_batch
 
         return encode_batch(device)

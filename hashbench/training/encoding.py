@@ -1,4 +1,4 @@
-"""Many images through a network, in batches of the size that the device is fastest at."""
+"""Passes many images through a network, in batches of the size at which the device is fastest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network_features(
     """The backbone's activations (n, d) float32 of images, in evaluation mode, on the network's device.
 
     pixels: (N, c, h, w) uint8, wherever they lie. index: (n,), which of them; all by default. Draws no random
-    number, and leaves the network in the mode in which it is.
+    number, and leaves the network's mode unchanged.
     """
     device, training = network.head.weight.device, network.training
     network.eval()

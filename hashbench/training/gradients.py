@@ -17,7 +17,7 @@ from hashbench.training.loop import between_epochs, refresh_at_rest
 def gradient_norms(method: DeepHashMethod, X: ArrayLike, y: ArrayLike | None) -> dict[str, float]:
     """The norm of the gradient for every parameter of a fitted method, in the first step of an epoch.
 
-    X, y: the training data of its ``fit``; the method is left as it is. The step is one of the training loop,
+    X, y: the training data of its ``fit``; the method is unchanged. The step is one of the training loop,
     after ``refresh``. A parameter without a gradient has norm 0; one that is frozen is left out.
     """
     method = copy.copy(method)

@@ -7,10 +7,10 @@ import torch
 from hashbench.contracts.recipe import UNMIRRORED, Invariances, Recipe
 from hashbench.training.augmentation import erased, jittered, warped
 
-MEAN_SAMPLE = 10_000  # images that give the colour of what is erased
+MEAN_SAMPLE = 10_000  # images whose mean gives the colour of erased squares
 
-# Which of the random numbers of an image decides what. Each has its place whether the recipe uses it or not,
-# so that a change that is switched off leaves the others as they are.
+# Which of an image's random numbers decides what. Each has its place whether the recipe uses it or not, so
+# that switching off one change does not affect the others.
 SHIFT, MIRROR, WARP, JITTER, ERASE = slice(0, 2), slice(2, 3), slice(3, 7), slice(7, 10), slice(10, 12)
 N_DRAWS = 12
 
@@ -23,8 +23,9 @@ def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
 class DeviceImages:
     """Training images, kept on ``pixels.device`` in (n, h, w, c) order with reflected borders.
 
-    One indexing operation crops, mirrors and gathers a batch; its transpose is channels-last for free. What
-    else the recipe asks for is done on the batch. Nothing is mirrored or erased that ``invariances`` forbid.
+    One indexing operation crops, mirrors and gathers a batch; its transpose is channels-last for free. The
+    recipe's other changes are done on the batch. Images are mirrored or erased only where
+    ``invariances`` allow it.
 
     pixels: (n, c, h, w) uint8.
     """
@@ -35,7 +36,7 @@ class DeviceImages:
         self.erase = recipe.erase if invariances.occlude else 0.0
         self.height, self.width = pixels.shape[2:]
         side = min(self.height, self.width)
-        self.margin = min(round(recipe.crop * side), side - 1)  # no more can be reflected
+        self.margin = min(round(recipe.crop * side), side - 1)  # reflection is limited to side - 1
         self.mean = spread(pixels, MEAN_SAMPLE).float().mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
         self.padded = _reflect(pixels.permute(0, 2, 3, 1), self.margin).contiguous()
         self._rows = torch.arange(self.height, device=pixels.device)

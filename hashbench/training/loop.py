@@ -36,12 +36,12 @@ def train(
 ) -> list[float]:
     """Train ``network`` in place for some epochs, as the batches' recipe says; the mean loss of each epoch.
 
-    groups: modules with the peak learning rate of each (0: not trained), which together hold all that is
-    trained or written to. Their parameters end as moving averages where the recipe asks for it, their buffers
-    as they are; all end in evaluation mode.
-    refresh: is called before each epoch, and once after the last.
+    groups: modules with the peak learning rate of each (0: not trained). Together they must hold everything
+    that is trained or written to. Their parameters end as moving averages where the recipe says so, their
+    buffers as the last step left them; all end in evaluation mode.
+    refresh: called before each epoch, and once after the last.
     checkpoint: a file to resume from and to write at most every 30 seconds at the end of an epoch. Every
-    epoch's randomness is a function of (seed, epoch), so that a resumed training equals an unbroken one.
+    epoch's randomness is a function of (seed, epoch), so that a resumed training equals an uninterrupted one.
     """
     steps = max(1, epochs * batches.n_steps)
     optimisation = Optimisation(groups, batches.recipe, steps)
@@ -64,9 +64,9 @@ def train(
                     refresh, [network, modules], between_epochs(network, batches, epoch, epochs, seed)
                 )
             modules.train()
-            network.train()  # which may keep a part of it as it is
+            network.train()  # a frozen backbone stays in evaluation mode
             total = train_epoch(network, batches, loss, optimisation, epoch, epochs, seed)
-            losses.append(total.item() / batches.n_steps)  # the one time that an epoch waits for the device
+            losses.append(total.item() / batches.n_steps)  # the only time that an epoch waits for the device
             if not math.isfinite(losses[-1]):
                 raise FloatingPointError(f"the loss is {losses[-1]} in epoch {epoch + 1} of {epochs}")
             if checkpoint is not None and monotonic() - last_save > CHECKPOINT_SECONDS:
@@ -112,7 +112,7 @@ def train_epoch(
 
 @torch.no_grad()
 def refresh_at_rest(refresh: Refresh, modules: Sequence[torch.nn.Module], epoch: Epoch) -> None:
-    """Call ``refresh`` with all modules in evaluation mode, where they stay, and no gradients recorded."""
+    """Call ``refresh`` with all modules in evaluation mode, without gradients; they stay in that mode."""
     for module in modules:
         module.eval()
     refresh(epoch)
@@ -143,6 +143,6 @@ def seconds_before(checkpoint: Path) -> float:
 
 
 def save_atomically(state: object, path: Path) -> None:
-    """``torch.save`` to a file that is whole or absent."""
+    """``torch.save`` to a file that is never half-written."""
     with atomic_file(path) as file:
         torch.save(state, file)

@@ -1,4 +1,4 @@
-"""What the losses of several methods are made of. All take float32 and return float32."""
+"""Functions that the losses of several methods share. All take float32 and return float32."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def all_pairs(b: int, device: torch.device) -> torch.Tensor:
 def mean_of_pairs(values: torch.Tensor) -> torch.Tensor:
     """The mean of values (b, b) over the pairs of two different images; 0 where there is one image.
 
-    A mask, not an index: that would wait for the device.
+    It uses a mask: an index would wait for the device.
     """
     b = len(values)
     return (values * all_pairs(b, values.device)).sum() / max(1, b * (b - 1))

@@ -30,9 +30,9 @@ def build_backbone(name: str, channels: int, side: int) -> tuple[nn.Module, int]
 class Network(nn.Module):
     """Standardises pixels, runs the backbone and the linear head. Outputs float32 (b, n_outputs).
 
-    pretrain_losses: the mean loss of each epoch of the pre-training that the backbone has seen.
-    mirrored: whether features, in evaluation mode, are the mean over each image and its mirror image. So are
-    the outputs then, the head being linear.
+    pretrain_losses: the mean loss of each epoch of the backbone's pre-training.
+    mirrored: whether features, in evaluation mode, are the mean over each image and its mirror image. The
+    head is linear, so the outputs are such means too.
     """
 
     mean: torch.Tensor
@@ -64,7 +64,7 @@ class Network(nn.Module):
     def with_new_head(self, n_outputs: int, images: torch.Tensor) -> Network:
         """A copy of this network whose fresh head gives outputs of mean 0 and deviation 1 on ``images``.
 
-        At the usual small initialisation many hashing losses start next to a stationary point at zero.
+        At the usual small initialisation many hashing losses start near a stationary point at zero.
         """
         network = copy.deepcopy(self)
         network.head = nn.Linear(self.head.in_features, n_outputs).to(images.device)
@@ -78,7 +78,7 @@ class Network(nn.Module):
         return network
 
     def freeze_backbone(self) -> None:
-        """Keep the backbone as it is from now on: its weights, and the statistics of its normalisation."""
+        """Stop training the backbone: its weights and its normalisation statistics stay fixed."""
         self.frozen = True
         self.backbone.requires_grad_(False).eval()
 
@@ -106,5 +106,5 @@ def gains_from_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported()  # no public call tells (torch 2.11)
+        return torch.cpu._is_avx512_bf16_supported()  # there is no public function for it (torch 2.11)
     return False

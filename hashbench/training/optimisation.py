@@ -10,15 +10,15 @@ from torch import nn
 
 from hashbench.contracts.recipe import Recipe
 
-FUSED = ("cpu", "cuda")  # devices where one kernel for all parameters is the fastest way
+FUSED = ("cpu", "cuda")  # devices where one kernel for all parameters is fastest
 
 
 class Optimisation:
     """Trains the parameters of modules, each at its peak learning rate (0: not at all).
 
-    Where ``recipe.averaging`` asks for it, ``finish`` replaces them by their exponential averages. Early on
-    these look back over a tenth of the steps so far, so that they forget where the training began. Buffers
-    are no parameters: they stay as the steps leave them.
+    Where ``recipe.averaging`` asks for it, ``finish`` replaces them by their exponential averages. Early
+    averages cover about a tenth of the steps so far, so that the initial weights are forgotten. Buffers are
+    not averaged.
     """
 
     def __init__(self, groups: Sequence[tuple[nn.Module, float]], recipe: Recipe, steps: int) -> None:
@@ -40,7 +40,7 @@ class Optimisation:
             torch.nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
         self.optimizer.step()
         if self.averages:
-            done = self.schedule.last_epoch  # steps, in torch's words
+            done = self.schedule.last_epoch  # torch counts steps here
             keep = min(self.recipe.averaging, (1 + done) / (10 + done))
             torch.optim.swa_utils.get_ema_multi_avg_fn(keep)(self.averages, self.trained, None)
         self.schedule.step()

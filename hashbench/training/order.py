@@ -1,4 +1,4 @@
-"""Which images an epoch shows, and in which order. All on the CPU, where every device draws the same."""
+"""Which images an epoch shows, and in which order. Runs on the CPU: all devices get the same order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hashbench.training.contract import is_labelled
 class Order:
     """The images of each step of an epoch.
 
-    An epoch has ``n_steps`` steps, which show ``views`` times as many images as they have different ones: as
-    many as there are training images. With a ``labelled_share``, only the labelled images count for both, and
-    that share of each step's images is labelled; the others are drawn from those without labels.
+    An epoch of ``n_steps`` steps shows as many images as there are training images, where each view of an
+    image counts. With a ``labelled_share``, it shows as many as there are labelled training images; that
+    share of each step's images is labelled, and the others are drawn from those without labels.
 
-    labels: (n,) or (n, C); -1 where an image has none. class_balanced: labelled images are in the order of
-    ``balanced_order``, else of ``stratified_order``.
+    labels: (n,) or (n, C); -1 where an image has none. class_balanced: whether labelled images come in
+    ``balanced_order``; if not, in ``stratified_order``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Order:
         self.make_order = balanced_order if class_balanced else stratified_order
         n = len(self.members)
         self.n_images = max(1, n // views)
-        # No step has a single row, of which batch normalisation knows no deviation.
+        # No step has a single row: batch normalisation needs two for a deviation.
         self.n_steps = max(1, min(round(n / batch_size), self.n_images * views // 2, self.n_images))
         self.n_members = self.n_images
         if labelled_share is not None and len(self.others):
@@ -55,7 +55,7 @@ class Order:
 
 
 def repeated_shuffles(n: int, n_drawn: int, generator: torch.Generator) -> torch.Tensor:
-    """(n_drawn,) places among n: drawn without replacement as far as they last, then all of them anew."""
+    """(n_drawn,) places among n: drawn without replacement until all are used, then again."""
     rounds = [torch.randperm(n, generator=generator) for _ in range(-(-n_drawn // n))]
     return torch.cat(rounds)[:n_drawn]
 
@@ -72,8 +72,8 @@ def stratified_order(labels: torch.Tensor, generator: torch.Generator) -> torch.
 def balanced_order(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """As ``stratified_order``, but with equally many images of each class, n in all.
 
-    Of frequent classes some images are left out, those of rare ones come again. Where classes are balanced,
-    and on multi-label images, it is an order of all images as there.
+    Some images of frequent classes are left out, images of rare classes are repeated. Where classes are
+    already balanced, and for multi-label images, it is the same as ``stratified_order``.
     """
     if labels.ndim == 2:
         return stratified_order(labels, generator)

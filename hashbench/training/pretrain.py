@@ -56,8 +56,8 @@ def untrained_network(
 ) -> Network:
     """A randomly initialised network for images like ``pixels``, in eval mode.
 
-    Its batch normalisation has the statistics of some of them: with those of none, a fresh hash layer would
-    be scaled for outputs that evaluation mode gives and training mode does not.
+    Its batch normalisation has the statistics of some of these images. Without them, evaluation mode and
+    training mode would differ, and a fresh hash layer would be scaled for the wrong outputs.
     """
     with fork_rng(pixels.device):
         torch.manual_seed(seed)
