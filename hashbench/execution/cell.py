@@ -14,7 +14,7 @@ from hashbench.contracts.codes import Codes
 from hashbench.contracts.task import Outcome
 from hashbench.evaluation import evaluate, save_codes
 from hashbench.execution.environment import describe_environment
-from hashbench.execution.fitting import CellEncoder, Ground
+from hashbench.execution.fitting import CellEncoder, Ground, UnmadeError
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.work import Work
@@ -58,8 +58,10 @@ def run_cell(work: Work, place: Place) -> Record:
         timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)  # encoding happens inside evaluation
         facts |= _scores(outcome, encoder)
         _keep(path, outcome, protocol.task.headline())
+    except UnmadeError as unmade:
+        error = unmade.failure
     except Exception as failure:
-        error = getattr(failure, "failure", None) or Failure.of(failure)
+        error = Failure.of(failure)
     if error is not None:  # files left by an earlier success do not belong to this record
         for file in path.parent.glob(f"{path.stem}.*.npz"):
             file.unlink()
