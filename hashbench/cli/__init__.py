@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from hashbench.cli.parser import make_parser
-from hashbench.errors import HashbenchError
+from hashbench.errors import HashbenchError, UnknownNameError
 from hashbench.system.sharing import shareable_command
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)
     except HashbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_plugin_here(error)}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -35,3 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.close()
         code = 0
     sys.exit(code)
+
+
+def _plugin_here(error: HashbenchError) -> str:
+    """What to add where the unknown name is that of a file in the current folder."""
+    file = f"{error.name}.py" if isinstance(error, UnknownNameError) else ""
+    return f"; {file} is in this folder: add --plugin {file}" if file and Path(file).is_file() else ""

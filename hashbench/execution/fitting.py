@@ -235,10 +235,17 @@ def describe_method(cls: type[HashMethod], work: Work, context: Context) -> Card
         supervision=cls.supervision,
         inputs=cls.inputs,
         output=cls.output,
-        n_labelled=len(split.train) if from_labels or cls.supervision != "unsupervised" else 0,
+        n_labelled=len(split.train) if from_labels else _labels_used(cls, work, len(split.train)),
         n_pool=len(split.pool) if semi else 0,
         learned_from=learned_from,
     )
+
+
+def _labels_used(cls: type[HashMethod], work: Work, n_given: int) -> int:
+    """How many of the labels that it is given a method uses; a parameter ``n_labelled`` limits them."""
+    if cls.supervision == "unsupervised":
+        return 0
+    return min(n_given, work.cell.params.get("n_labelled") or n_given)
 
 
 def _parts(n: int, items: NDArray) -> list[NDArray]:

@@ -171,3 +171,11 @@ def test_our_own_fault_shows_its_traceback(monkeypatch):
     monkeypatch.setattr("hashbench.cli.listing.info", lambda **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["info", "itq"])
+
+
+def test_an_unknown_name_that_is_a_file_here_says_how_to_name_it(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "--plugin" not in call("run", "-m", "own_hash").refused(2)
+    (tmp_path / "own_hash.py").write_text("")
+    assert "add --plugin own_hash.py" in call("run", "-m", "own_hash").refused(2)
+    assert "add --plugin own_hash.py" in call("info", "own_hash").refused(2)

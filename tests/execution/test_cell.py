@@ -216,6 +216,11 @@ def test_a_method_is_given_what_it_declares(run, plugin):
     assert run("supervised_spy").error is None
 
 
+def test_the_card_counts_the_labels_that_were_used(run):
+    assert run("ksh", set={"ksh.n_labelled": 100}).card.n_labelled == 100
+    assert run("ksh", set={"ksh.n_labelled": 100}, features=["cnn"]).card.n_labelled == 720, "by the features"
+
+
 LABEL_FREE = """
 from dataclasses import dataclass
 from typing import ClassVar
