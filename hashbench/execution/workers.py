@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,6 +22,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from hashbench.errors import WorkerDiedError
 from hashbench.execution.place import Place
 
+TRACKER_WARNINGS = "ignore:resource_tracker:UserWarning"
 Item = TypeVar("Item")
 Out = TypeVar("Out")
 
@@ -78,8 +80,12 @@ def _children_deaf_to_ctrl_c() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    # When a stop ends workers in the middle, a tracker removes what they held, which is its purpose; it must
+    # not warn about it after our last line. It takes the warning filters of the process that starts it.
+    sys.warnoptions.append(TRACKER_WARNINGS)
     for tracker in (resource_tracker, loky_resource_tracker):
         tracker.ensure_running()  # started by the first worker, it would unblock SIGINT for the next ones
+    sys.warnoptions.remove(TRACKER_WARNINGS)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
