@@ -266,7 +266,7 @@ def count_weighted(
 
 
 def _aligned(n_words: int) -> NDArray[np.uint64]:
-    """Zeros that begin at a cache line: a vector that crosses one takes a third more time."""
+    """Zeros that begin at a cache line, because a vector that crosses one is read more slowly."""
     line = 8
     buffer = np.zeros(n_words + line, np.uint64)
     first = -(buffer.ctypes.data // 8) % line

@@ -93,7 +93,7 @@ def _keep(path: Path, outcome: Outcome, headline: str) -> None:
 @cache
 def _warm_up(device: str) -> None:
     """Compile the evaluation kernels and load what the device needs, so that no cell's time includes it."""
-    distinct, labels = 2 * np.eye(64) - 1, np.arange(64) % 2
-    for values in (distinct, distinct[labels]):  # each kind of codes has kernels of its own
-        codes = Codes.from_real(values)
-        evaluate(codes, codes, labels, labels, device=device)
+    items = np.arange(2048)
+    for distinct in (items, items % 2):  # codes that differ and codes that repeat have kernels of their own
+        codes = Codes.from_real(distinct[:, None] >> np.arange(12) & 1)
+        evaluate(codes[:8], codes, items[:8] % 2, items % 2, device=device)
