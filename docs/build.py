@@ -42,7 +42,7 @@ def _at(path: Path, text: str, place: int) -> Iterator[None]:
         raise InvalidInputError(f"{path}:{text.count(chr(10), 0, place) + 1}: {error}") from error
 
 
-def _blocks(path: Path, text: str) -> Iterator[tuple[Directive, Namespace, int, slice]]:
+def blocks(path: Path, text: str) -> Iterator[tuple[Directive, Namespace, int, slice]]:
     """The directives of a page, with their options, their place and that of their body."""
     marks = list(_MARK.finditer(text))
     for i, mark in enumerate(marks):
@@ -67,12 +67,12 @@ def _parsed(call: str) -> tuple[Directive, Namespace]:
 def written(path: Path, files: Files, folder: Path) -> tuple[str, Page]:
     """A page's text as it should be, and the page with its figures."""
     text = path.read_text(encoding="utf-8")
-    blocks = list(_blocks(path, text))
+    found = list(blocks(path, text))
     page = read_page(path.stem, folder, files)
-    chosen = [select(page.files, options) for directive, options, *_ in blocks if directive.filters]
+    chosen = [select(page.files, options) for directive, options, *_ in found if directive.filters]
     page = replace(page, shown={p: record for some in chosen for p, record in some.items()})
     parts, last = [], 0
-    for directive, options, place, body in blocks:
+    for directive, options, place, body in found:
         with _at(path, text, place):
             parts += [text[last : body.start], f"\n\n{directive.body(page, options)}\n\n"]
         last = body.stop
@@ -100,7 +100,7 @@ def build(results: Path, names: Sequence[str] = (), check: bool = False, folder:
     return stale
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, folder: Path = DOCS) -> int:
     """Write or check the pages."""
     parser = argparse.ArgumentParser(description="Write the pages of docs/pages from records.")
     parser.add_argument(
@@ -110,7 +110,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="names without .md; all by default")
     asked = parser.parse_args(words)
     try:
-        stale = build(asked.results, asked.pages, asked.check)
+        stale = build(asked.results, asked.pages, asked.check, folder)
     except HashbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hashbench import Images, load_dataset
-from hashbench.errors import HashbenchError, InvalidInputError
+from hashbench.errors import HashbenchError, InvalidInputError, MissingDataError
 from hashbench.evaluation import load_codes
 from hashbench.execution.rescore import task_of
 from hashbench.identity.digest import seed_of
@@ -48,7 +48,11 @@ def one_a_class(labels: NDArray, seed: int) -> NDArray[np.int64]:
 
 
 def neighbours(record: Path, queries: NDArray[np.int64], seed: int) -> Neighbours:
-    """The nearest items by the codes beside a record. Raises OSError where there are none."""
+    """The nearest items by the codes beside a record. Raises MissingDataError where there are none."""
+    if not record.with_suffix(".query.npz").exists():
+        raise MissingDataError(
+            f"no codes beside '{record}'; they are not committed, hashbench run makes them"
+        )
     query, query_labels = load_codes(record.with_suffix(".query.npz"))
     database, labels = load_codes(record.with_suffix(".database.npz"))
     order = np.random.default_rng(seed).permutation(len(database))
@@ -124,8 +128,8 @@ def main() -> None:
     path = Path(__file__).parent / "pictures" / f"neighbours-{dataset}-{protocol}-{bits}.png"
     try:
         save(picture(Path(results), dataset, protocol, int(bits), rows), path)
-    except (HashbenchError, OSError) as error:
-        sys.exit(f"error: {error}; the codes are not committed, hashbench run makes them")
+    except HashbenchError as error:
+        sys.exit(f"error: {error}")
     print(path)
 
 
