@@ -88,14 +88,8 @@ def _add_run(commands: Any) -> None:
         metavar="NAME",
         help="how deep methods start: softmax (their default), none, frozen, joint",
     )
-    grid.add_argument(
-        "--bits",
-        "-b",
-        action=Several,
-        type=_count,
-        metavar="N",
-        help="code lengths (default: the usual ones of each task)",
-    )
+    lengths = "code lengths (default: those of the task)"
+    grid.add_argument("--bits", "-b", action=Several, type=_count, metavar="N", help=lengths)
     grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
     grid.add_argument(
         "--set",
