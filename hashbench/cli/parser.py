@@ -74,7 +74,7 @@ def _add_run(commands: Any) -> None:
         "-p",
         action=Several,
         metavar="NAME",
-        help="full, 5k, 5k-disjoint, unseen",
+        help="full, 5k, 5k-disjoint, unseen, labels-100 (500, 1000, 5000; -inductive)",
     )
     grid.add_argument(
         "--features",
