@@ -51,7 +51,7 @@ class DeepHashMethod(HashMethod):
     budget: Literal["stage2", "total"] = "stage2"
     class_balanced: bool = False
 
-    supervision: ClassVar = "supervised"
+    supervision: ClassVar[Literal["unsupervised", "semi-supervised", "supervised"]] = "supervised"
     inputs: ClassVar = "images"
     deep: ClassVar = True
     # Augmented views of each image of a batch. With more views, a batch has as many rows, of fewer images.
