@@ -95,8 +95,8 @@ class StoredOutputs(nn.Module):
 
     @torch.no_grad()
     def store(self, z: torch.Tensor, index: torch.Tensor) -> None:
-        """Keep outputs z (b, n_bits) of the images at index (b,); the first of an image that is twice there."""
-        first = (index[:, None] == index).int().argmax(dim=1)
+        """Keep outputs z (b, n_bits) of the images at index (b,); of an image that is twice in it, one."""
+        first = (index[:, None] == index).int().argmax(dim=1)  # always the same one, on every device
         self.outputs[index] = z[first]
 
     def draw(self, batch: Batch, n_pairs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
