@@ -49,6 +49,7 @@ class Retrieval(Task):
 
     unit: ClassVar = ("query", "queries")
     default_metrics: ClassVar = DEFAULT_METRICS
+    usual_protocol: ClassVar = "5k"
 
     def split(self, images: Images, dataset: str) -> Split:
         """Queries, training images and database: a pure function of the name, the labels and the fields.
