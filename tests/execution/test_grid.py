@@ -285,7 +285,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick"]
+    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick", "semi"]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
