@@ -15,6 +15,34 @@ from hashbench.errors import InvalidInputError, MissingDataError
 
 
 @dataclass(frozen=True, eq=False)
+class Texts:
+    """One text for each image of a data set, as a bag of words.
+
+    rows: (n, V) uint8, 1 where the text has the word. vocabulary: V words, fixed, not learned.
+    meaning: (n, C) uint8, 1 for each class that the text may mean to a reader who knows the vocabulary, 0 for
+    all where it names none; None where that is not known.
+    """
+
+    rows: NDArray[np.uint8]
+    vocabulary: tuple[str, ...]
+    meaning: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.rows)
+        if self.rows.dtype != np.uint8 or self.rows.shape != (n, len(self.vocabulary)):
+            raise InvalidInputError(
+                f"rows of texts must be (n, {len(self.vocabulary)}) uint8, not {self.rows.shape} "
+                f"{self.rows.dtype}"
+            )
+        if self.meaning is not None and len(self.meaning) != n:
+            raise InvalidInputError(f"meaning must have {n} rows, not {len(self.meaning)}")
+
+    def words(self, i: int) -> str:
+        """The words of text i, in the order of the vocabulary."""
+        return " ".join(word for word, there in zip(self.vocabulary, self.rows[i], strict=True) if there)
+
+
+@dataclass(frozen=True, eq=False)
 class Images:
     """A labelled image collection in memory, or mapped from disk.
 
@@ -22,12 +50,14 @@ class Images:
     labels: (n,) int64 class indices, or (n, C) uint8 multi-hot.
     class_names: C names.
     test: (n,) bool, the official test part; None where the source defines none.
+    texts: a text for each image; None unless the task asks for texts.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.integer]
     class_names: tuple[str, ...]
     test: NDArray[np.bool_] | None = None
+    texts: Texts | None = None
 
     def __post_init__(self) -> None:
         n = len(self.pixels)
@@ -41,6 +71,8 @@ class Images:
             )
         if self.test is not None and self.test.shape != (n,):
             raise InvalidInputError(f"test must be ({n},), not {self.test.shape}")
+        if self.texts is not None and len(self.texts.rows) != n:
+            raise InvalidInputError(f"there are {len(self.texts.rows)} texts of {n} images, not one each")
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -59,6 +91,9 @@ class Images:
                 hasher.update(f"{array.dtype.str}{array.shape}".encode())
                 hasher.update(np.ascontiguousarray(array).data)
         hasher.update("\0".join(self.class_names).encode())
+        if self.texts is not None:
+            hasher.update(np.ascontiguousarray(self.texts.rows).data)
+            hasher.update("\0".join(self.texts.vocabulary).encode())
         return hasher.hexdigest()
 
 
@@ -108,6 +143,16 @@ class Dataset:
     def load(self, root: Path) -> Images:
         """Decode the images under ``root``. Raises MissingDataError where they are not there."""
         raise NotImplementedError
+
+    def texts(self, images: Images, view: str) -> Texts:
+        """A text for each of its images, for cross-view retrieval. view: which of its kinds of texts.
+
+        Raises InvalidInputError where the data set has no such texts.
+        """
+        raise InvalidInputError(
+            f"data set '{self.name()}' has no texts '{view}'; choose another data set, or give it a method "
+            "texts()"
+        )
 
     def sources(self, root: Path) -> list[Path]:
         """The files that ``load`` reads; their names, sizes and times tell if a decoded copy is current."""

@@ -46,8 +46,11 @@ class HashMethod(TransformerMixin, BaseEstimator):
     output: ClassVar[Literal["codes", "vectors"]] = "codes"
     # A control helps to interpret the numbers; it does not compete.
     control: ClassVar[bool] = False
-    # The tasks that the method is made for; other tasks leave it out and say so.
+    # The tasks that the method is made for. Other tasks leave it out of groups such as "all"; where it is
+    # named it runs, if the task accepts it, and tables mark its row.
     made_for: ClassVar[tuple[str, ...]] = ("retrieval",)
+    # Whether it also encodes texts (CrossViewMethod does).
+    reads_text: ClassVar[bool] = False
     # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
 
@@ -60,6 +63,11 @@ class HashMethod(TransformerMixin, BaseEstimator):
     def family(cls) -> Literal["control", "shallow", "deep"]:
         """The group of table rows that the method belongs to."""
         return "control" if cls.control else "deep" if cls.deep else "shallow"
+
+    @classmethod
+    def accepts_bits(cls, n_bits: int) -> str | None:
+        """Why the method cannot make codes of this length; None where it can."""
+        return None
 
     # -- what a method writes ---------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ class Encoder(Protocol):
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The values of any images (n, c, h, w) uint8, such as changed copies."""
 
+    def of_texts(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The values of any texts (n, V) uint8. Only methods that read texts have them."""
+
 
 class Stored(NamedTuple):
     """Codes as a run stores them beside a record, with what is needed to score them."""
@@ -119,6 +122,10 @@ class Task(ABC):
     unit: ClassVar[tuple[str, str]]
     # The first is the headline: what tables, progress and comparisons show unless asked otherwise.
     default_metrics: ClassVar[tuple[str, ...]]
+    # The code lengths of a run that names none.
+    default_bits: ClassVar[tuple[int, ...]] = (12, 24, 32, 48)
+    # The protocol of a run that names none; None: such a run leaves the task out.
+    usual_protocol: ClassVar[str | None] = None
 
     @classmethod
     def name(cls) -> str:
@@ -130,11 +137,21 @@ class Task(ABC):
         """The metric that is shown first."""
         return cls.default_metrics[0]
 
+    @property
+    def text_view(self) -> str | None:
+        """Which texts of a data set the task needs; None: it needs none."""
+        return None
+
     def accepts(self, method: type[HashMethod], images: Images | None = None) -> str | None:
-        """Why a method cannot do this task (on these images, where given); None where it can."""
-        if self.name() in method.made_for:
-            return None
-        return f"{method.name()} is made for {' and '.join(method.made_for)}, not for {self.name()}"
+        """Why a method cannot do this task (on these images, where given); None where it can.
+
+        A method that is not made for the task (``HashMethod.made_for``) may still be able to do it.
+        """
+        if method.reads_text and self.text_view is None:
+            return f"{method.name()} learns from images with texts; {self.name()} has images only"
+        if self.text_view is not None and not method.reads_text:
+            return f"{method.name()} encodes images only; {self.name()} asks for codes of texts too"
+        return None
 
     @abstractmethod
     def split(self, images: Images, dataset: str) -> Split:

@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter, time
@@ -217,5 +217,7 @@ def open_context(spec: str, task: Task, root: Path) -> Context:
     """Load the images and split them. Raises MissingDataError, InvalidInputError."""
     dataset = dataset_from(spec)
     images = load_images(dataset, root)
+    if task.text_view is not None:
+        images = replace(images, texts=dataset.texts(images, task.text_view))
     name = dataset.name()
     return Context(name, images, task.split(images, name))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hashbench.contracts.cross_view import CrossViewMethod
 from hashbench.contracts.feature import LearnedFrom
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Index
@@ -145,6 +146,10 @@ class CellEncoder:
             options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
             self.timer.seconds["fit"] = seconds_before(checkpoint)
         index, labels = training_data(ground)
+        if ground.cls.reads_text:
+            texts = ground.context.images.texts
+            assert texts is not None  # the task accepts the method
+            options["texts"] = texts.rows[index]
         inputs = ground.inputs(index)
         with self.timer("fit"):
             self.method.fit(inputs, labels, **options)
@@ -173,8 +178,16 @@ class CellEncoder:
                 [self._project(self.ground.inputs_of(part)) for part in _parts(len(pixels), pixels)]
             )
 
+    def of_texts(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The values of any texts (n, V) uint8."""
+        assert isinstance(self.method, CrossViewMethod)  # the task accepts no others
+        with self.timer("encode"):
+            return self._checked(self.method.project_text(rows))
+
     def _project(self, inputs: NDArray) -> NDArray[np.float32]:
-        values = self.method.project(inputs)
+        return self._checked(self.method.project(inputs))
+
+    def _checked(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         bits = self.ground.work.cell.bits
         if bits is not None and values.shape[1:] != (bits,):
             raise ValueError(
@@ -237,6 +250,8 @@ def describe_method(cls: type[HashMethod], work: Work, context: Context) -> Card
         output=cls.output,
         n_labelled=len(split.train) if from_labels else _labels_used(cls, work, len(split.train)),
         n_pool=len(split.pool) if semi else 0,
+        n_texts=len(split.train) if cls.reads_text else 0,
+        made_for=cls.made_for,
         learned_from=learned_from,
     )
 

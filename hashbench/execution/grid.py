@@ -33,15 +33,15 @@ class Grid:
 def expand(suite: Suite) -> Grid:
     """All cells of a suite, data set by data set. Every name is checked before anything runs.
 
-    A broken method is included: running it gives a failed record with the reason. A method that a protocol's
-    task does not accept is left out if it came with a group; if it was named, it is an error.
+    A broken method is included: running it gives a failed record with the reason. ``_why_left_out`` says
+    which methods run under which protocol; code lengths that a method cannot make are left out.
     """
     rows, recipe_fields = rows_of(suite)
     features = _features(suite)
     datasets = _datasets(suite)
     works: list[Work] = []
     left_out: dict[tuple[str, str], None] = {}
-    for dataset, name in product(datasets, dict.fromkeys(suite.protocols)):
+    for dataset, name in product(datasets, dict.fromkeys(suite.protocols or _usual_protocols(rows))):
         protocol = find_protocol(name)
         protocol = replace(protocol, recipe=replace(protocol.recipe, **recipe_fields))
         if recipe_fields.get("erase") and not dataset.occlude:
@@ -51,26 +51,61 @@ def expand(suite: Suite) -> Grid:
             )
         accepted = []
         for row in rows:
-            reason = None if row.cls is None else protocol.task.accepts(row.cls)
+            reason = _why_left_out(row, protocol.task, suite)
             if reason is None:
                 accepted.append(row)
-            elif row.method in suite.methods or row.label:
-                raise InvalidInputError(f"protocol '{name}': {reason}; leave one of them out")
-            else:
+            elif suite.protocols:
                 left_out[row.method, f"{name}: {reason}"] = None
+            elif row.cls is not None and not any(task in plugins("task") for task in row.cls.made_for):
+                left_out[row.method, f"this run: it is made for {' and '.join(row.cls.made_for)}"] = None
         for repetition, row in product(range(suite.repetitions), accepted):
             setting = Setting(dataset.spec, protocol, dataset.invariances, repetition)
-            works += [
-                _work(setting, dataset, row, label, feature, bits)
-                for (label, feature), bits in _axes(row.cls, suite, features)
-            ]
+            refused = []
+            for (label, feature), bits in _axes(row.cls, suite, features, protocol.task):
+                fault = row.cls.accepts_bits(bits) if row.cls is not None and bits is not None else None
+                if fault is None:
+                    works.append(_work(setting, dataset, row, label, feature, bits))
+                else:
+                    refused.append(fault)
+            left_out |= {(row.method, f"{name}: {fault}"): None for fault in refused}
     if not works:
         method, reason = next(iter(left_out))
         raise InvalidInputError(
-            f"there is no cell to run: '{method}' and {len(left_out) - 1} other methods are left out of "
+            f"there is no cell to run: '{method}' and {len(left_out) - 1} others are left out of "
             f"{reason}; name methods that are made for it"
         )
     return Grid(works, list(left_out))
+
+
+def _usual_protocols(rows: Iterable[MethodRow]) -> list[str]:
+    """The usual protocol of each task that a row is made for, that of retrieval first."""
+    wanted = {name for row in rows for name in (("retrieval",) if row.cls is None else row.cls.made_for)}
+    tasks: list[type[Task]] = [find("task", name) for name in plugins("task") if name in wanted]
+    usual = [task.usual_protocol for task in tasks if task.usual_protocol is not None]
+    if not usual:
+        raise InvalidInputError(
+            f"no task here has a usual protocol for methods made for {', '.join(sorted(wanted))}; name one "
+            "with --protocols"
+        )
+    return sorted(usual, key=lambda name: find_protocol(name).task.name() != "retrieval")
+
+
+def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
+    """Why a row does not run under a task; None where it does. Raises InvalidInputError if both are named.
+
+    A method of a group, and any where no protocol is named, runs under the tasks that it is made for; one
+    that is named runs under every named protocol whose task accepts it.
+    """
+    if row.cls is None:
+        return None if task.name() == "retrieval" or suite.protocols else "it cannot be loaded"
+    made_for = task.name() in row.cls.made_for
+    reason = task.accepts(row.cls)
+    named = row.method in suite.methods or bool(row.label)
+    if reason is not None and named and suite.protocols:
+        raise InvalidInputError(f"{reason}; leave one of them out")
+    if reason is None and not made_for and not (named and suite.protocols):
+        return f"{row.method} is made for {' and '.join(row.cls.made_for)}, not for {task.name()}"
+    return reason
 
 
 def _work(
@@ -153,12 +188,13 @@ def _features(suite: Suite) -> dict[str, Feature]:
 
 
 def _axes(
-    cls: type[HashMethod] | None, suite: Suite, features: Mapping[str, Feature]
+    cls: type[HashMethod] | None, suite: Suite, features: Mapping[str, Feature], task: Task
 ) -> Iterator[tuple[tuple[str | None, Feature | None], int | None]]:
     """The ((label, feature), bits) that a method is run at."""
     read: list[tuple[str | None, Feature | None]] = [(None, None)]
     if cls is not None and cls.inputs == "features":
         read = list(features.items())
-    makes_codes = cls is None or cls.output == "codes"
-    bits: tuple[int | None, ...] = tuple(sorted(set(suite.bits))) if makes_codes else (None,)
+    bits: tuple[int | None, ...] = tuple(sorted(set(suite.bits or task.default_bits)))
+    if cls is not None and cls.output == "vectors":
+        bits = (None,)
     return product(read, bits)

@@ -101,6 +101,8 @@ class Card(_Model):
     output: Literal["codes", "vectors"]
     n_labelled: Annotated[int, Field(ge=0)]  # images whose labels the method or its features learned from
     n_pool: Annotated[int, Field(ge=0)] = 0  # images without labels that a semi-supervised method saw
+    n_texts: Annotated[int, Field(ge=0)] = 0  # texts of training images that the method saw
+    made_for: tuple[str, ...] = ()  # the tasks that it is made for; empty: of an older record, not known
     # What the features have learned from; None: the method reads images.
     learned_from: Literal["nothing", "images", "labels", "not stated"] | None = None
 

@@ -71,6 +71,8 @@ def _table(
         if values is not None and info.of == "units":
             rows, tests = mark_inseparable(rows, groups, bits, values, metric, info, task.unit[1])
     rows, below = notes.mark_failures(rows, records)
+    rows, foreign = notes.mark_foreign(rows, records, task.name())
+    below += foreign
     citations = Citations(setting.dataset, setting.protocol, metric, bits, info.decimals)
     if published and task.name() == TASK:
         rows = citations.beside(rows)
@@ -123,6 +125,7 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
         supervision=card.supervision if card else "",
         n_labelled=card.n_labelled if card else None,
         n_pool=card.n_pool if card else 0,
+        n_texts=card.n_texts if card else 0,
         features=cell.features,
         learned_from=card.learned_from if card else None,
         backbone=cell.backbone,

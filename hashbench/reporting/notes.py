@@ -81,6 +81,19 @@ def mark_failures(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[
     return marked, found
 
 
+def mark_foreign(rows: Sequence[Row], records: Sequence[Record], task: str) -> tuple[list[Row], list[Note]]:
+    """The rows with a mark at the methods that are not made for the task, and a note that says so."""
+    foreign = {
+        record.cell.row
+        for record in records
+        if record.card and record.card.made_for and task not in record.card.made_for
+    }
+    if not foreign:
+        return list(rows), []
+    marked = [replace(row, label=f"{row.label} *") if row.key in foreign else row for row in rows]
+    return marked, [Note("*", f"Not made for {task}.")]
+
+
 def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     """What failed, how much of it, and the first error."""
     lengths = sorted({record.cell.bits for record in failures if record.cell.bits})

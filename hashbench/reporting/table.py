@@ -77,6 +77,7 @@ class Row:
     supervision: str
     n_labelled: int | None
     n_pool: int
+    n_texts: int
     features: str | None  # None: reads images
     learned_from: str | None  # what the features have learned from; None: reads images
     backbone: str | None
@@ -101,6 +102,8 @@ class Row:
             seen = f"{labels} {place}" if self.n_labelled else ""
         else:
             seen = f"{labels} + {self.n_pool:,} images" if self.n_pool else labels
+        if self.n_texts:
+            seen = ", ".join(filter(None, (seen, f"{self.n_texts:,} texts")))
         unstated = "features: not stated" if self.learned_from == "not stated" else ""
         if self.learned_from == "labels" and not self.n_labelled:
             unstated = "labels in features, not this split's"

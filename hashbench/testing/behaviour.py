@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from hashbench.contracts.codes import Codes
-from hashbench.testing.toy import N_BITS, Method, fitted, new, require, toy, training_set
+from hashbench.testing.toy import Method, fitted, lengths, new, options, require, toy, training_set
 
 
 def gives_values_and_codes_of_the_right_shape(cls: Method) -> None:
     """project() is (n, n_bits) float32 and finite and encode() gives Codes, for odd lengths too."""
     X, y = training_set(cls)
-    for n_bits in (N_BITS, 5):
-        method = fitted(cls) if n_bits == N_BITS else new(cls, n_bits=n_bits)
-        if n_bits != N_BITS:
-            require(method.fit(X, y) is method, f"fit() of {cls.name()} must return self")
+    first, *others = lengths(cls)
+    for n_bits in (first, *others):
+        method = fitted(cls) if n_bits == first else new(cls, n_bits=n_bits)
+        if n_bits != first:
+            require(method.fit(X, y, **options(cls)) is method, f"fit() of {cls.name()} must return self")
         values = method.project(X[:7])
         width = n_bits if cls.output == "codes" else values.shape[-1]
         require(
@@ -47,11 +48,11 @@ def is_deterministic(cls: Method) -> None:
     import torch
 
     X, y = training_set(cls)
-    first = new(cls).fit(X, y).project(X)
+    first = new(cls).fit(X, y, **options(cls)).project(X)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1234)
         before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
-        again = new(cls).fit(X, y).project(X)
+        again = new(cls).fit(X, y, **options(cls)).project(X)
         after = torch.get_rng_state(), np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
     require(
         np.array_equal(first, again),
@@ -68,7 +69,7 @@ def leaves_its_input_alone(cls: Method) -> None:
     """Neither fit() nor project() writes to its input."""
     given = training_set(cls)
     X, y = (array.copy() for array in given)  # writeable, so that torch shares their memory
-    new(cls).fit(X, y).project(X)
+    new(cls).fit(X, y, **options(cls)).project(X)
     require(
         np.array_equal(X, given[0]) and np.array_equal(y, given[1]),
         f"{cls.name()} changes the arrays it is given; avoid in-place operations on X and y",

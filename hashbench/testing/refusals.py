@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hashbench.errors import InvalidInputError
-from hashbench.testing.toy import N_CLASSES, Method, fitted, new, require, toy, training_set
+from hashbench.testing.toy import N_CLASSES, Method, fitted, new, options, require, toy, training_set
 
 
 def sees_only_the_labels_it_declares(cls: Method) -> None:
@@ -18,23 +18,25 @@ def sees_only_the_labels_it_declares(cls: Method) -> None:
     """
     X, y = toy(cls.inputs)
     if cls.supervision == "unsupervised":
-        with_labels, without = (new(cls).fit(X, labels).project(X) for labels in (y, None))
+        with_labels, without = (new(cls).fit(X, labels, **options(cls)).project(X) for labels in (y, None))
         require(
             np.array_equal(with_labels, without),
             f"{cls.name()} is declared unsupervised, but its values change with y",
         )
         return
-    _refuses(cls, "fit() without labels", lambda: new(cls).fit(X))
-    _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1]))
+    _refuses(cls, "fit() without labels", lambda: new(cls).fit(X, **options(cls)))
+    _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1], **options(cls)))
     multi_hot = np.eye(N_CLASSES, dtype=np.int8)[y]
     multi_hot[:10, 0] = 1
     hidden = np.arange(len(y)) % 2 == 1
     if cls.supervision == "supervised":
-        _refuses(cls, "-1 in place of labels", lambda: new(cls).fit(X, np.where(hidden, -1, y)))
+        _refuses(
+            cls, "-1 in place of labels", lambda: new(cls).fit(X, np.where(hidden, -1, y), **options(cls))
+        )
     else:
-        _refuses(cls, "no label but -1", lambda: new(cls).fit(X, np.full_like(y, -1)))
+        _refuses(cls, "no label but -1", lambda: new(cls).fit(X, np.full_like(y, -1), **options(cls)))
         multi_hot[hidden] = -1
-    values = new(cls).fit(X, multi_hot).project(X)
+    values = new(cls).fit(X, multi_hot, **options(cls)).project(X)
     require(bool(np.isfinite(values).all()), f"{cls.name()} gives NaN for multi-hot labels (n, C)")
 
 
@@ -44,20 +46,20 @@ def refuses_wrong_input(cls: Method) -> None:
     flat = X.reshape(len(X), -1)
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("project() before fit()", lambda: new(cls).project(X)),
-        ("one item in place of many", lambda: new(cls).fit(X[0], y)),
-        ("text in place of numbers", lambda: new(cls).fit(np.full(X.shape, "x"), y)),
+        ("one item in place of many", lambda: new(cls).fit(X[0], y, **options(cls))),
+        ("text in place of numbers", lambda: new(cls).fit(np.full(X.shape, "x"), y, **options(cls))),
         ("no items", lambda: new(cls).fit(X[:0], y[:0])),
-        ("n_bits=0", lambda: new(cls, n_bits=0).fit(X, y)),
+        ("n_bits=0", lambda: new(cls, n_bits=0).fit(X, y, **options(cls))),
         ("items smaller than in fit()", lambda: fitted(cls).project(X[..., 1:])),
     ]
     if cls.inputs == "features":
         spoilt = X.copy()
         spoilt[3, 2] = np.nan
-        wrong.append(("NaN in fit()", lambda: new(cls).fit(spoilt, y)))
+        wrong.append(("NaN in fit()", lambda: new(cls).fit(spoilt, y, **options(cls))))
         wrong.append(("NaN in project()", lambda: fitted(cls).project(spoilt)))
     else:
-        wrong.append(("float images", lambda: new(cls).fit(X / np.float32(255), y)))
-        wrong.append(("flattened images", lambda: new(cls).fit(flat, y)))
+        wrong.append(("float images", lambda: new(cls).fit(X / np.float32(255), y, **options(cls))))
+        wrong.append(("flattened images", lambda: new(cls).fit(flat, y, **options(cls))))
     for what, call in wrong:
         _refuses(cls, what, call)
 

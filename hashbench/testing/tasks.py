@@ -45,11 +45,19 @@ class ToyEncoder:
         """Values of the toy images at ``index``."""
         return self.of(toy_images().pixels[index])
 
+    def of_texts(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Values of any texts."""
+        return _projected(rows.astype(np.float64))
+
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Values of any images."""
         rows = pixels.reshape(len(pixels), -1) / 255 - toy_images().pixels.mean() / 255
-        directions = np.random.default_rng(7).normal(size=(rows.shape[1], N_BITS))
-        return (rows @ directions).astype(np.float32)
+        return _projected(rows)
+
+
+def _projected(rows: NDArray) -> NDArray[np.float32]:
+    directions = np.random.default_rng(7).normal(size=(rows.shape[1], N_BITS))
+    return (rows @ directions).astype(np.float32)
 
 
 def _protocols(task: type[Task]) -> tuple[Protocol, ...]:

@@ -53,9 +53,33 @@ def training_set(cls: Method) -> tuple[NDArray, NDArray[np.int64]]:
     return X, y
 
 
+def options(cls: Method, seed: int = 0) -> dict[str, Any]:
+    """What fit() is given besides X and y: the toy texts, for a method that reads texts."""
+    return {"texts": toy_texts(seed)} if cls.reads_text else {}
+
+
+@cache
+def toy_texts(seed: int = 0) -> NDArray[np.uint8]:
+    """(96, 12) texts of the toy items: one of two words of the class, and one of four words at random."""
+    _, y = toy("features", seed)
+    rng = np.random.default_rng(seed + 1000)
+    texts = np.zeros((len(y), 3 * N_CLASSES), np.uint8)
+    texts[np.arange(len(y)), 2 * y + rng.integers(0, 2, len(y))] = 1
+    texts[np.arange(len(y)), 2 * N_CLASSES + rng.integers(0, N_CLASSES, len(y))] = 1
+    texts.flags.writeable = False
+    return texts
+
+
+def lengths(cls: Method) -> tuple[int, ...]:
+    """The code lengths of the checks: 8 and the odd 5, or the nearest that the method can make."""
+    possible = [n_bits for n_bits in range(1, 1025) if cls.accepts_bits(n_bits) is None]
+    require(bool(possible), f"{cls.name()}.accepts_bits() refuses every length up to 1,024")
+    return tuple(dict.fromkeys(min(possible, key=lambda n: abs(n - wanted)) for wanted in (N_BITS, 5)))
+
+
 def new(cls: Method, **parameters: Any) -> HashMethod:
-    """An unfitted method on the CPU with codes of 8 bits; a deep one with a budget of two epochs."""
-    defaults: dict[str, Any] = {"n_bits": N_BITS, "device": "cpu"}
+    """An unfitted method on the CPU with codes of about 8 bits; a deep one with a budget of two epochs."""
+    defaults: dict[str, Any] = {"n_bits": lengths(cls)[0], "device": "cpu"}
     if cls.deep:
         defaults["recipe"] = SHORT
     return cls(**{**defaults, **parameters})
@@ -64,5 +88,7 @@ def new(cls: Method, **parameters: Any) -> HashMethod:
 def fitted(cls: Method) -> HashMethod:
     """A method fitted on the toy data; one object for all checks that only read it."""
     if cls not in _FITTED:
-        _FITTED[cls] = new(cls, **({"recipe": LONGER} if cls.deep else {})).fit(*training_set(cls))
+        _FITTED[cls] = new(cls, **({"recipe": LONGER} if cls.deep else {})).fit(
+            *training_set(cls), **options(cls)
+        )
     return _FITTED[cls]
