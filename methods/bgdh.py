@@ -35,7 +35,7 @@ from hashbench.numerics import sample_rows, squared_distances
 from hashbench.training import Batch, DeepHashMethod, TrainingData, all_pairs, pair_nll, same_label
 from hashbench.training.network import Network
 
-SAMPLE = 10_000  # images whose features place the anchors
+SAMPLE, ROUNDS = 10_000, 20  # of k-means: images whose features place the anchors, and rounds
 UNIT = 2**20  # weights of the graph are whole numbers of 1 / UNIT: their sums are exact
 MANY = 2**62  # whole numbers below it, modulo a far smaller one, are even
 
@@ -63,7 +63,7 @@ class BGDH(DeepHashMethod):
     def make_state(self, data: TrainingData) -> nn.Module:
         """The graph, the embedding and what the hash layer reads of it, and the start network."""
         features = data.features()
-        anchors = k_means(features, min(self.n_anchors, data.n), self.random_state)
+        anchors = k_means(features, self.n_anchors, self.random_state)
         graph = Graph(*affinities(features, anchors, self.n_nearest), labelled_images(data))
         return Embedding(self.network_, features, graph, self.width, self.n_bits)
 
@@ -211,12 +211,16 @@ def affinities(
 
 
 def k_means(features: torch.Tensor, k: int, seed: int) -> torch.Tensor:
-    """k centres (k, d) of features (n, d) float32; of a sample where there are many."""
-    from sklearn.cluster import KMeans
-
-    sample = sample_rows(features, SAMPLE, torch.Generator().manual_seed(seed)).cpu().numpy()
-    fitted = KMeans(min(k, len(sample)), n_init=1, max_iter=30, random_state=seed).fit(sample)
-    return torch.from_numpy(fitted.cluster_centers_).to(features)
+    """k centres (k, d) of features (n, d) float32, by Lloyd's rounds from random rows of a sample."""
+    generator = torch.Generator().manual_seed(seed)
+    sample = sample_rows(features, SAMPLE, generator)
+    centres = sample_rows(sample, k, generator)
+    for _ in range(ROUNDS):
+        nearest = squared_distances(sample, centres).argmin(dim=1)
+        members = torch.nn.functional.one_hot(nearest, len(centres)).to(sample)
+        counts = members.sum(dim=0)[:, None]
+        centres = torch.where(counts > 0, members.T @ sample / counts.clamp_min(1), centres)
+    return centres
 
 
 def labelled_images(data: TrainingData) -> torch.Tensor:

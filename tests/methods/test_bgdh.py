@@ -160,11 +160,20 @@ def test_the_tables_of_the_graph_are_not_saved():
     assert any(name.startswith("start.backbone") for name in saved)
 
 
-def test_anchors_are_centres_of_groups(monkeypatch):
-    groups = 10 * torch.eye(4)
-    X = (groups[torch.arange(200) % 4] + 0.1 * random(200, 4)).float()
-    for sample in (10_000, 50):
-        monkeypatch.setattr(bgdh, "SAMPLE", sample)
-        centres = k_means(X, 4, seed=0)
-        assert (torch.cdist(groups, centres).min(dim=1).values < 0.3).all()
+def test_anchors_are_the_means_of_the_rows_that_are_nearest_to_them():
+    X = (5 * torch.eye(4)[torch.arange(200) % 4] + random(200, 4)).float()
+    centres = k_means(X, 6, seed=0)
+    nearest = torch.cdist(X, centres).argmin(dim=1)
+    for place, centre in enumerate(centres):
+        torch.testing.assert_close(centre, X[nearest == place].mean(dim=0))
+    assert len(set(nearest.tolist())) == 6
     assert len(k_means(X[:3], 300, seed=0)) == 3
+    assert not torch.equal(k_means(X, 6, seed=1), centres)
+
+
+def test_anchors_come_from_a_sample_where_images_are_many(monkeypatch):
+    X = random(200, 4)
+    whole = k_means(X, 6, seed=0)
+    monkeypatch.setattr(bgdh, "SAMPLE", 50)
+    assert not torch.equal(k_means(X, 6, seed=0), whole)
+    assert len(k_means(X, 300, seed=0)) == 50

@@ -100,15 +100,23 @@ def test_a_batch_without_triplets_costs_nothing_and_alike_images_have_a_finite_g
 # -- the recurrence -----------------------------------------------------------------------------------
 
 
-def test_the_recurrence_is_the_releases_cell_with_the_state_as_input_and_one_shared_actor():
+def recurrence(width, n_bits, **parameters):
+    """A network with biases, and torch's cell with its weights; they are in units of 1 / sqrt(width)."""
     torch.manual_seed(0)
-    network = Recurrence(7, 5).double()
+    network = Recurrence(width, n_bits, **parameters).double()
     for bias in (network.cell.bias_ih, network.cell.bias_hh, network.actor.bias):
         torch.nn.init.normal_(bias)
+    cell = torch.nn.RNNCell(width, width, dtype=torch.float64)
+    cell.load_state_dict({name: value / width**0.5 for name, value in network.cell.state_dict().items()})
+    return network, cell
+
+
+def test_the_recurrence_is_the_releases_cell_with_the_state_as_input_and_one_shared_actor():
+    network, cell = recurrence(7, 5)
     h0 = h = random(3, 7)
     logits = []
     for _ in range(5):
-        h = network.cell(h, h)
+        h = cell(h, h)
         logits.append(network.actor(h))
     torch.testing.assert_close(network(h0), torch.cat(logits, dim=1), rtol=1e-12, atol=0)
     # ... and only the sum of the two matrices counts.
@@ -119,12 +127,11 @@ def test_the_recurrence_is_the_releases_cell_with_the_state_as_input_and_one_sha
 
 
 def test_the_image_can_enter_at_every_step():
-    torch.manual_seed(0)
-    network = Recurrence(7, 5, image_at_every_step=True).double()
+    network, cell = recurrence(7, 5, image_at_every_step=True)
     f = h = random(3, 7)
     logits = []
     for _ in range(5):
-        h = network.cell(f, h)
+        h = cell(f, h)
         logits.append(network.actor(h))
     torch.testing.assert_close(network(f), torch.cat(logits, dim=1), rtol=1e-12, atol=0)
 
@@ -134,6 +141,12 @@ def test_cell_and_actor_start_as_released():
     assert network.actor.weight.norm().item() == pytest.approx(0.01, rel=1e-5)
     biases = [network.cell.bias_ih, network.cell.bias_hh, network.actor.bias]
     assert not any(bias.any() for bias in biases)
+    for weight in (
+        network.cell.weight_ih,
+        network.cell.weight_hh,
+    ):  # uniform in +-1 / sqrt(width), as torch's
+        assert weight.abs().max().item() == pytest.approx(1, abs=0.01)
+        assert weight.std().item() == pytest.approx(3**-0.5, rel=0.05)
 
 
 @pytest.mark.parametrize(
