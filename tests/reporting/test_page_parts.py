@@ -177,3 +177,9 @@ def test_neighbours_are_nearest_first_and_ties_are_counted(tmp_path):
 def test_one_query_of_each_class_is_drawn():
     labels = np.repeat([3, 5, 7], 20)
     assert labels[one_a_class(labels, seed=1)].tolist() == [3, 5, 7]
+
+
+def test_published_numbers_stand_in_tables_only_if_asked_for(make, body):
+    records = [make("dpsh", 48, 0.75)]
+    assert "published 48" in body(records, "table", "--published")[0]
+    assert "published" not in body(records, "table")[0]
