@@ -107,6 +107,9 @@ class Images:
         if self.texts is not None:
             hasher.update(np.ascontiguousarray(self.texts.rows).data)
             hasher.update("\0".join(self.texts.vocabulary).encode())
+            for array in (self.texts.meaning, self.texts.class_words):
+                if array is not None:
+                    hasher.update(np.ascontiguousarray(array).data)
         return hasher.hexdigest()
 
 
