@@ -3,10 +3,10 @@
 A text is a pure function of the data set, the image's official part and place in it, its label and pixels.
 SHA-256 of ``hashbench-text-VIEW|DATASET|PART|INDEX`` makes all choices, so that a text is the same under
 every protocol and on every machine. Byte 0 chooses among the class's synonyms. Byte 1 chooses what the text
-says of the class. View ``v1``: the synonym; in 52 of 256 cases (20.3 %) only the word of its group (an animal). View
-``v2``: the synonym (128 of 256), the word of its pair of similar classes (64), the group's word (38), a
-synonym of a wrong class (26; bytes 30 and 31 choose it). Each attribute's word is kept where its byte, from
-byte 2 on, is at least 64: three times in four.
+says of the class. View ``v1``: the synonym; in 52 of 256 cases (20.3 %) only the word of its group (an
+animal). View ``v2``: the synonym (128 of 256), the word of its pair of similar classes (64), the group's word
+(38), a synonym of a wrong class (26; bytes 30 and 31 choose it). Each attribute's word is kept where its
+byte, from byte 2 on, is at least 64: three times in four.
 
 Attributes cut a statistic of the pixels in three at its terciles. All are integers: no rounding of a
 floating-point number can change a word. The terciles stand in the data sets' files as constants. Each pair is
@@ -172,9 +172,9 @@ def stroke_statistics(pixels: NDArray[np.uint8]) -> dict[str, Values]:
     """Three statistics of bright strokes on black images (n, 1, h, w), (n,) integers each, in thousandths.
 
     Ink is a pixel of 128 or more. stroke: twice the ink's area over its perimeter (sides of ink pixels that
-    face no ink), in pixels. slant: -mu11 / mu02, spread: mu20 / mu02, of the central moments of the grey values,
-    x to the right and y down: a positive slant leans to the right. All are rounded down; an image without
-    ink, or without height, has 0.
+    face no ink), in pixels. slant: -mu11 / mu02, spread: mu20 / mu02, of the central moments of the grey
+    values, x to the right and y down: a positive slant leans to the right. All are rounded down; an image
+    without ink, or without height, has 0.
     """
     return _in_parts(_stroke_statistics, pixels)
 
