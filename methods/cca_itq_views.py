@@ -9,9 +9,11 @@ the signs of X A R and T B R.
 Where the texts have fewer independent words than the code has bits, the missing directions are zero and the
 rotation spreads the others over all bits.
 
-Departures from the paper: TPAMI encodes images only; the stacked fit of R is ours. Both views are centred by
-their training means; the ridge is ours and relative to each view's mean variance. IJCV raises the
-correlations to the power 4, TPAMI to 1; power is a parameter, 1 by default.
+Departures from the paper: TPAMI encodes images only; the stacked fit of R is ours. IJCV raises the
+correlations to the power 4, TPAMI to 1; power is a parameter, 1 by default. Both views are centred by their
+training means. The ridges are ours, relative to each view's mean variance; chosen among
+0.01, 0.1, 1, 10 (images) and 0.0001, 0.01, 1 (texts) by the mAP of texts that ask for images among 1,500 of
+the 5,000 training images of MNIST and of CIFAR-10 under protocol cross-view, held out from the fit.
 """
 
 from __future__ import annotations
@@ -28,12 +30,14 @@ from hashbench.numerics import canonical_pairs, cholesky, gram, procrustes, rand
 class CCAITQViews(CrossViewMethod):
     """Directions in which images and texts agree, rotated to lie near the corners of the hypercube.
 
-    ridge: added to the diagonal of both covariances, in units of their mean diagonals.
+    ridge, text_ridge: added to the diagonals of the covariances of images and texts, in units of their mean
+        diagonals.
     power: of a direction's correlation, which scales it.
     n_iter: iterations of ITQ's two steps.
     """
 
     ridge: float = 1.0
+    text_ridge: float = 1e-4
     power: float = 1.0
     n_iter: int = 50
 
@@ -47,9 +51,8 @@ class CCAITQViews(CrossViewMethod):
         assert texts is not None
         self.mean_, self.text_mean_ = X.mean(0), texts.mean(0)
         centred, words = X - self.mean_, texts - self.text_mean_
-        left, right = (
-            cholesky(gram(view, view) / len(X), self.ridge, relative=True) for view in (centred, words)
-        )
+        left = cholesky(gram(centred, centred) / len(X), self.ridge, relative=True)
+        right = cholesky(gram(words, words) / len(X), self.text_ridge, relative=True)
         A, B, correlations = canonical_pairs(left, right, gram(centred, words) / len(X), self.n_bits)
         A, B = (side * correlations**self.power for side in (A, B))
         V = torch.cat([centred @ A.to(X), words @ B.to(X)])

@@ -8,8 +8,10 @@ Biometrika 1936): directions w, u that maximise the correlation of X w and T u. 
 image's or a text's value in one direction.
 There are at most as many directions as the texts have independent words; bits beyond these are constant.
 
-Departures from the paper: known to us by other texts, not by its own. W = identity; both views are centred by
-their training means; the ridge is ours and relative to each view's mean variance.
+Departures from the paper: known to us by other texts, not by its own. W = identity; both views are centred
+by their training means. The ridges are ours, relative to each view's mean variance; chosen among
+0.01, 0.1, 1, 10 (images) and 0.0001, 0.01, 1 (texts) by the mAP of texts that ask for images among 1,500 of
+the 5,000 training images of MNIST and of CIFAR-10 under protocol cross-view, held out from the fit.
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ from hashbench.numerics import canonical_pairs, cholesky, gram
 class CCASign(CrossViewMethod):
     """Directions in which images and their texts agree.
 
-    ridge: added to the diagonal of both covariances, in units of their mean diagonals.
+    ridge, text_ridge: added to the diagonals of the covariances of images and texts, in units of their mean
+        diagonals.
     """
 
     ridge: float = 1.0
+    text_ridge: float = 1e-4
 
     def _fit(
         self,
@@ -41,9 +45,8 @@ class CCASign(CrossViewMethod):
         assert texts is not None
         self.mean_, self.text_mean_ = X.mean(0), texts.mean(0)
         centred, words = X - self.mean_, texts - self.text_mean_
-        left, right = (
-            cholesky(gram(view, view) / len(X), self.ridge, relative=True) for view in (centred, words)
-        )
+        left = cholesky(gram(centred, centred) / len(X), self.ridge, relative=True)
+        right = cholesky(gram(words, words) / len(X), self.text_ridge, relative=True)
         A, B, _ = canonical_pairs(left, right, gram(centred, words) / len(X), self.n_bits)
         self.directions_, self.text_directions_ = A.to(X), B.to(X)
 
