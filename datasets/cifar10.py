@@ -46,6 +46,7 @@ WORDS = Words(
 class CIFAR10(Dataset):
     """Training batches 1 to 5 first, then the test batch, each in the order of its file."""
 
+    text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "none stated; the author asks to cite Krizhevsky 2009"
     mirror: ClassVar[bool] = True
     checksums: ClassVar = {
@@ -78,7 +79,7 @@ class CIFAR10(Dataset):
 
     def texts(self, images: Images, view: str) -> Texts:
         """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
-        if view not in VIEWS:
+        if view not in self.text_views:
             return super().texts(images, view)
         return make_texts(images, self.name(), view, WORDS, photo_statistics(images.pixels))
 

@@ -25,6 +25,7 @@ WORDS = digit_words(  # of the 60,000 training images
 class MNIST(Dataset):
     """Training part first, then the test part, each in the order of its file."""
 
+    text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "CC BY-SA 3.0 (Y. LeCun, C. Cortes)"
     occlude: ClassVar[bool] = False  # an 8 without a stroke is a 3
     checksums: ClassVar = {
@@ -53,7 +54,7 @@ class MNIST(Dataset):
 
     def texts(self, images: Images, view: str) -> Texts:
         """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
-        if view not in VIEWS:
+        if view not in self.text_views:
             return super().texts(images, view)
         return make_texts(images, self.name(), view, WORDS, stroke_statistics(images.pixels))
 

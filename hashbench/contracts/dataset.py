@@ -127,6 +127,7 @@ class Dataset:
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
     occlude: ClassVar[bool] = True  # hiding a part does not change the class: augmentation may erase
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
+    text_views: ClassVar[tuple[str, ...]] = ()  # the kinds of texts that texts() makes
     checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of the files, where the source states it
 
     @classmethod
@@ -161,9 +162,9 @@ class Dataset:
         raise NotImplementedError
 
     def texts(self, images: Images, view: str) -> Texts:
-        """A text for each of its images, for cross-view retrieval. view: which of its kinds of texts.
+        """A text for each of its images, for cross-view retrieval. view: one of ``text_views``.
 
-        Raises InvalidInputError where the data set has no such texts.
+        Raises InvalidInputError for any other.
         """
         raise InvalidInputError(
             f"data set '{self.name()}' has no texts '{view}'; choose another data set, or give it a method "

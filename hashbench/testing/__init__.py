@@ -53,6 +53,7 @@ DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.labels_every_class,
     datasets.has_a_sound_official_split,
     datasets.loads_the_same_twice,
+    datasets.gives_each_image_a_text,
 ]
 FEATURE_CHECKS: list[Callable[[features.FeatureOrClass], None]] = [
     features.declares_what_it_is,

@@ -150,6 +150,30 @@ def test_a_method_of_another_task_is_left_out_with_the_reason_or_refused_by_name
         cells(methods=["foreign"])
 
 
+def test_a_data_set_without_texts_is_left_out_of_cross_view_or_refused_by_name(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    folder = f"folder:{tmp_path}"
+    content = {
+        "methods": ["lsh", "cmfh"],
+        "features": ["pixels"],
+        "bits": [8],
+        "datasets": ["digits", folder],
+    }
+    grid = expand(make_suite(content, "test"))
+    assert [(work.cell.method, work.cell.dataset.partition(":")[0]) for work in grid.works] == [
+        ("lsh", "digits"),
+        ("cmfh", "digits"),
+        ("lsh", "folder"),
+    ]
+    ((method, reason),) = grid.left_out
+    assert method == "cmfh"
+    assert "folder:" in reason
+    assert "'v1'" in reason
+    with pytest.raises(InvalidInputError, match=r"cross-view-hard.*'v2'.*folder:"):
+        expand(make_suite({**content, "methods": ["cmfh"], "protocols": ["cross-view-hard"]}, "test"))
+
+
 # -- how deep methods start, and variants ------------------------------------------------------------
 
 
