@@ -10,6 +10,7 @@ from itertools import product
 from hashbench.contracts.dataset import Dataset
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.method import HashMethod
+from hashbench.contracts.protocol import Protocol
 from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError
 from hashbench.execution.rows import MethodRow, rows_of
@@ -49,10 +50,15 @@ def expand(suite: Suite) -> Grid:
                 f"recipe.erase: an image of '{dataset.label}' of which a part is hidden can be another; "
                 "leave the setting or the data set out"
             )
+        lacking = _why_no_texts(dataset, protocol)
+        if lacking is not None and suite.protocols:
+            raise InvalidInputError(f"{lacking}; leave one of them out")
         accepted = []
         for row in rows:
             reason = _why_left_out(row, protocol.task, suite)
-            if reason is None:
+            if reason is None and lacking is not None:
+                left_out[row.method, lacking] = None
+            elif reason is None:
                 accepted.append(row)
             elif suite.protocols:
                 left_out[row.method, f"{name}: {reason}"] = None
@@ -106,6 +112,14 @@ def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
     if reason is None and not made_for and not (named and suite.protocols):
         return f"{row.method} is made for {' and '.join(row.cls.made_for)}, not for {task.name()}"
     return reason
+
+
+def _why_no_texts(dataset: Dataset, protocol: Protocol) -> str | None:
+    """Why a data set lacks the texts that a protocol needs; None where it needs none or has them."""
+    view = protocol.task.text_view
+    if view is None or view in dataset.text_views:
+        return None
+    return f"protocol '{protocol.name}' needs texts '{view}', which data set '{dataset.label}' does not have"
 
 
 def _work(
