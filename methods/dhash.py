@@ -1,7 +1,7 @@
 """Difference hash (dHash).
 
-Krawetz, "Kind of like that", The Hacker Factor Blog, 2013, as the package ImageHash 4.3 has it (``dhash``): the
-grey image is resized to k rows of k + 1 pixels (Lanczos), and
+Krawetz, "Kind of like that", The Hacker Factor Blog, 2013, as the package ImageHash 4.3 has it (``dhash``):
+the grey image is resized to k rows of k + 1 pixels (Lanczos), and
     bit = pixel > its left-hand neighbour.
 Departures from the paper: none from the package; k x k bits, 8 x 8 in the text.
 """
@@ -30,7 +30,7 @@ class DHash(HashMethod):
         """The square of a number from 2 on."""
         side = isqrt(n_bits)
         if side < 2 or side * side != n_bits:
-            return f"{cls.name()} has a bit for each cell of a square of 2 x 2 cells or more, such as 64 or 256, not {n_bits}"
+            return f"{cls.name()} has k x k bits, k at least 2, such as 64 or 256, not {n_bits}"
         return None
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:

@@ -1,29 +1,31 @@
 """Minimum-magnitude centre-symmetric local binary patterns (MM-CSLBP).
 
-Patil and Sarode, "Image hashing using minimum magnitude CS-LBP", about 2019 (the abstract is all that was at
-hand). A perceptual hash for authentication; nothing is learned. Each pixel has one of four directions, that
-of the smallest difference between opposite neighbours; the histogram of directions of each block, weighted by
-the strength of edges, is cut to one bit a bin.
+Minimum-magnitude CS-LBP for perceptual image hashing, J. AI and Data Mining, article 1191, by Patil and
+Sarode as it seems (the abstract, without their names, is all that was at hand). A perceptual hash for
+authentication; nothing is learned. Each pixel has one of four directions, that of the smallest difference
+between opposite neighbours; the histogram of directions of each block, weighted by the strength of edges,
+is cut to one bit a bin.
     grey g, smoothed (Gaussian, sd 1) and resized to size x size; g_0..g_7 the neighbours of a pixel
     D_i = g_i - g_{i+4}, i = 0..3;   q = argmin_i |D_i|, the lowest index of equals
     M = Sobel magnitude;   w = 1/8 sum_n |M_n - M|
-    h_b[i] = sum of w over the pixels of block b with q = i, divided by the sum of w over b;  bit = h_b[i] > 1/4
-A block whose mean w is below ``flat`` has h_b = 0.
-On a plane g = c + G.r the smallest |D_i| is that of the pair that is most nearly perpendicular to G: q is the
-direction of the edge without its sign. So a constant added to the image changes no bit (without clipping),
-nor does a positive factor while no block crosses ``flat``; a quarter turn rotates the grid and swaps the bins
-0 with 2 and 1 with 3.
-Relatives: CS-LBP (Heikkila, Pietikainen and Schmid, Pattern Recognition 42, 2009); Davarzani, Mozaffari and
-Yaghmaie, "Image authentication using LBP-based perceptual image hashing", J. AI and Data Mining 3(1), 2015,
-and "Perceptual image hashing using center-symmetric local binary patterns", Multimedia Tools and
-Applications, 2016; Patil and Sarode's siblings, IJECE 9(4), 2019, 2950-2959 and 2982-2992.
+    h_b[i] = sum of w over the pixels of block b with q = i, divided by the sum of w over b
+    bit = h_b[i] > 1/4
+A block whose mean w is below ``flat`` has h_b = 0. On a plane g = c + G.r the smallest |D_i| is that of the
+pair that is most nearly perpendicular to G: q is the direction of the edge without its sign. So a constant
+added to the image changes no bit (without clipping), nor does a positive factor while no block crosses
+``flat``; a quarter turn rotates the grid and swaps the bins 0 with 2 and 1 with 3. Relatives: CS-LBP
+(Heikkila, Pietikainen and Schmid, Pattern Recognition 42, 2009); Davarzani, Mozaffari and Yaghmaie, "Image
+authentication using LBP-based perceptual image hashing", J. AI and Data Mining 3(1), 2015, and "Perceptual
+image hashing using center-symmetric local binary patterns", Multimedia Tools and Applications, 2016; Patil
+and Sarode's siblings, IJECE 9(4), 2019, 2950-2959 and 2982-2992.
 Departures from the paper: the abstract fixes CS-LBP, "minimum magnitude" that compresses the histogram to a
-quarter, a weight of edges from a modified LBP of the gradient image, and the comparison by Hamming distance.
-Ours are all else: argmin |D_i| as the meaning of minimum magnitude (``reading="two_pairs"`` is the other
-reading, two of the four comparisons as in the sibling), the weight's formula (``weight``: "none",
-"magnitude", "lbp_count", the number of neighbours with M_n >= M + 1, are the others), smoothing, size, grid,
-the rule of flat blocks, and the quantiser (``quantiser="double"``: two bits a bin, the level of h among 1/8,
-1/4, 1/2 in Gray code, as siblings have double-bit quantisation). No key: security is not evaluated.
+quarter, a weight of edges from a modified LBP of the gradient image, and the comparison by Hamming
+distance. Ours are all else: argmin |D_i| as the meaning of minimum magnitude (``reading="two_pairs"`` is
+the other reading, two of the four comparisons as in the sibling), the weight's formula (``weight``: "none",
+"magnitude", "lbp_count", the number of neighbours with M_n >= M + 1, are the others), smoothing, size,
+grid, the rule of flat blocks, and the quantiser (``quantiser="double"``: two bits a bin, the level of h
+among 1/8, 1/4, 1/2 in Gray code, as siblings have double-bit quantisation). No key: security is not
+evaluated.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """PDQ, the hash of images that Meta published for sharing between platforms.
 
-Facebook, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019, by its authors' C++
-code, which the package pdqhash 0.2 compiles: luma, two passes of a box filter, 64 x 64 samples, the 16 x 16
-lowest frequencies of the cosine transform without the mean, and
+Facebook, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019, by its authors'
+C++ code, which the package pdqhash 0.2 compiles: luma, two passes of a box filter, 64 x 64 samples, the 16
+x 16 lowest frequencies of the cosine transform without the mean, and
     bit = coefficient > median of the 256 coefficients.
-Its authors call two images copies where at most 31 bits of 256 differ, and leave out those of quality below 50.
-Departures from the paper: none from the code. No image is left out for its quality. Images smaller than 64 x 64
-are sampled more than once a pixel.
+Its authors call two images copies where at most 31 bits of 256 differ, and leave out those of quality below
+50.
+Departures from the paper: none from the code. No image is left out for its quality. Images smaller than 64
+x 64 are sampled more than once a pixel.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Hash of the discrete cosine transform (pHash).
 
 Zauner, "Implementation and benchmarking of perceptual image hash functions", diploma thesis, 2010; Krawetz,
-"Looks like it", The Hacker Factor Blog, 2011, as the package ImageHash 4.3 has it (``phash``): the grey image is
-resized to 4k x 4k pixels (Lanczos); of its two-dimensional cosine transform the k x k lowest frequencies are
-kept, with the mean, and
+"Looks like it", The Hacker Factor Blog, 2011, as the package ImageHash 4.3 has it (``phash``): the grey
+image is resized to 4k x 4k pixels (Lanczos); of its two-dimensional cosine transform the k x k lowest
+frequencies are kept, with the mean, and
     bit = coefficient > median of the coefficients.
 Departures from the paper: those of the package: the thesis leaves the mean and the lowest row and column
 out. k x k bits, 8 x 8 in the text.
@@ -33,7 +33,7 @@ class PHash(HashMethod):
         """The square of a number from 2 on."""
         side = isqrt(n_bits)
         if side < 2 or side * side != n_bits:
-            return f"{cls.name()} has a bit for each cell of a square of 2 x 2 cells or more, such as 64 or 256, not {n_bits}"
+            return f"{cls.name()} has k x k bits, k at least 2, such as 64 or 256, not {n_bits}"
         return None
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:

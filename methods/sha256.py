@@ -1,7 +1,7 @@
 """A cryptographic hash of the pixels (SHA-256).
 
-NIST, "Secure hash standard", FIPS 180-4, 2015. A control: any change of an image gives another code, so that no
-threshold above zero accepts a changed copy more often than another image.
+NIST, "Secure hash standard", FIPS 180-4, 2015. A control: any change of an image gives another code, so
+that no threshold above zero accepts a changed copy more often than another image.
 Departures from the paper: none; a code of fewer than 256 bits is the beginning of the digest.
 """
 

@@ -57,6 +57,7 @@ ROOMS = {
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation"),
         ("joblib", "numpy", "pydantic", "torch"),
+        late=("PIL",),
     ),
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),

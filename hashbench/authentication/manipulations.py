@@ -1,9 +1,10 @@
 """Changes that keep what an image shows: the fixed list of copies that a perceptual hash must accept.
 
-The kinds are those of the literature on perceptual hashes (Zauner, diploma thesis, 2010; Tang et al.; Thorn's
-package perception); the levels are ours. Images are (n, c, h, w) uint8, c = 1 or 3, from 8 x 8 pixels; a copy
-has the image's size and type. What is random is drawn for each image by its number, so that a copy does not
-depend on the others of its batch. JPEG depends on the libjpeg that Pillow brings; records state Pillow.
+The kinds are those of the literature on perceptual hashes (Zauner, diploma thesis, 2010; Tang et al.;
+Thorn's package perception); the levels are ours. Images are (n, c, h, w) uint8, c = 1 or 3, from 8 x 8
+pixels; a copy has the image's size and type. What is random is drawn for each image by its number, so that
+a copy does not depend on the others of its batch. JPEG depends on the libjpeg that Pillow brings; records
+state its version.
 
     jpeg             quality 90 to 10; colour at half resolution
     brightness       grey levels added
@@ -16,7 +17,7 @@ depend on the others of its batch. JPEG depends on the libjpeg that Pillow bring
     rotate           degrees, to a random side; the edge is mirrored outside
     watermark        weight of a chequered square of 8 x 8 pixels (half of a smaller image) in a corner
     shift            pixels, to a random one of four sides; the edge repeats
-    crop, pad        share of a side cut or added (black) at each of its ends, one pixel at least, then resized
+    crop, pad        share of a side cut or added (black) at each of its ends, a pixel at least; resized
     scale+brightness+jpeg, rotate+jpeg    one after the other
 
 Raise ``VERSION`` when a change of the code changes a copy.
@@ -156,11 +157,11 @@ def rotate(pixels: Pixels, ids: Index, degrees: int) -> Pixels:
     frame = min(-(-max(height, width) // 4), height - 1, width - 1)
     framed = pad(torch.from_numpy(pixels), [frame] * 4, padding_mode="reflect")
     left = torch.from_numpy(uniform(ids, f"rotate {degrees}", 1)[:, 0] < 0.5)[:, None, None, None]
-    sides = [
+    to_left, to_right = (
         center_crop(rotated(framed, angle, InterpolationMode.BILINEAR), [height, width])
         for angle in (degrees, -degrees)
-    ]
-    return torch.where(left, *sides).numpy()
+    )
+    return torch.where(left, to_left, to_right).numpy()
 
 
 def watermark(pixels: Pixels, ids: Index, weight: float) -> Pixels:

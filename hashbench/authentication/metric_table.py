@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hashbench.authentication.manipulations import MANIPULATIONS
 from hashbench.authentication.tampering import COLUMNS, SAVED
@@ -34,11 +34,10 @@ DIFFERENT: Mapping[str, str] = {
 }
 LEFT_OUT = "left-out"
 
-_SET, _LOWER = "set", "lower"
+_SET: Final = "set"
+_LOWER: Final = "lower"
 STATISTICS: Mapping[str, MetricInfo] = {
-    "auc": MetricInfo(
-        "probability that a copy is nearer than a different image, half for ties", decimals=4
-    ),
+    "auc": MetricInfo("probability that a copy is nearer than a different image, half for ties", decimals=4),
     "eer": MetricInfo(
         "equal error rate: as many copies refused as different images accepted, between two whole distances",
         _LOWER,

@@ -2,7 +2,8 @@
 
 An image is accepted as a copy where its distance is at most a threshold t. Two histograms stand for the
 distances that should be accepted (same) and refused (different); their weights may be any non-negative
-numbers. TPR(t) and FPR(t) are the accepted parts of them, for t = -1, which accepts nothing, 0, ..., n_bits.
+numbers. TPR(t) and FPR(t) are the accepted parts of them, for t = -1, which accepts nothing, 0, ...,
+n_bits.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ def auc_by_image(same: Sample, different: Sample) -> Array:
 
 
 def mean_by_image(sample: Sample, values: Array) -> Array:
-    """(n_images,) values whose mean is that of ``values[distance]``, (n_bits + 1,), and whose spread is right.
+    """(n_images,) values whose mean is that of ``values[distance]``, ``values`` (n_bits + 1,).
 
-    As ``auc_by_image``; without pairs and with as many distances of each image, the means of the images.
+    Their spread is right as that of ``auc_by_image``. Where every image has as many distances of its own, they
+    are the means of the images.
     """
     total = sample.counts.sum()
     mean = float(sample.counts.sum(0) @ values / total)
@@ -120,4 +122,4 @@ class WeightedPairs:
     def counts(self, weights: Array) -> Counts:
         """(n_bits + 1,) sums of the weights of the pairs at each distance."""
         pairs = weights[self.first] * weights[self.second]
-        return np.bincount(self.distances, pairs, self.n_bits + 1)
+        return np.bincount(self.distances, pairs, self.n_bits + 1).astype(np.float64, copy=False)

@@ -28,9 +28,7 @@ RESAMPLED = ("auc", "eer", "tpr@fpr0.01", "tpr@fpr0.001")
 def columns_of(name: str) -> NDArray[np.int64]:
     """The places in the list of copies of those that a name of ``SAME`` stands for."""
     groups = {"usual": ("usual", "combined"), "all": ("usual", "moved", "combined")}.get(name, (name,))
-    places = [
-        place for place, one in enumerate(MANIPULATIONS) if one.group in groups or one.name == name
-    ]
+    places = [place for place, one in enumerate(MANIPULATIONS) if one.group in groups or one.name == name]
     return np.array(places, np.int64)
 
 

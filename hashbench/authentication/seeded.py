@@ -13,8 +13,9 @@ def uniform(ids: NDArray[np.int64], name: str, n: int) -> NDArray[np.float64]:
 
     Raw bits of PCG64, which NumPy promises to be the same in every version.
     """
-    rows = [np.random.PCG64(seed_of("authentication", name, int(i))).random_raw(n) for i in ids]
-    return (np.array(rows, np.uint64).reshape(len(ids), n) >> np.uint64(11)) * 2.0**-53
+    raw = [np.random.PCG64(seed_of("authentication", name, int(i))).random_raw(n) for i in ids]
+    bits = np.array(raw, np.uint64).reshape(len(ids), n) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
 
 
 def normal(ids: NDArray[np.int64], name: str, n: int) -> NDArray[np.float64]:

@@ -72,6 +72,7 @@ def _forged(kind: Tampering, pixels: Pixels, donors: Pixels, ids: Index) -> Pixe
     sides = square(pixels.shape, kind.share)
     room = np.array(pixels.shape[2:]) - sides  # corners lie in [0, room]
     drawn = uniform(ids, kind.name, 4 * PLACES).reshape(-1, PLACES, 2, 2)
+    corner: NDArray[np.int64]
     for i in range(4 if kind.family == "quadrant" else PLACES):
         if kind.family == "quadrant":
             corner = np.broadcast_to(room * (i // 2, i % 2), (len(pixels), 2))

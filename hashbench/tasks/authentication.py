@@ -1,10 +1,10 @@
 """Authentication: tell copies of an image, changed without harm, from other images and from forgeries.
 
-An image is accepted as a copy where the Hamming distance of its code, over the number of bits (NHD), is at most
-a threshold. The lists of copies and of forgeries stand in ``hashbench.authentication``; "usual" copies are all
-but shifted, cropped and padded ones, which tables show apart. Different images are all pairs, pairs of one
-class, or each image's nearest other one. Thresholds come from calibration images, which are no evaluation
-images. Intervals draw images, not pairs: an image stands in all its pairs.
+An image is accepted as a copy where the Hamming distance of its code, over the number of bits (NHD), is at
+most a threshold. The lists of copies and of forgeries stand in ``hashbench.authentication``; "usual" copies
+are all but shifted, cropped and padded ones, which tables show apart. Different images are all pairs, pairs
+of one class, or each image's nearest other one. Thresholds come from calibration images, which are no
+evaluation images. Intervals draw images, not pairs: an image stands in all its pairs.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ class Authentication(Task):
         n_evaluation = draw.share("evaluation images", self.evaluation, everything, 1)
         n_calibration = draw.share("calibration images", self.calibration, everything, 1)
         n_train = draw.share("training images", self.train, everything, 2)
-        evaluation = draw.first(*draw.scaled(test, n_evaluation), test)
-        calibration = draw.first(*draw.scaled(~test, n_calibration), ~test)
+        evaluation = draw.first(draw.scaled(test, n_evaluation)[0], test)
+        calibration = draw.first(draw.scaled(~test, n_calibration)[0], ~test)
         rest = ~test & ~calibration
         train = draw.first(n_train, rest)
         for part, where, least in (
@@ -249,9 +249,9 @@ def _distances(stored: Mapping[str, Stored], originals: str, copies: str) -> Dis
 PROTOCOLS = (
     Protocol(
         name="authentication",
-        description="1,000 images of the test part, their changed copies and forgeries; thresholds from 1,000 "
-        "images of the training part; 5,000 others may be learned on (all counts shrink where classes are "
-        "small)",
+        description="1,000 images of the test part, their changed copies and forgeries; thresholds from "
+        "1,000 images of the training part; 5,000 others may be learned on (counts shrink where the smallest "
+        "class is too small)",
         task=Authentication(changes=LIST),
         recipe=Recipe(erase=0.3),
     ),

@@ -123,8 +123,8 @@ def knows_a_copy(cls: Method) -> None:
     others = float(distance[~np.eye(len(X), dtype=bool)].mean())
     require(
         own < others / 2,
-        f"{cls.name()} gives a copy with two grey levels of noise another code in {own:.3f} of its bits, other "
-        f"images in {others:.3f}; a copy must be at less than half of their distance",
+        f"{cls.name()} gives a copy with two grey levels of noise another code in {own:.3f} of its bits, "
+        f"other images in {others:.3f}; a copy must be at less than half of their distance",
     )
 
 
