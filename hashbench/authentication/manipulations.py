@@ -11,7 +11,7 @@ state its version.
     contrast         factor, about 128
     gamma            255 (v / 255)^g
     gauss_noise      sd in grey levels
-    salt_pepper      share of the pixels, half of them white and half black
+    salt_pepper      share of the pixels, one at least, half of them white and half black
     blur, median     sd of a Gaussian in pixels; median of 3 x 3
     scale            to this factor and back, bicubic
     rotate           degrees, to a random side; the edge is mirrored outside
@@ -110,11 +110,13 @@ def gauss_noise(pixels: Pixels, ids: Index, sd: int) -> Pixels:
 
 
 def salt_pepper(pixels: Pixels, ids: Index, share: float) -> Pixels:
-    """Pixels made black or white, all channels of a pixel alike."""
+    """A share of the pixels, one at least, made black and white in turn, all channels of a pixel alike."""
     height, width = pixels.shape[2:]
-    drawn = uniform(ids, f"salt_pepper {share}", height * width).reshape(-1, 1, height, width)
-    copies = np.where(drawn < share / 2, np.uint8(0), pixels)
-    return np.where(drawn >= 1 - share / 2, np.uint8(255), copies)
+    n_spots = max(1, round(share * height * width))
+    drawn = uniform(ids, f"salt_pepper {share}", height * width)
+    rank = drawn.argsort(1, kind="stable").argsort(1, kind="stable").reshape(-1, 1, height, width)
+    spots = np.where(rank % 2, np.uint8(255), np.uint8(0))
+    return np.where(rank < n_spots, spots, pixels)
 
 
 def median(pixels: Pixels, ids: Index) -> Pixels:

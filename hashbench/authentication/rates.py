@@ -53,8 +53,8 @@ def auc_by_image(same: Sample, different: Sample) -> Array:
 def mean_by_image(sample: Sample, values: Array) -> Array:
     """(n_images,) values whose mean is that of ``values[distance]``, ``values`` (n_bits + 1,).
 
-    Their spread is right as that of ``auc_by_image``. Where every image has as many distances of its own, they
-    are the means of the images.
+    Their spread is right as that of ``auc_by_image``. Where every image has as many distances of its own,
+    they are the means of the images.
     """
     total = sample.counts.sum()
     mean = float(sample.counts.sum(0) @ values / total)

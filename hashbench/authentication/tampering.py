@@ -1,8 +1,9 @@
 """Changes of what an image shows: the fixed list of forgeries that a perceptual hash must refuse.
 
-Each has a second column, saved as JPEG of quality 90 afterwards, as a forger would. The place is the one, of
-eight drawn for the image (of the four quadrants), at which the image changes most: a forgery that changes
-nothing, such as black on black, is none.
+Raise ``VERSION`` of the copies when a change of the code changes a forgery. Each has a second column, saved
+as JPEG of quality 90 afterwards, as a forger would. The place is the one, of eight drawn for the image (of
+the four quadrants), at which the image changes most: a forgery that changes nothing, such as black on
+black, is none.
 
     patch        a square of this share of the sides is taken from another image
     copy_move    a square is covered by another part of the image
