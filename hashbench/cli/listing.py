@@ -99,7 +99,7 @@ def _method(cls: type[HashMethod]) -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
     row = {"family": cls.family(), "supervision": cls.supervision, "inputs": cls.inputs}
-    return [{"name": cls.name(), **row, "title": title_of(cls)}]
+    return [{"name": cls.name(), **row, "made for": ", ".join(cls.made_for), "title": title_of(cls)}]
 
 
 def _datasets() -> list[Entry]:
@@ -126,8 +126,16 @@ def _tasks() -> list[Entry]:
 def _task(cls: type[Task]) -> list[Entry]:
     from hashbench.plugins.registry import title_of
 
-    row = {"unit": cls.unit[0], "headline": cls.headline(), "title": title_of(cls)}
-    return [{"name": cls.name(), **row}]
+    return [
+        {
+            "name": cls.name(),
+            "unit": cls.unit[0],
+            "headline": cls.headline(),
+            "usual protocol": cls.usual_protocol or "none",
+            "usual bits": " ".join(map(str, cls.default_bits)),
+            "title": title_of(cls),
+        }
+    ]
 
 
 def _protocols() -> list[Entry]:

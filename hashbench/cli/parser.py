@@ -74,7 +74,7 @@ def _add_run(commands: Any) -> None:
         "-p",
         action=Several,
         metavar="NAME",
-        help="full, 5k, 5k-disjoint, unseen",
+        help="such as full, 5k, labels-500 (default: the usual one of each task)",
     )
     grid.add_argument(
         "--features",
@@ -88,7 +88,8 @@ def _add_run(commands: Any) -> None:
         metavar="NAME",
         help="how deep methods start: softmax (their default), none, frozen, joint",
     )
-    grid.add_argument("--bits", "-b", action=Several, type=_count, metavar="N", help="code lengths")
+    lengths = "code lengths (default: those of the task)"
+    grid.add_argument("--bits", "-b", action=Several, type=_count, metavar="N", help=lengths)
     grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
     grid.add_argument(
         "--set",

@@ -56,6 +56,8 @@ def expand(suite: Suite) -> Grid:
                 accepted.append(row)
             elif suite.protocols:
                 left_out[row.method, f"{name}: {reason}"] = None
+            elif row.cls is not None and not any(task in plugins("task") for task in row.cls.made_for):
+                left_out[row.method, f"this run: it is made for {' and '.join(row.cls.made_for)}"] = None
         for repetition, row in product(range(suite.repetitions), accepted):
             setting = Setting(dataset.spec, protocol, dataset.invariances, repetition)
             refused = []

@@ -41,8 +41,8 @@ class Suite(BaseModel):
     """A named grid, as a TOML file states it. ``set`` holds "METHOD.PARAMETER" or "recipe.FIELD" = value.
 
     methods: by default all; none where there are ``variants``, which are run in addition.
-    protocols: empty: the usual one of each task, for the methods that are made for it.
-    bits: empty: the usual ones of each task.
+    protocols: None: the usual one of each task, for the methods that are made for it.
+    bits: None: the usual ones of each task.
     pretraining: how deep methods start; empty: each by its default. A method or variant that sets it in its
     own parameters keeps its value.
     """
@@ -54,9 +54,9 @@ class Suite(BaseModel):
     variants: tuple[Variant, ...] = ()
     pretraining: tuple[Pretraining, ...] = ()
     datasets: Annotated[tuple[str, ...], Field(min_length=1)] = ("digits",)
-    protocols: tuple[str, ...] = ()
+    protocols: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] = ("pixels", "cnn")
-    bits: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
+    bits: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] | None = None
     repetitions: Annotated[int, Field(ge=1)] = 1
     set: Annotated[Mapping[str, Any], BeforeValidator(_dotted)] = {}
 

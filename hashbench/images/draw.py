@@ -85,10 +85,13 @@ class Draw:
         taken[by_group[rank < np.broadcast_to(wanted, len(self.groups))[group]]] = True
         return taken
 
+    def sizes(self, where: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many of the marked images each group has."""
+        return np.bincount(self.group[where], minlength=len(self.groups))
+
     def check(self, part: str, where: NDArray[np.bool_], of: NDArray[np.bool_], least: int) -> None:
         """Raise InvalidInputError where a group of ``of`` has fewer marked images than it needs."""
-        sizes = np.bincount(self.group, minlength=len(self.groups))
-        counts = np.bincount(self.group[where], minlength=len(self.groups))
+        sizes, counts = self.sizes(np.ones(len(self.group), bool)), self.sizes(where)
         groups = np.unique(self.group[of])
         poor = groups[counts[groups] < least]
         if len(poor):

@@ -7,7 +7,7 @@ their orders (McSherry & Najork, ECIR 2008).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -36,6 +36,8 @@ class Retrieval(Task):
     train_in_database: whether those images are also searched, or are taken out of the database.
     seen_classes: the share of classes learned on; the others are searched. None: all classes are both.
     test_fraction: what becomes the test part where the data set has no official one.
+    inductive: whether a semi-supervised method sees, without labels, only images that are not searched: half
+    of those that would be in the database and are not learned on with labels, taken out of it.
     """
 
     queries: int | None = None
@@ -43,6 +45,7 @@ class Retrieval(Task):
     train_in_database: bool = True
     seen_classes: float | None = None
     test_fraction: float = 1 / 6
+    inductive: bool = False
 
     unit: ClassVar = ("query", "queries")
     default_metrics: ClassVar = DEFAULT_METRICS
@@ -54,7 +57,8 @@ class Retrieval(Task):
         Counts are spread evenly over the classes, rounded down. If the smallest class could not give its
         share and keep half of its images, all counts shrink by one factor (digits under ``5k``: 14 queries
         and 72 training images of each class). Multi-label images are drawn without regard to class.
-        The pool of a semi-supervised method is the database without the training images.
+        The pool of a semi-supervised method is the database without the training images; where the task is
+        ``inductive``, half of these images of each class (rounded down), which then are not searched.
         Raises InvalidInputError where a class would have less than one query or two training images.
         """
         draw = Draw(images, dataset)
@@ -74,7 +78,12 @@ class Retrieval(Task):
             query = draw.first(n_query, searched)
             rest = ~query
         train = rest & learned if self.train is None else draw.first(n_train, rest & learned)
-        database = rest & searched if self.train_in_database else rest & searched & ~train
+        others = rest & searched & ~train
+        pool = draw.first(draw.sizes(others) // 2, others) if self.inductive else others
+        database = rest & searched if self.train_in_database else others
+        if self.inductive:
+            draw.check("images without labels", pool, searched, 1)
+            database = database & ~pool
 
         for part, where, of, least in (
             ("queries", query, searched, LEAST_QUERIES),
@@ -82,7 +91,7 @@ class Retrieval(Task):
             ("database images", database, searched, 1),
         ):
             draw.check(part, where, of, least)
-        return retrieval_split(*(np.flatnonzero(where) for where in (train, query, database)))
+        return retrieval_split(*(np.flatnonzero(where) for where in (train, query, database, pool)))
 
     def evaluate(self, encode: Encoder, images: Images, split: Split, device: str) -> Outcome:
         """Encode queries and database, and score the rankings; real vectors are ranked by cosine."""
@@ -116,13 +125,14 @@ class Retrieval(Task):
         return metric_infos()
 
 
-def retrieval_split(train: Index, query: Index, database: Index) -> Split:
-    """The split of three sorted index arrays.
+def retrieval_split(train: Index, query: Index, database: Index, pool: Index | None = None) -> Split:
+    """The split of sorted index arrays. pool: by default, the database without the training images.
 
-    Raises InvalidInputError where a query is trained on or searched, or where some training images are
-    searched and others are not.
+    Raises InvalidInputError where a query is trained on, searched or in the pool, or where some training
+    images are searched and others are not.
     """
-    for name, other in (("database", database), ("train", train)):
+    pool = np.setdiff1d(database, train) if pool is None else pool
+    for name, other in (("database", database), ("train", train), ("pool", pool)):
         shared = np.intersect1d(query, other)
         if len(shared):
             raise InvalidInputError(
@@ -141,10 +151,12 @@ def retrieval_split(train: Index, query: Index, database: Index) -> Split:
         text += " that are the database"
     else:
         text += f" inside the database of {len(database):,}"
+    if not np.isin(pool, database).all():
+        text += f"; {len(pool):,} images seen without labels are not searched"
     return Split(
         train=train,
         parts={"query": query, "database": database},
-        pool=np.setdiff1d(database, train),
+        pool=pool,
         counts={
             "queries": len(query),
             "train": len(train),
@@ -174,6 +186,33 @@ OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
 )
 OF_FEW_LABELS = Recipe(erase=0.3)
 
+STAGE_1_IMAGES, STAGE_2_IMAGES = 150_000, 100_000  # shown in all, however many labels there are
+
+
+def of_labels(n_labels: int, inductive: bool) -> Protocol:
+    """The split of ``5k`` with the first ``n_labels`` of its labels, for semi-supervised methods.
+
+    The more labels, the fewer epochs: every network sees equally many images.
+    """
+    others = (
+        "half of the others are seen without labels, not searched; database: the other half and the labelled"
+        if inductive
+        else "database: all others, labelled ones included; those without labels may be seen, too"
+    )
+    return Protocol(
+        name=f"labels-{n_labels}{'-inductive' if inductive else ''}",
+        description=f"queries of 5k; the first {n_labels:,} of its training images are labelled; {others} "
+        "(counts shrink alike where the smallest class is too small)",
+        task=Retrieval(queries=1000, train=n_labels, inductive=inductive),
+        recipe=replace(
+            OF_FEW_LABELS,
+            batch_size=125,
+            pretrain_epochs=STAGE_1_IMAGES // n_labels,
+            epochs=STAGE_2_IMAGES // n_labels,
+        ),
+    )
+
+
 PROTOCOLS = (
     Protocol(
         name="full",
@@ -201,4 +240,5 @@ PROTOCOLS = (
         task=Retrieval(train_in_database=False, seen_classes=0.7),
         recipe=OF_MANY_LABELS,
     ),
+    *(of_labels(n_labels, inductive) for n_labels in (100, 500, 1000, 5000) for inductive in (False, True)),
 )

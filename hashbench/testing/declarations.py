@@ -42,10 +42,14 @@ def declares_what_it_is(cls: Method) -> None:
 
 
 def _declares_its_batches(cls: Any) -> None:
-    """There is at least one view; only a semi-supervised method states the labelled share."""
-    views, share = cls.views, cls.labelled_share
+    """There are views, weak ones among them; only a semi-supervised method states the labelled share."""
+    views, weak, share = cls.views, cls.weak_views, cls.labelled_share
     require(
         isinstance(views, int) and views >= 1, f"{cls.__name__}.views is {views!r}; it must be 1, 2, 3, ..."
+    )
+    require(
+        isinstance(weak, int) and 0 <= weak <= views,
+        f"{cls.__name__}.weak_views is {weak!r}; it must be how many of its {views} views are weak",
     )
     semi = cls.supervision == "semi-supervised"
     require(

@@ -21,7 +21,8 @@ class Batches:
     An epoch's order and random numbers are drawn at once, and copied to the device at once: a step only
     slices them, and nothing waits for the device.
 
-    labels: (n,) or (n, C), on the device of the images. ``Order`` explains the other arguments.
+    labels: (n,) or (n, C), on the device of the images. weak_views: how many of the views, the first ones,
+    are cropped and mirrored only. ``Order`` explains the other arguments.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Batches:
         labels: torch.Tensor,
         *,
         views: int = 1,
+        weak_views: int = 0,
         labelled_share: float | None = None,
         class_balanced: bool = False,
     ) -> None:
@@ -37,6 +39,7 @@ class Batches:
         self.labels = labels
         self.recipe = images.recipe
         self.views = views
+        self.weak_views = weak_views
         self.order = Order(
             labels,
             self.recipe.batch_size,
@@ -61,7 +64,8 @@ class Batches:
     def loss(self, network: Network, loss: Loss, step: Step, progress: float) -> torch.Tensor:
         """The loss of a step's images, from one forward pass of the network."""
         index, draws = step
-        images = self.images.augmented(index, draws)
+        n_weak = len(index) // self.views * self.weak_views
+        images = self.images.augmented(index, draws, n_weak)
         features = network.features(images)
         batch = Batch(self.labels[index], index, progress, features, images)
         return loss(network.head(features), batch)

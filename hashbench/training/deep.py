@@ -51,11 +51,13 @@ class DeepHashMethod(HashMethod):
     budget: Literal["stage2", "total"] = "stage2"
     class_balanced: bool = False
 
-    supervision: ClassVar = "supervised"
+    supervision: ClassVar[Literal["unsupervised", "semi-supervised", "supervised"]] = "supervised"
     inputs: ClassVar = "images"
     deep: ClassVar = True
     # Augmented views of each image of a batch. With more views, a batch has as many rows, of fewer images.
     views: ClassVar[int] = 1
+    # The first so many are cropped and mirrored only; the others get the whole augmentation of the recipe.
+    weak_views: ClassVar[int] = 0
     # The share of a batch that has labels; only semi-supervised methods state it, and all of them must.
     labelled_share: ClassVar[float | None] = None
 
@@ -145,6 +147,7 @@ class DeepHashMethod(HashMethod):
             DeviceImages(X, self.recipe, self.invariances),
             X.new_zeros(len(X), 0, dtype=torch.float32) if y is None else y,
             views=self.views,
+            weak_views=self.weak_views,
             labelled_share=self.labelled_share,
             class_balanced=self.class_balanced,
         )

@@ -56,13 +56,20 @@ class DeviceImages:
         inside = slice(self.margin, self.margin + self.height), slice(self.margin, self.margin + self.width)
         return self.padded[:, *inside].permute(0, 3, 1, 2)
 
-    def augmented(self, index: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    def augmented(self, index: torch.Tensor, draws: torch.Tensor, n_weak: int = 0) -> torch.Tensor:
         """Images (b, c, h, w) float32 in [0, 255] at ``index`` (b,), each changed as its draws say.
 
-        index: int64. draws: (b, N_DRAWS) float32 in [0, 1). Both on the device of the images.
+        index: int64. draws: (b, N_DRAWS) float32 in [0, 1). Both on the device of the images. n_weak: how
+        many, the first ones, are cropped and mirrored only.
         """
-        recipe = self.recipe
         batch = self._windows(index, draws).float()
+        if not n_weak:
+            return self._distorted(batch, draws)
+        return torch.cat([batch[:n_weak], self._distorted(batch[n_weak:], draws[n_weak:])])
+
+    def _distorted(self, batch: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+        """What the recipe does to a batch besides cropping and mirroring."""
+        recipe = self.recipe
         if recipe.warp:
             batch = warped(batch, recipe.warp, draws[:, WARP])
         if recipe.jitter:

@@ -48,6 +48,8 @@ def test_tasks_protocols_and_metrics_say_what_they_are(call):
         "name": "nearest_class",
         "unit": "query",
         "headline": "hits",
+        "usual protocol": "none",
+        "usual bits": "12 24 32 48",
         "title": "Are the nearest images of one's own class? A small task for tests",
     }
     protocol, listed = find_protocol("nearest"), rows(call, "protocols", TASK)
@@ -104,6 +106,7 @@ def test_methods_say_what_they_see(call):
         "family": "deep",
         "supervision": "supervised",
         "inputs": "images",
+        "made for": "retrieval",
         "title": "Deep supervised hashing (DSH)",
     }
     assert {listed[name]["family"] for name in ("random", "classifier", "real_valued")} == {"control"}

@@ -12,7 +12,8 @@ from hashbench.tasks.retrieval import Retrieval
 
 
 def test_names_and_lookup():
-    assert list(protocols()) == ["full", "5k", "5k-disjoint", "unseen"]
+    few_labels = [f"labels-{n}{s}" for n in (100, 500, 1000, 5000) for s in ("", "-inductive")]
+    assert list(protocols()) == ["full", "5k", "5k-disjoint", "unseen", *few_labels]
     assert all(find_protocol(name).name == name for name in protocols())
     with pytest.raises(UnknownNameError, match="unknown protocol '5kk'; did you mean '5k'"):
         find_protocol("5kk")
@@ -28,6 +29,7 @@ def test_every_number_of_the_task_is_in_its_digest_and_no_other():
             "train_in_database": False,
             "seen_classes": 0.5,
             "test_fraction": 0.2,
+            "inductive": True,
         }.items()
     ]
     assert len({p.task_digest for p in [protocol, *changed]}) == 1 + len(changed)

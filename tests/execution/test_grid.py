@@ -13,24 +13,24 @@ from hashbench.plugins.registry import find_protocol, protocols
 
 
 def works_of(**content):
-    return expand(make_suite(content, "test")).works
+    return expand(make_suite({"protocols": ["5k"], **content}, "test")).works
 
 
 def cells(**content):
     return [work.cell for work in works_of(**content)]
 
 
-def names(*methods):
-    return list(dict.fromkeys(cell.method for cell in cells(methods=methods)))
+def names(*methods, **content):
+    return list(dict.fromkeys(cell.method for cell in cells(methods=methods, **content)))
 
 
 def test_groups_are_spelt_out_controls_first_deep_last():
     control, shallow, deep = names("control"), names("shallow"), names("deep")
-    assert control == ["classifier", "random", "real_valued"]
+    assert control == ["classifier", "fixmatch", "random", "real_valued"]
     assert {"itq", "ksh", "lsh", "pcah", "sdh", "sh", "cca_itq"} <= set(shallow)
     assert {"dpsh", "dsh", "dtsh", "mu_liu"} <= set(deep)
     assert names("all") == control + shallow + deep
-    assert set(names("all")) == set(registry.plugins("method"))
+    assert set(names("all", protocols=None)) == set(registry.plugins("method"))
     for group in (control, shallow, deep):
         assert group == sorted(group)
 
@@ -120,32 +120,6 @@ def test_a_cell_names_what_it_needs_first():
     (read,), (started,) = found["lsh", "cnn"], found["dsh", None]
     assert (read.rows, started.rows) == (True, False)
     assert read.key == started.key
-
-
-# -- tasks -------------------------------------------------------------------------------------------
-
-OF_ANOTHER_TASK = """
-from typing import ClassVar
-import torch
-from hashbench.contracts.method import HashMethod
-class Foreign(HashMethod):
-    made_for: ClassVar = ("juggling",)
-    def _fit(self, X, y, generator): pass
-    def _project(self, X): return X[:, : self.n_bits]
-"""
-
-
-def test_a_method_of_another_task_is_left_out_with_the_reason_or_refused_by_name(tmp_path):
-    path = tmp_path / "foreign.py"
-    path.write_text(OF_ANOTHER_TASK)
-    registry.register_file(path)
-    grid = expand(make_suite({"methods": ["shallow"], "bits": [8]}, "test"))
-    assert "foreign" not in {work.cell.method for work in grid.works}
-    ((method, reason),) = grid.left_out
-    assert method == "foreign"
-    assert "juggling" in reason
-    with pytest.raises(InvalidInputError, match="foreign is made for juggling"):
-        cells(methods=["foreign"])
 
 
 # -- how deep methods start, and variants ------------------------------------------------------------
@@ -311,7 +285,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick"]
+    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick", "semi"]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description

@@ -49,10 +49,28 @@ def test_the_loss_is_a_loop_over_triplets_and_images(labels, eta):
     assert DTSH(n_bits=6, eta=eta).loss(u, batch(labels)).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_default_computes_what_it_did_before_there_were_stored_triplets():
+    """Values of the version without the parameter ``triplets``."""
+    u = (1.5 * random(12, 6)).requires_grad_()
+    loss = DTSH(n_bits=6).loss(u, batch(LABELS["balanced"]))
+    loss.backward()
+    assert loss.item() == pytest.approx(3.9791366711209184, rel=1e-13)
+    assert u.grad.abs().sum().item() == pytest.approx(4.039606055590961, rel=1e-13)
+    assert u.grad[3, 2].item() == pytest.approx(-0.021700654717995607, rel=1e-12)
+
+
+@pytest.mark.parametrize("labels", [LABELS["balanced"], LABELS["multi-hot"]], ids=["classes", "multi-hot"])
+def test_flipped_and_permuted_bits_cost_the_same(labels):
+    u = random(len(labels), 4)
+    signs, order = torch.tensor([1, -1, -1, 1]), torch.tensor([3, 1, 0, 2])
+    losses = [DTSH(n_bits=4).loss(z, batch(labels)).item() for z in (u, (u * signs)[:, order])]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
 def test_gradient_is_the_releases_for_the_anchor_and_its_mirror_for_the_others():
     labels = LABELS["lone classes"]
     u = random(len(labels), 4).requires_grad_()
-    eta = DTSH().eta
+    eta = DTSH().quantization_weight
     DTSH(n_bits=4).loss(u, batch(labels)).backward()
     v = u.detach()
     expected = 2 * eta * (v - v.sign()) / len(v)
@@ -76,7 +94,7 @@ def test_the_quantisation_has_the_releases_weight_beside_its_gradient_of_the_anc
         norms.append(float(z.grad.norm()))
     ratio = norms[0] / norms[1]
     assert ratio == pytest.approx(2, rel=0.05)
-    assert DTSH().eta == pytest.approx(ratio * 100 / 22_500, rel=0.05)
+    assert DTSH().quantization_weight == pytest.approx(ratio * 100 / 22_500, rel=0.05)
 
 
 def test_nothing_waits_for_the_device():

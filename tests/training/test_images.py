@@ -118,3 +118,13 @@ def test_the_images_can_be_had_as_they_are(crop):
     assert torch.equal(on_device.pixels, pixels())
     assert on_device.pixels.untyped_storage().data_ptr() == on_device.padded.untyped_storage().data_ptr()
     assert len(on_device) == 6
+
+
+def test_weak_images_are_cropped_and_mirrored_only_and_the_others_are_as_without_weak_ones():
+    images, index, numbers = pixels(), torch.tensor([4, 0, 0, 4, 5]), draws(5)
+    whole = DeviceImages(images, Recipe(erase=0.3), MIRROR)
+    plain = DeviceImages(images, Recipe(**PLAIN), MIRROR)
+    batch = whole.augmented(index, numbers, 2)
+    assert torch.equal(batch[:2], plain.augmented(index, numbers)[:2])
+    assert torch.equal(batch[2:], whole.augmented(index, numbers)[2:])
+    assert not torch.equal(batch[2:], plain.augmented(index, numbers)[2:])

@@ -109,6 +109,7 @@ def test_a_plugin_of_its_kind_passes_all_checks(name, tmp_path, monkeypatch):
     [
         ("halflabelled", "    labelled_share = 0.5\n", "", "declares what it is"),
         ("contrastive", "views = 2", "views = 0", "declares what it is"),
+        ("contrastive", "views = 2", "views = 2\n    weak_views = 3", "declares what it is"),
         ("discrete", "    nu", "    labelled_share = 0.5\n    nu", "declares what it is"),
         ("halflabelled", "classification_loss(self.state_(z), batch) + ", "", "trains every parameter"),
         ("memory", "return pair_nll", "return 0 * pair_nll", "trains every parameter"),

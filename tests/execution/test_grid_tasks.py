@@ -1,0 +1,50 @@
+"""Which methods run under which task, and at which code lengths."""
+
+import pytest
+
+from hashbench.errors import InvalidInputError
+from hashbench.execution.grid import expand
+from hashbench.execution.suite import make_suite
+from hashbench.plugins import registry
+
+OF_ANOTHER_TASK = """
+from typing import ClassVar
+import torch
+from hashbench.contracts.method import HashMethod
+class Foreign(HashMethod):
+    made_for: ClassVar = ("juggling",)
+    def _fit(self, X, y, generator): pass
+    def _project(self, X): return X[:, : self.n_bits]
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    path = tmp_path / "foreign.py"
+    path.write_text(OF_ANOTHER_TASK)
+    registry.register_file(path)
+
+
+@pytest.mark.parametrize("protocols", [None, ["5k"]])
+def test_a_group_leaves_out_the_methods_of_other_tasks_and_says_why(foreign, protocols):
+    content = {"methods": ["shallow"], "bits": [8]} | ({"protocols": protocols} if protocols else {})
+    grid = expand(make_suite(content, "test"))
+    assert "foreign" not in {work.cell.method for work in grid.works}
+    reasons = {method: reason for method, reason in grid.left_out if "juggling" in reason}
+    assert list(reasons) == ["foreign"]
+
+
+def test_a_named_method_runs_under_a_named_protocol_of_another_task(foreign):
+    grid = expand(make_suite({"methods": ["foreign"], "protocols": ["5k"]}, "test"))
+    assert {work.cell.method for work in grid.works} == {"foreign"}
+    assert not grid.left_out
+    with pytest.raises(InvalidInputError, match="juggling"):
+        expand(make_suite({"methods": ["foreign"]}, "test"))
+
+
+def test_a_code_length_that_a_method_cannot_make_is_left_out_and_said(monkeypatch):
+    lsh = registry.find("method", "lsh")
+    monkeypatch.setattr(lsh, "accepts_bits", lambda n_bits: "multiples of 4 only" if n_bits % 4 else None)
+    grid = expand(make_suite({"methods": ["lsh"], "features": ["pixels"], "bits": [6, 8]}, "test"))
+    assert [work.cell.bits for work in grid.works] == [8]
+    assert grid.left_out == [("lsh", "5k: multiples of 4 only")]
