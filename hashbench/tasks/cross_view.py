@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.protocol import Protocol
-from hashbench.contracts.recipe import OF_FEW_LABELS
+from hashbench.contracts.recipe import short_recipe
 from hashbench.contracts.task import Encoder, MetricInfo, Outcome, Split, Stored, Task
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation import code_health, evaluate, evaluate_vectors, parse_metric
@@ -263,13 +263,13 @@ PROTOCOLS = (
         description="queries, training images and database of 5k; the texts of 5,000 images are learned on; "
         "four texts of five name the class",
         task=CrossView(),
-        recipe=OF_FEW_LABELS,
+        recipe=short_recipe(5000),
     ),
     Protocol(
         name="cross-view-hard",
         description="as cross-view; half of the texts name the class, the others two classes, a group of "
         "classes, or a wrong class",
         task=CrossView(texts="v2"),
-        recipe=OF_FEW_LABELS,
+        recipe=short_recipe(5000),
     ),
 )

@@ -7,13 +7,13 @@ their orders (McSherry & Najork, ECIR 2008).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.protocol import Protocol
-from hashbench.contracts.recipe import OF_FEW_LABELS, Recipe
+from hashbench.contracts.recipe import OF_FEW_LABELS, Recipe, short_recipe
 from hashbench.contracts.task import Encoder, MetricInfo, Outcome, Split, Stored, Task
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import Evaluation
@@ -117,8 +117,6 @@ OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
     pretrain_epochs=16, epochs=6, backbone_lr=1e-3, warp=0.0, jitter=0.0
 )
 
-STAGE_1_IMAGES, STAGE_2_IMAGES = 150_000, 100_000  # shown in all, however many labels there are
-
 
 def of_labels(n_labels: int, inductive: bool) -> Protocol:
     """The split of ``5k`` with the first ``n_labels`` of its labels, for semi-supervised methods.
@@ -135,12 +133,7 @@ def of_labels(n_labels: int, inductive: bool) -> Protocol:
         description=f"queries of 5k; the first {n_labels:,} of its training images are labelled; {others} "
         "(counts shrink alike where the smallest class is too small)",
         task=Retrieval(queries=1000, train=n_labels, inductive=inductive),
-        recipe=replace(
-            OF_FEW_LABELS,
-            batch_size=125,
-            pretrain_epochs=STAGE_1_IMAGES // n_labels,
-            epochs=STAGE_2_IMAGES // n_labels,
-        ),
+        recipe=short_recipe(n_labels),
     )
 
 

@@ -37,6 +37,7 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     behaviour.leaves_its_input_alone,
     behaviour.makes_codes_that_differ,
     behaviour.beats_chance,
+    behaviour.knows_a_copy,
     behaviour.trains_every_parameter,
     refusals.sees_only_the_labels_it_declares,
     refusals.refuses_wrong_input,
