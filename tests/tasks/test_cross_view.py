@@ -58,7 +58,7 @@ def test_the_split_is_that_of_5k():
     for task in TASKS.values():
         assert task.split(images, "digits").digest == find_protocol("5k").task.split(images, "digits").digest
     assert [task.text_view for task in TASKS.values()] == ["v1", "v2"]
-    assert find_protocol("cross-view").recipe == find_protocol("5k").recipe
+    assert find_protocol("cross-view").recipe == find_protocol("labels-5000").recipe
 
 
 def test_queries_and_database_share_no_image():
