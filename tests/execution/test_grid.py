@@ -66,7 +66,7 @@ def test_a_folder_is_one_data_set_however_it_is_written(tmp_path, monkeypatch):
 
 
 def test_every_cell_has_a_file_of_its_own():
-    works = works_of(datasets=["digits", "mnist"], protocols=list(protocols()))
+    works = works_of(datasets=["digits", "mnist"], protocols=["full", *protocols()])
     assert len({work.stem for work in works}) == len(works)
     assert works[0].stem.startswith("digits/full/classifier-vgg7-12b-r0-")
 
@@ -285,7 +285,7 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick", "semi"]
+    assert suite_names() == ["authentication", "drlih", "mu-liu-ablation", "ours", "paper", "quick", "semi"]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
@@ -304,7 +304,7 @@ def test_a_suite_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     with pytest.raises(
         InvalidInputError,
-        match=r"mine\.toml' does not exist; give a path, or one of the names mu-liu-ablation, ours",
+        match=r"mine\.toml' does not exist; give a path, or one of the names authentication, ",
     ):
         read_suite(str(path))
     path.write_text("methods = [lsh]\n")
