@@ -139,7 +139,8 @@ class Scores:
     @cached_property
     def curves(self) -> Mapping[str, list[float]]:
         """For each kind of copy and of forgery: mean, standard deviation and 95 % quantile of the normalised
-        distance, the parts accepted at both thresholds and, of copies, at that without its kind; histograms.
+        distance, the parts accepted at both thresholds and, of copies, at that without its kind; histograms;
+        TPR and FPR at -1, 0, ..., n_bits bits; intervals.
         """
         limits = [self.threshold(read_name(name)) for name in ("accepted", f"accepted@fpr{FPR}")]
         curves = {}
@@ -159,6 +160,8 @@ class Scores:
             sample = self.sample(about)
             counts = sample.counts.sum(0) / (2 if sample.of_pairs else 1)
             curves[f"histogram[{about}]"] = counts.tolist()
+        for rate, about in (("tpr", "usual"), ("fpr", "pairs")):
+            curves[rate] = rates.accepted_parts(self.sample(about).counts.sum(0)).tolist()
         return curves | dict(self.intervals)
 
 

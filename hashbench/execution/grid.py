@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -83,9 +83,18 @@ def expand(suite: Suite) -> Grid:
     return Grid(works, list(left_out))
 
 
-def _usual_protocols(rows: Iterable[MethodRow]) -> list[str]:
-    """The usual protocol of each task that a row is made for, that of retrieval first."""
-    wanted = {name for row in rows for name in (("retrieval",) if row.cls is None else row.cls.made_for)}
+def _usual_protocols(rows: Sequence[MethodRow]) -> list[str]:
+    """The usual protocol of each task that a row is made for, that of retrieval first.
+
+    A control for several tasks brings in none of them: it stands beside the others, or alone in its first.
+    """
+    wanted: set[str] = set()
+    made_for = [(("retrieval",) if row.cls is None else row.cls.made_for) for row in rows]
+    for row, names in zip(rows, made_for, strict=True):
+        if row.cls is None or not row.cls.control or len(names) == 1:
+            wanted |= set(names)
+    if not wanted:
+        wanted = {names[0] for names in made_for}
     tasks: list[type[Task]] = [find("task", name) for name in plugins("task") if name in wanted]
     usual = [task.usual_protocol for task in tasks if task.usual_protocol is not None]
     if not usual:

@@ -102,6 +102,7 @@ def test_curves_tell_of_each_kind(scores):
         assert curves[f"copy {one.name}"][3] == pytest.approx((column <= limit).mean())
     assert {f"tampered {name}" for name in COLUMNS} <= curves.keys()
     assert sum(curves["histogram[pairs]"]) == N * (N - 1) / 2
+    assert np.trapezoid(curves["tpr"], curves["fpr"]) == pytest.approx(value(scores, "auc"))
     for name in ("auc", "eer", "tpr@fpr0.001"):
         low, high = curves[f"interval[{name}]"]
         assert low <= value(scores, name) <= high

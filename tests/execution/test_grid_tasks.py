@@ -72,3 +72,14 @@ def test_a_data_set_without_texts_is_left_out_of_cross_view_or_refused_by_name(t
     assert "'v1'" in reason
     with pytest.raises(InvalidInputError, match=r"cross-view-hard.*'v2'.*folder:"):
         expand(make_suite({**content, "methods": ["cmfh"], "protocols": ["cross-view-hard"]}, "test"))
+
+
+def test_a_control_for_several_tasks_brings_in_none_of_them():
+    def protocols(*methods):
+        works = expand(make_suite({"methods": methods, "features": ["pixels"], "bits": [64]}, "test")).works
+        return sorted((work.cell.method, work.cell.protocol) for work in works)
+
+    assert protocols("random") == protocols("random", "lsh")[1:] == [("random", "5k")]
+    both = [("random", "5k"), ("random", "authentication")]
+    assert protocols("random", "sha256") == [both[1], ("sha256", "authentication")]
+    assert protocols("random", "lsh", "ahash") == [("ahash", "authentication"), ("lsh", "5k"), *both]
