@@ -14,8 +14,8 @@ view.
 Departures from the paper: constants from a port [Cross-Modal-Hashing-Retrieval]: alpha = 0.01, 100 steps at
 the rate 500 with momentum 0.5 and t-SNE's gains, 500 anchors, lambda = 0.01, the squared width of the RBF the
 mean squared distance (here: to the anchors). Anchors are drawn from the training items, there they are
-centres of k-means. C starts from a normal distribution of standard deviation 0.01, ours. The logistic regressions of
-all bits are solved at once by 100 steps on the bound of Boehning & Lindsay, "Monotonicity of
+centres of k-means. C starts from a normal distribution of standard deviation 0.01, ours. The logistic
+regressions of all bits are solved at once by 100 steps on the bound of Boehning & Lindsay, "Monotonicity of
 quadratic-approximation algorithms", AISM 1988; the port uses minFunc. Database items are encoded by one view,
 in the paper by both.
 """
