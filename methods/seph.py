@@ -31,13 +31,14 @@ from hashbench.contracts.cross_view import CrossViewMethod
 from hashbench.numerics import cholesky, gram, mean_squared_distance, one_hot, rbf, sample_rows, sign, wide
 
 START = 0.01
+ROWS = 256  # handled at a time in the gradient: they stay in the cache
 GAIN_UP, GAIN_DOWN, LEAST_GAIN = 0.2, 0.8, 0.01  # van der Maaten's t-SNE
 BOUND_STEPS = 100
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class SePH(CrossViewMethod):
-    """Codes whose distances follow the labels, predicted from either view. Memory grows with n squared.
+    """Codes whose distances follow the labels, predicted from either view. Time grows with n squared.
 
     quantization: alpha of the objective.
     n_steps, rate, momentum: of the descent.
@@ -95,16 +96,27 @@ class SePH(CrossViewMethod):
 
 
 def gradient(C: torch.Tensor, L: torch.Tensor, quantization: float) -> torch.Tensor:
-    """The gradient (n, K) of the objective at C (n, K); L (n, c): label rows of length 1."""
+    """The gradient (n, K) of the objective at C (n, K); L (n, c): label rows of length 1.
+
+    Pairs attract in proportion to P_ij, and repel to Q_ij; both sums are taken over blocks of rows, so that
+    no (n, n) matrix is held.
+    """
     n, K = C.shape
-    P = L @ L.T
-    P.fill_diagonal_(0)
-    P /= P.sum().clamp(min=1e-12)
     squares = C.square().sum(1)
-    near = 1 / (1 + (squares[:, None] + squares - 2 * C @ C.T).clamp(min=0) / 4)
-    near.fill_diagonal_(0)
-    pull = (P - near / near.sum()) * near
-    return pull.sum(1, keepdim=True) * C - pull @ C + 2 * quantization / (K * n) * (C.abs() - 1) * C.sign()
+    attraction: list[torch.Tensor] = []
+    repulsion: list[torch.Tensor] = []
+    mass: list[torch.Tensor] = []
+    for first in range(0, n, ROWS):
+        block = slice(first, first + ROWS)
+        near = torch.addmm(squares, C[block], C.T, alpha=-2).add_(squares[block, None]).clamp_(min=0)
+        near = near.div_(4).add_(1).reciprocal_()
+        near.diagonal(first).zero_()
+        mass.append(near.sum())
+        for forces, pull in ((attraction, L[block] @ L.T * near), (repulsion, near * near)):
+            forces.append(pull.sum(1, keepdim=True) * C[block] - pull @ C)
+    all_p = (L.sum(0).square().sum() - L.square().sum()).clamp(min=1e-12)
+    slope = torch.cat(attraction) / all_p - torch.cat(repulsion) / torch.stack(mass).sum()
+    return slope + 2 * quantization / (K * n) * (C.abs() - 1) * C.sign()
 
 
 def logistic_weights(features: torch.Tensor, bits: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:

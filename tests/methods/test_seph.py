@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from hashbench.methods import seph
 from hashbench.methods.seph import SePH, gradient, logistic_weights
 
 rng = np.random.default_rng(0)
@@ -35,6 +36,13 @@ def test_the_gradient_is_that_of_the_objective(kind):
         labels = torch.nn.functional.normalize(labels + L[1:13] * torch.tensor([1.0, 0, 1]))
     (expected,) = torch.autograd.grad(objective(C, labels, 0.3), C)
     torch.testing.assert_close(gradient(C.detach(), labels, 0.3), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_gradient_is_the_same_in_blocks(monkeypatch):
+    C = torch.from_numpy(rng.normal(size=(60, 4)))
+    whole = gradient(C, L, 0.3)
+    monkeypatch.setattr(seph, "ROWS", 7)
+    torch.testing.assert_close(gradient(C, L, 0.3), whole, rtol=1e-9, atol=1e-12)
 
 
 def test_the_descent_puts_classes_apart():
