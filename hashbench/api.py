@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find, register_file
+from hashbench.system.paths import absolute
 from hashbench.system.threads import THREADS, threads_put_back
 
 if TYPE_CHECKING:
@@ -63,8 +64,11 @@ class Run:
 
         Closing the generator stops all work; what was finished is on disk.
         """
+        from hashbench.execution.gone import forget_gone
         from hashbench.execution.runner import run_plan
 
+        works = self.grid.works
+        forget_gone({self.place.record(w).parent for w in works}, {w.cell.method for w in works})
         with threads_put_back():
             yield from run_plan(self.plan, self.place, self.jobs)
 
@@ -111,7 +115,7 @@ def prepare(
     for name, count in (("jobs", jobs), ("threads", threads)):
         if count < 1:
             raise InvalidInputError(f"{name} = {count}: at least one is needed")
-    files = tuple(Path(path).resolve() for path in _tuple(plugins))
+    files = tuple(absolute(path, "plugin") for path in _tuple(plugins))
     for file in files:
         register_file(file)
     resolve_device(device)

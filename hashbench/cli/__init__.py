@@ -15,6 +15,7 @@ from typing import NoReturn
 from hashbench.cli.parser import make_parser
 from hashbench.errors import HashbenchError, UnknownNameError
 from hashbench.system.sharing import shareable_command
+from hashbench.system.text import text_of
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -35,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has gone, as in `hashbench list methods | head`
         sys.stderr.close()
         code = 0
+    except BaseException as error:
+        from hashbench.plugins.guard import failing_file
+
+        culprit = failing_file(error)
+        if culprit is None:  # our own fault: with its traceback
+            raise
+        print(
+            f"error: plugin '{culprit}' is broken: {type(error).__name__}: {text_of(error)}", file=sys.stderr
+        )
+        code = 2
     sys.exit(code)
 
 

@@ -56,7 +56,7 @@ def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]
         test = "no official test part" if images.test is None else f"{images.test.sum():,} of them test"
         print(f"{name}: {n:,} images of {height} x {width}, {channels} channels, {test}")
         print(f"  classes: {', '.join(images.class_names)}")
-        print(f"  licence: {dataset.licence}")
+        print(f"  licence: {dataset.licence or 'not stated'}")
         print(f"  sha256:  {images.digest}")
         for protocol in protocols().values():
             try:

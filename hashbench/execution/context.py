@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.task import Split, Task
-from hashbench.errors import InvalidInputError
+from hashbench.errors import BrokenPluginError, InvalidInputError
+from hashbench.execution.undisturbed import undisturbed
 from hashbench.execution.work import Artefact, Setting, digest_of_feature
 from hashbench.identity.digest import differing, digest_of, seed_of
 from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
 from hashbench.system.atomic import atomic_file
+from hashbench.system.text import text_of
 from hashbench.training.encoding import network_features
 from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
@@ -129,14 +131,25 @@ def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
 
 
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
-    """Train the network, compute the rows; what the cache already holds is kept."""
+    """Train the network, compute the rows; what the cache already holds is kept.
+
+    Raises BrokenPluginError where the feature's code ends the process, as by ``sys.exit()``.
+    """
     setting, feature = artefact.setting, artefact.feature
     context = context_of(setting, root)
     trained = None
-    if isinstance(feature, TrainedFeature):
-        trained = context.backbone(setting, feature, device)
-    if artefact.rows:
-        context.rows(feature, trained, device)
+    try:
+        with undisturbed():
+            if isinstance(feature, TrainedFeature):
+                trained = context.backbone(setting, feature, device)
+            if artefact.rows:
+                context.rows(feature, trained, device)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise BrokenPluginError(
+            f"feature '{feature.name()}' is broken: {type(error).__name__}: {text_of(error)}"
+        ) from error
 
 
 @lru_cache(maxsize=2)
@@ -216,7 +229,8 @@ def context_of(setting: Setting, root: Path) -> Context:
 def open_context(spec: str, task: Task, root: Path) -> Context:
     """Load the images and split them. Raises MissingDataError, InvalidInputError."""
     dataset = dataset_from(spec)
-    images = load_images(dataset, root)
+    with undisturbed():
+        images = load_images(dataset, root)
     if task.text_view is not None:
         images = replace(images, texts=dataset.texts(images, task.text_view))
     name = dataset.name()

@@ -41,6 +41,13 @@ def expand(suite: Suite) -> Grid:
     datasets = _datasets(suite)
     works: list[Work] = []
     left_out: dict[tuple[str, str], None] = {}
+    for row in list(rows):
+        reason = _sees_labels(row)
+        if reason is not None and _is_named(row, suite):
+            raise InvalidInputError(reason)
+        if reason is not None:
+            rows.remove(row)
+            left_out[row.method, f"this run: {reason}"] = None
     for dataset, name in product(datasets, dict.fromkeys(suite.protocols or _usual_protocols(rows))):
         protocol = find_protocol(name)
         protocol = replace(protocol, recipe=replace(protocol.recipe, **recipe_fields))
@@ -100,12 +107,30 @@ def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
         return None if task.name() == "retrieval" or suite.protocols else "it cannot be loaded"
     made_for = task.name() in row.cls.made_for
     reason = task.accepts(row.cls)
-    named = row.method in suite.methods or bool(row.label)
+    named = _is_named(row, suite)
     if reason is not None and named and suite.protocols:
         raise InvalidInputError(f"{reason}; leave one of them out")
     if reason is None and not made_for and not (named and suite.protocols):
         return f"{row.method} is made for {' and '.join(row.cls.made_for)}, not for {task.name()}"
     return reason
+
+
+def _is_named(row: MethodRow, suite: Suite) -> bool:
+    """Whether a suite names the method itself, not only a group that it is in."""
+    return row.method in suite.methods or bool(row.label)
+
+
+def _sees_labels(row: MethodRow) -> str | None:
+    """Why an unsupervised deep method cannot start from its network, which labels have trained."""
+    start = row.start
+    if row.cls is None or start is None or row.cls.supervision != "unsupervised":
+        return None
+    if start.learned_from != "labels":
+        return None
+    return (
+        f"{row.method} is unsupervised, but starts from '{start.name()}', which is trained with labels; set "
+        f"{row.method}.pretraining=none, or {row.method}.start_from to a feature that learns without labels"
+    )
 
 
 def _work(

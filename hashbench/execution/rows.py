@@ -15,6 +15,7 @@ from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameEr
 from hashbench.execution.suite import GROUPS, Suite
 from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
+from hashbench.system.text import text_of
 
 OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # only the runner sets these
 STARTED = ("softmax", "frozen")  # values of DeepHashMethod.pretraining with a trained start
@@ -145,7 +146,7 @@ def _checked(
     if parameter not in settable:
         raise UnknownNameError(f"parameter of {owner}", parameter, settable)
     try:
-        value = TypeAdapter(get_type_hints(cls)[parameter]).validate_python(value)
+        value = TypeAdapter(_hint(cls, owner, parameter)).validate_python(value)
     except ValidationError as error:
         raise InvalidInputError(
             f"{where}{owner}.{parameter}={value!r}: {' or '.join(fault['msg'] for fault in error.errors())}"
@@ -153,6 +154,17 @@ def _checked(
     if (owner, parameter) == ("recipe", "backbone"):
         _require_backbone(value)
     return value
+
+
+def _hint(cls: type, owner: str, parameter: str) -> Any:
+    """The type of a parameter. Raises InvalidInputError where the plugin's file does not know its name."""
+    try:
+        return get_type_hints(cls)[parameter]
+    except Exception as error:  # whatever evaluating a plugin's text raises
+        raise InvalidInputError(
+            f"{owner}.{parameter} cannot be set: its type cannot be resolved ({text_of(error)}); import what "
+            f"the type names in the file of {owner}"
+        ) from error
 
 
 def _require_backbone(name: str) -> None:

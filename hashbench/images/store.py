@@ -8,14 +8,16 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import platformdirs
 
 from hashbench.contracts.dataset import Dataset, Images
+from hashbench.errors import BrokenPluginError
 from hashbench.identity.digest import digest_of
 from hashbench.images.files import download, import_folder, staging, verify
+from hashbench.plugins.guard import named
 from hashbench.plugins.registry import find
 
 __all__ = [
@@ -62,10 +64,41 @@ def load_images(dataset: Dataset, root: Path) -> Images:
     images = _open(folder, key)
     if images is None:
         verify(dataset, root)
-        _write(dataset.load(root), folder, key)
+        _write(decoded(dataset, root), folder, key)
         images = _open(folder, key)
         assert images is not None, f"{folder} cannot be read back"
     return images
+
+
+def decoded(dataset: Dataset, root: Path) -> Images:
+    """What ``load`` gives, checked. Raises BrokenPluginError, which names the data set, for anything else."""
+    what = f"data set '{dataset.name()}' from {inspect.getsourcefile(type(dataset))}"
+    with named(what):
+        images = dataset.load(root)
+        fault = _fault(images)
+    if fault is not None:
+        raise BrokenPluginError(f"{what} is broken: load() gives {fault}")
+    return images
+
+
+def _fault(images: Any) -> str | None:
+    """What is wrong with what a data set gives; None where nothing is."""
+    if not isinstance(images, Images):
+        return f"a {type(images).__name__}, not Images"
+    if not len(images):
+        return "no images"
+    labels, names = images.labels, images.class_names
+    if labels.dtype.kind not in "iu":
+        return f"labels that are {labels.dtype}, not integers"
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        return "class_names that are no tuple of texts"
+    low, high = int(labels.min()), int(labels.max())
+    last = 1 if images.multi_label else len(names) - 1
+    if low < 0 or high > last:
+        return f"labels from {low} to {high}; they must be from 0 to {last}"
+    if images.test is not None and images.test.dtype != np.bool_:
+        return f"a test part that is {images.test.dtype}, not bool"
+    return None
 
 
 def _key(dataset: Dataset, root: Path) -> str:

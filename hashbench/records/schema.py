@@ -21,6 +21,7 @@ from pydantic import (
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import digest_of
 from hashbench.system.sharing import shareable_traceback
+from hashbench.system.text import plain, repr_of, text_of
 
 SCHEMA_VERSION = 2
 
@@ -38,7 +39,27 @@ def _plain(value: Any) -> Any:
             return str(other)
         raise ValueError(f"{type(other).__name__} {other!r} cannot be written as JSON")
 
-    return json.loads(json.dumps(value, default=convert, allow_nan=False))
+    text = json.dumps(value, default=convert, allow_nan=False)
+    content = json.loads(text)
+    return _without_surrogates(content) if "\\ud" in text else content
+
+
+def _without_surrogates(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {plain(key): _without_surrogates(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_surrogates(value) for value in content]
+    return plain(content) if isinstance(content, str) else content
+
+
+def recordable(value: Any) -> Any:
+    """The value as a record can hold it: itself, or its ``repr`` where it is not plain data."""
+    try:
+        return _plain(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # of a plugin's class, whose methods may raise anything
+        return repr_of(value)
 
 
 PlainDict = Annotated[dict[str, Any], BeforeValidator(_plain)]
@@ -47,6 +68,14 @@ Numbers = Annotated[dict[str, float], BeforeValidator(_plain)]
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, given: Any) -> Any:
+        """Lone surrogates, as in a file name that is not UTF-8, cannot be written to a file."""
+        if not isinstance(given, dict):
+            return given
+        return {name: plain(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 class Cell(_Model):
@@ -141,10 +170,10 @@ class Failure(_Model):
     traceback: str
 
     @classmethod
-    def of(cls, error: Exception) -> Self:
+    def of(cls, error: BaseException) -> Self:
         """What is kept of an exception."""
         traceback = shareable_traceback("".join(format_exception(error)))
-        return cls(type=type(error).__name__, message=str(error), traceback=traceback)
+        return cls(type=type(error).__name__, message=text_of(error), traceback=traceback)
 
 
 class Rescoring(_Model):
