@@ -75,7 +75,7 @@ def run_cell(work: Work, place: Place) -> Record:
 
 
 def _failed(failure: Failure, facts: dict[str, Any], known: dict[str, Any]) -> Record:
-    """The record of a failure with all facts; with the ``known`` ones alone where a record cannot hold all."""
+    """The record of a failure with all facts; with the ``known`` alone where a record cannot hold all."""
     try:
         return Record(status="failed", error=failure, created=datetime.now(UTC), **facts)
     except ValueError:

@@ -21,6 +21,8 @@ from hashbench.images.store import dataset_from
 from hashbench.plugins.registry import find, find_protocol, plugins
 from hashbench.records import Cell
 
+MOST_CELLS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -40,6 +42,7 @@ def expand(suite: Suite) -> Grid:
     features = _features(suite)
     datasets = _datasets(suite)
     works: list[Work] = []
+    n_cells = 0
     left_out: dict[tuple[str, str], None] = {}
     for row in list(rows):
         reason = _sees_labels(row)
@@ -65,6 +68,13 @@ def expand(suite: Suite) -> Grid:
                 left_out[row.method, f"{name}: {reason}"] = None
             elif row.cls is not None and not any(task in plugins("task") for task in row.cls.made_for):
                 left_out[row.method, f"this run: it is made for {' and '.join(row.cls.made_for)}"] = None
+        lengths = [_axes(row.cls, suite, features, protocol.task) for row in accepted]
+        n_cells += suite.repetitions * sum(sum(1 for _ in axes) for axes in lengths)
+        if n_cells > MOST_CELLS:
+            raise InvalidInputError(
+                f"the grid has {n_cells:,} cells or more, at most {MOST_CELLS:,} can be run; ask for "
+                "fewer repetitions, or split the run"
+            )
         for repetition, row in product(range(suite.repetitions), accepted):
             setting = Setting(dataset.spec, protocol, dataset.invariances, repetition)
             refused = []

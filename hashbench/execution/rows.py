@@ -12,6 +12,7 @@ from hashbench.contracts.feature import TrainedFeature
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.execution.finite import require_finite
 from hashbench.execution.suite import GROUPS, Suite
 from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
@@ -139,6 +140,7 @@ def _checked(
     cls: type[HashMethod] | type[Recipe] | None, owner: str, parameter: str, value: Any, where: str
 ) -> Any:
     """The value of a parameter, converted to its type."""
+    require_finite(value, f"{where}{owner}.{parameter}")
     if cls is None:
         return value  # a broken method fails with any parameters
     kept = () if cls is Recipe else OWN_PARAMS
@@ -151,6 +153,7 @@ def _checked(
         raise InvalidInputError(
             f"{where}{owner}.{parameter}={value!r}: {' or '.join(fault['msg'] for fault in error.errors())}"
         ) from error
+    require_finite(value, f"{where}{owner}.{parameter}")  # "nan" as text has become a number
     if (owner, parameter) == ("recipe", "backbone"):
         _require_backbone(value)
     return value

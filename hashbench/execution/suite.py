@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hashbench.contracts.recipe import Pretraining
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.execution.finite import require_finite
 
 GROUPS = ("all", "control", "shallow", "deep")
 
@@ -68,6 +69,7 @@ def make_suite(content: Mapping[str, Any], origin: str) -> Suite:
         raise UnknownNameError(f"key in {origin}:", unknown[0], Suite.model_fields)
     if content.get("variants"):
         content = {"methods": (), **content}
+    require_finite(content, origin)
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
