@@ -41,8 +41,8 @@ def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Image
 def get_method(name: str, **params: Any) -> HashMethod:
     """A method by its registry name, with hyper-parameters: ``get_method("itq", n_bits=32)``.
 
-    Raises UnknownNameError for the method's name or a parameter's, InvalidInputError for one that is no finite
-    number, BrokenPluginError.
+    Raises UnknownNameError for the method's name or a parameter's, BrokenPluginError, InvalidInputError for a
+    parameter that is not finite.
     """
     from hashbench.execution.finite import require_finite
 

@@ -193,16 +193,32 @@ def _backbone(
 
 
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
-    """The file's content; computed where the file is missing or, with a warning, damaged."""
+    """The file's content; computed where the file is missing or, with a warning, damaged.
+
+    A file that cannot be read now, for want of memory or of rights, is no damaged file: it is left as it is,
+    and the error is raised.
+    """
     try:
         return read()
     except FileNotFoundError:
         pass
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
+        if _is_of_the_machine(error):
+            raise
         text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
         warnings.warn(text, stacklevel=2)
     compute()
     return read()
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether torch says that memory or device failed: nothing is known of the file then."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = text_of(error).lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in ("memory", "cuda", "device"))
 
 
 def _remove_abandoned(folder: Path) -> None:

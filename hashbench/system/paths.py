@@ -13,10 +13,19 @@ def absolute(path: str | Path, what: str) -> Path:
 
     Raises InvalidInputError where it cannot be followed: an unknown user's home, a link to itself.
     """
+    named = expanded(path, what)
     try:
-        return Path(path).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:
+        return named.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: it holds a zero byte
         raise InvalidInputError(f"{what} '{path}' cannot be followed ({error}); give another path") from error
+
+
+def expanded(path: str | Path, what: str) -> Path:
+    """The path with ``~`` followed. Raises InvalidInputError where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InvalidInputError(f"{what} '{path}' is of no user here ({error}); give another path") from error
 
 
 def is_regular(path: Path) -> bool:
