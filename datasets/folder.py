@@ -1,8 +1,8 @@
 """Images of your own: ``folder:PATH``, where PATH holds one folder of images for each class.
 
 PATH may also hold ``train/`` and ``test/``, each with the same class folders; ``test/`` is then the official
-test part. The images of a class lie directly in its folder; hidden files and files without an
-image suffix are ignored. Order: by class, then by file name; ``train/`` before ``test/``.
+test part. The images of a class lie directly in its folder; hidden files, folders and files without
+an image suffix are ignored. Order: by class, then by file name; ``train/`` before ``test/``.
 Shapes: images that all share one square size, of at most 512 pixels, keep it; otherwise each is cropped to
 its central square and resized (bicubic, anti-aliased) to 32 x 32. ``folder:PATH,size=64`` names another side,
 of 8 to 512 pixels, for all images. RGB, or one channel where all images are grey. Photographs are turned
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from hashbench.contracts.dataset import Dataset, Images
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.system.paths import absolute, is_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,7 +46,7 @@ class Folder(Dataset):
     def from_argument(cls, argument: str | None) -> Self:
         """The folder at a path, which may be relative or begin with ``~``."""
         path, size = _parse(argument)
-        return cls(argument=_joined(str(path.expanduser().resolve()), size))
+        return cls(argument=_joined(str(absolute(path, "folder")), size))
 
     @property
     def label(self) -> str:
@@ -124,7 +125,13 @@ def _classes(path: Path) -> dict[str, list[Path]]:
     found = {}
     for folder in folders:
         files = (entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES)
-        found[folder.name] = sorted(entry for entry in files if not entry.name.startswith("."))
+        images = sorted(entry for entry in files if not entry.name.startswith(".") and not entry.is_dir())
+        for image in images:
+            if not is_regular(image):
+                raise InvalidInputError(
+                    f"image '{image}' is a link to nothing, or no regular file; remove or replace it"
+                )
+        found[folder.name] = images
         if not found[folder.name]:
             raise InvalidInputError(
                 f"class folder '{folder}' holds no image directly in it; images end in "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find, register_file
+from hashbench.system.paths import absolute
 from hashbench.system.threads import THREADS, threads_put_back
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hashbench.records import Record
 
 Names = str | Iterable[str]
+MOST = 4096  # threads, or jobs, of a run: more are a slip of the pen
 
 
 def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Images:
@@ -39,13 +41,17 @@ def load_dataset(name: str, root: str | os.PathLike[str] | None = None) -> Image
 def get_method(name: str, **params: Any) -> HashMethod:
     """A method by its registry name, with hyper-parameters: ``get_method("itq", n_bits=32)``.
 
-    Raises UnknownNameError for the method's name or a parameter's, BrokenPluginError.
+    Raises UnknownNameError for the method's name or a parameter's, BrokenPluginError, InvalidInputError for a
+    parameter that is not finite.
     """
+    from hashbench.execution.finite import require_finite
+
     cls = find("method", name)
     known = [field.name for field in fields(cls)]
     for parameter in params:
         if parameter not in known:
             raise UnknownNameError(f"parameter of {name}", parameter, known)
+        require_finite(params[parameter], f"{name}.{parameter}")
     return cls(**params)
 
 
@@ -63,8 +69,11 @@ class Run:
 
         Closing the generator stops all work; what was finished is on disk.
         """
+        from hashbench.execution.gone import forget_gone
         from hashbench.execution.runner import run_plan
 
+        works = self.grid.works
+        forget_gone({self.place.record(w).parent for w in works}, {w.cell.method for w in works})
         with threads_put_back():
             yield from run_plan(self.plan, self.place, self.jobs)
 
@@ -109,9 +118,9 @@ def prepare(
     from hashbench.system.device import resolve_device
 
     for name, count in (("jobs", jobs), ("threads", threads)):
-        if count < 1:
-            raise InvalidInputError(f"{name} = {count}: at least one is needed")
-    files = tuple(Path(path).resolve() for path in _tuple(plugins))
+        if not 1 <= count <= MOST:
+            raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
+    files = tuple(absolute(path, "plugin") for path in _tuple(plugins))
     for file in files:
         register_file(file)
     resolve_device(device)

@@ -33,7 +33,7 @@ class Room:
 GROUND = ("errors", "system", "identity")
 ROOMS = {
     "errors": Room(),
-    "system": Room(("errors",), late=("scipy", "threadpoolctl", "torch")),
+    "system": Room(("errors",), late=("numpy", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
     "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("torch",)),
     "plugins": Room((*GROUND, "contracts")),

@@ -6,39 +6,67 @@ A command's module is imported when the command is called, so that ``--help`` is
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 
+from hashbench.cli.output import steady_output
 from hashbench.cli.parser import make_parser
 from hashbench.errors import HashbenchError, UnknownNameError
 from hashbench.system.sharing import shareable_command
+from hashbench.system.text import text_of, visible
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    """Run the command line and exit.
+
+    Where standard output cannot be written, the work goes on. If its reader has gone, as in ``hashbench list
+    methods | head``, that is no fault; on a full disk it is told, and the exit code is not 0.
+    """
+    with steady_output() as output:
+        code = _call(sys.argv[1:] if arguments is None else list(arguments))
+        output.flush()
+        if isinstance(output.fault, OSError) and not isinstance(output.fault, BrokenPipeError):
+            code = _say(f"the output could not be written ({output.fault.strerror})", code or 1)
+    sys.exit(code)
+
+
+def _call(given: list[str]) -> int:
+    """Run the command; its exit code."""
     options = vars(make_parser().parse_args(given))
     if "command" in options:  # only for commands that write it into records
         options["command"] = shareable_command(["hashbench", *given])
     module, _, function = options.pop("call").rpartition(".")
     try:
-        code = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)
+        code: int = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)
+        return code
     except HashbenchError as error:
-        print(f"error: {error}{_plugin_here(error)}", file=sys.stderr)
-        code = error.exit_code
+        return _say(f"{error}{_plugin_here(error)}", error.exit_code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        code = 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `hashbench list methods | head`
-        sys.stderr.close()
-        code = 0
-    sys.exit(code)
+        return 130
+    except BaseException as error:
+        from hashbench.plugins.guard import failing_file
+
+        culprit = failing_file(error)
+        if culprit is not None:
+            return _say(f"plugin '{culprit}' is broken: {type(error).__name__}: {text_of(error)}", 2)
+        if isinstance(error, OSError):  # of a file or folder that was named, as one with too long a name
+            return _say(f"{text_of(error)}; give another path", 2)
+        if isinstance(error, MemoryError):
+            return _say(f"there is not enough memory ({text_of(error)}); ask for less", 1)
+        raise  # our own fault: with its traceback
+
+
+def _say(message: str, code: int) -> int:
+    print(f"error: {visible(message)}", file=sys.stderr)
+    return code
 
 
 def _plugin_here(error: HashbenchError) -> str:
     """What to add where the unknown name is that of a file in the current folder."""
     file = f"{error.name}.py" if isinstance(error, UnknownNameError) else ""
-    return f"; {file} is in this folder: add --plugin {file}" if file and Path(file).is_file() else ""
+    there = file and os.path.isfile(file)  # Path.is_file() raises where a name is too long
+    return f"; {file} is in this folder: add --plugin {file}" if there else ""

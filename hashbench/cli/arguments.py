@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -44,6 +45,13 @@ class Several(argparse.Action):
         """Append the values to those given before."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*([] if before is self.default else before), *values])
+
+
+def a_path(text: str) -> Path:
+    """The path, which must not be empty: an empty one would stand for the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, not empty")
+    return Path(text)
 
 
 def add_selection(parser: Any) -> None:

@@ -30,17 +30,18 @@ def compare(
     selected: the names that ``reporting.only`` keeps.
     """
     from hashbench.cli.console import make_console
+    from hashbench.cli.reading import read_results
     from hashbench.plugins.registry import register_file
-    from hashbench.records import read_record_files
     from hashbench.reporting import compare_rows, only
 
     for path in plugins:
         register_file(path)
-    files = only(read_record_files(results), **selected)
+    records, code = read_results(results)
+    files = only(records, **selected)
     found = compare_rows(files, first, second, metric)
     if as_json:
         print(json.dumps([asdict(comparison) for comparison in found]))
-        return 0
+        return code
     console = make_console()
     for _, members in groupby(found, key=_setting):
         console.print(_table(list(members)))
@@ -50,7 +51,7 @@ def compare(
         "Holm p is corrected for all comparisons made with one metric. Chance in training is not covered.",
         style="dim",
     )
-    return 0
+    return code
 
 
 def _setting(c: Comparison) -> tuple[str, ...]:

@@ -30,15 +30,22 @@ def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence
 
 
 def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
-    """Check that the files are there and undamaged."""
-    from hashbench.images.store import data_root, dataset_from
+    """Check that the files are there and undamaged, and all bytes of the decoded copy; 1 where it was not."""
+    from hashbench.images.store import data_root, dataset_from, verify_decoded
     from hashbench.images.store import verify as verify_files
 
     _register(plugins)
-    root = data_root(data_dir)
+    root, code = data_root(data_dir), 0
     for name in names:
-        print(f"{name}: {verify_files(dataset_from(name), root)} files are as they should be")
-    return 0
+        dataset = dataset_from(name)
+        print(f"{name}: {verify_files(dataset, root)} files are as they should be")
+        is_sound = verify_decoded(dataset, root)
+        if is_sound is False:
+            print(f"{name}: the decoded copy was damaged; it is removed, and the next run makes it anew")
+            code = 1
+        elif is_sound:
+            print(f"{name}: the decoded copy is as it was written")
+    return code
 
 
 def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
@@ -56,7 +63,7 @@ def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]
         test = "no official test part" if images.test is None else f"{images.test.sum():,} of them test"
         print(f"{name}: {n:,} images of {height} x {width}, {channels} channels, {test}")
         print(f"  classes: {', '.join(images.class_names)}")
-        print(f"  licence: {dataset.licence}")
+        print(f"  licence: {dataset.licence or 'not stated'}")
         print(f"  sha256:  {images.digest}")
         for protocol in protocols().values():
             try:

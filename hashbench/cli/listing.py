@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 if TYPE_CHECKING:
+    from hashbench.contracts.dataset import Dataset
     from hashbench.contracts.method import HashMethod
     from hashbench.contracts.task import Task
     from hashbench.execution.suite import Suite
@@ -46,7 +47,9 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
 
 def info(*, name: str, plugins: Sequence[Path]) -> int:
     """Show a plugin's source, its parameters, and fields specific to its kind, such as a licence."""
+    from hashbench.plugins.guard import named
     from hashbench.plugins.registry import find_any, register_file
+    from hashbench.system.text import repr_of
 
     for file in plugins:
         register_file(file)
@@ -54,19 +57,20 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
     print(f"{name} ({kind})\n")
     print((sys.modules[cls.__module__].__doc__ or "").strip())
     print(f"\nparameters of {cls.__name__}:")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     for field in fields(cls):
-        default = field.default if field.default_factory is MISSING else field.default_factory()
+        with named(f"parameter {field.name} of {kind} '{name}'"):
+            default = field.default if field.default_factory is MISSING else field.default_factory()
         hint = hints[field.name]
         shown = hint.__name__ if isinstance(hint, type) else inspect.formatannotation(hint)
-        print(f"  {field.name}: {shown}" + ("" if default is MISSING else f" = {default!r}"))
+        print(f"  {field.name}: {shown}" + ("" if default is MISSING else f" = {repr_of(default)}"))
     for owner in cls.__mro__:
         if "__dataclass_fields__" in vars(owner):
             print("\n" + textwrap.indent(inspect.getdoc(owner) or "", "  "))
     if kind == "method":
         _print_published(name)
     elif kind == "dataset":
-        print(f"\nlicence: {cls.licence}")
+        print(f"\nlicence: {cls.licence or 'not stated'}")
     elif kind == "feature":
         print(f"\nlearned from: {cls.learned_from}")
     else:
@@ -74,20 +78,28 @@ def info(*, name: str, plugins: Sequence[Path]) -> int:
     return 0
 
 
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a class's fields; as they are written, where one of them cannot be resolved."""
+    try:
+        return get_type_hints(cls)
+    except Exception:  # whatever evaluating a plugin's text raises
+        return {field.name: field.type for field in fields(cls)}
+
+
 def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Entry]]) -> list[Entry]:
     """The entries of ``describe`` for each plugin of a kind; for a broken plugin, its error."""
     from hashbench.errors import BrokenPluginError
+    from hashbench.plugins.guard import named
     from hashbench.plugins.registry import plugins
 
     rows: list[Entry] = []
     for name, plugin in plugins(kind).items():
         try:
-            rows += describe(plugin.load())
+            cls = plugin.load()
+            with named(f"{kind} '{name}' from {plugin.origin}", ours_pass=False):  # its own description
+                rows += describe(cls)
         except BrokenPluginError as error:
             rows.append({"name": name, "title": f"BROKEN: {error}"})
-        except Exception as error:  # any error in a plugin's description of itself
-            fault = f"BROKEN: {kind} '{name}' from {plugin.origin}: {type(error).__name__}: {error}"
-            rows.append({"name": name, "title": fault})
     return rows
 
 
@@ -103,11 +115,16 @@ def _method(cls: type[HashMethod]) -> list[Entry]:
 
 
 def _datasets() -> list[Entry]:
+    return _plugin_rows("dataset", _dataset)
+
+
+def _dataset(cls: type[Dataset]) -> list[Entry]:
+    from hashbench.errors import InvalidInputError
     from hashbench.plugins.registry import title_of
 
-    return _plugin_rows(
-        "dataset", lambda cls: [{"name": cls.name(), "title": title_of(cls), "licence": cls.licence}]
-    )
+    if not cls.licence:
+        raise InvalidInputError("it does not state its licence; set licence to one line of text")
+    return [{"name": cls.name(), "title": title_of(cls), "licence": cls.licence}]
 
 
 def _features() -> list[Entry]:

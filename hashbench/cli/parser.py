@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench import __version__
-from hashbench.cli.arguments import Parser, Several, add_selection
+from hashbench.cli.arguments import Parser, Several, a_path, add_selection
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
@@ -100,7 +100,7 @@ def _add_run(commands: Any) -> None:
         help="METHOD.PARAMETER or recipe.FIELD, such as ksh.n_anchors=500 recipe.backbone=nin",
     )
     how = run.add_argument_group("where and how")
-    how.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    how.add_argument("--out", type=a_path, default=Path("runs"), metavar="DIR", help="default: runs")
     _add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
@@ -142,7 +142,7 @@ def _add_table(commands: Any) -> None:
 
 def _add_results(parser: Any) -> None:
     """Options of ``table`` and ``compare``: the records to read and the metrics to show."""
-    parser.add_argument("results", nargs="?", type=Path, default=Path("runs"), help="folder; default: runs")
+    parser.add_argument("results", nargs="?", type=a_path, default=Path("runs"), help="folder; default: runs")
     parser.add_argument(
         "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"
     )
@@ -174,7 +174,7 @@ def _add_rescore(commands: Any) -> None:
         "Compute the metrics of stored codes anew, without training; write them into the records.",
         command="",
     )
-    rescore.add_argument("results", type=Path, help="folder with records and the codes beside them")
+    rescore.add_argument("results", type=a_path, help="folder with records and the codes beside them")
     rescore.add_argument(
         "--metric",
         action=Several,
@@ -222,7 +222,7 @@ def _add_data(commands: Any) -> None:
         actions, "import", "data.import_", "Copy a data set's files from a folder, checksums verified."
     )
     import_.add_argument("name", metavar="NAME")
-    import_.add_argument("folder", type=Path, help="torchvision's layout, the files, or their archive")
+    import_.add_argument("folder", type=a_path, help="torchvision's layout, the files, or their archive")
     _add_data_dir(import_)
     _add_plugin(import_)
 
@@ -262,7 +262,7 @@ def _add_eval(commands: Any) -> None:
     for part in ("query", "database"):
         eval_.add_argument(
             f"--{part}",
-            type=Path,
+            type=a_path,
             required=True,
             metavar="FILE.npz",
             help="arrays codes (n, K) and labels, (n,) classes or (n, C) multi-hot",
@@ -272,7 +272,7 @@ def _add_eval(commands: Any) -> None:
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
     eval_.add_argument(
-        "--per-query", type=Path, metavar="OUT.npz", help="write each metric's value of each query here too"
+        "--per-query", type=a_path, metavar="OUT.npz", help="write each metric's value of each query here too"
     )
     eval_.add_argument("--json", action="store_true", dest="as_json", help="one object {metric: value}")
 
@@ -282,7 +282,7 @@ def _add_plugin(parser: Any) -> None:
         "--plugin",
         action=Several,
         dest="plugins",
-        type=Path,
+        type=a_path,
         default=[],
         metavar="FILE.py",
         help="a method, data set, feature or task of yours",
@@ -292,7 +292,7 @@ def _add_plugin(parser: Any) -> None:
 def _add_data_dir(parser: Any) -> None:
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=a_path,
         metavar="DIR",
         help="folder of the data sets; default: $HASHBENCH_DATA, then the cache",
     )

@@ -12,6 +12,7 @@ from hashbench.execution.runner import Made
 from hashbench.images.store import dataset_from
 from hashbench.plugins.registry import find
 from hashbench.records import Cell, Failure, Record
+from hashbench.system.text import visible
 
 
 def follow(console: Console, prepared: Run) -> list[Record]:
@@ -45,7 +46,7 @@ def follow(console: Console, prepared: Run) -> list[Record]:
 def failure(record: Record) -> str:
     """The cell and why it failed, in one line; the record holds the traceback."""
     assert record.error is not None
-    return f"failed: {_name(record.cell)}: {_reason(record.error)}"
+    return visible(f"failed: {_name(record.cell)}: {_reason(record.error)}")
 
 
 def _reason(failure: Failure) -> str:
@@ -58,6 +59,10 @@ def _name(cell: Cell) -> str:
 
 
 def _line(event: Made | Record) -> str:
+    return visible(_said(event))
+
+
+def _said(event: Made | Record) -> str:
     if isinstance(event, Made):
         setting, feature = event.artefact.setting, event.artefact.feature
         dataset = dataset_from(setting.spec).label

@@ -18,18 +18,18 @@ def rescore(
     from rich.progress import track
 
     from hashbench.cli.console import make_console
+    from hashbench.cli.reading import read_results
     from hashbench.errors import HashbenchError, MissingDataError
     from hashbench.execution.rescore import CURE, has_codes
     from hashbench.execution.rescore import rescore as rescore_record
     from hashbench.plugins.registry import register_file
-    from hashbench.records import read_record_files
     from hashbench.system.device import resolve_device
 
     for file in plugins:
         register_file(file)
     resolve_device(device)
     console = make_console()
-    files = read_record_files(results)
+    files, code = read_results(results)
     asked = _by_task(files.values(), metric)
     ready = [path for path, record in files.items() if has_codes(record)]
     done, failed, moved = 0, dict[Path, HashbenchError](), list[str]()
@@ -65,7 +65,7 @@ def rescore(
     for path, reason in failed.items():
         if path not in absent:
             console.print(f"failed: {path}: {reason}", style="red", markup=False, soft_wrap=True)
-    return 1 if failed else 0
+    return 1 if failed else code
 
 
 def _by_task(records: Iterable[Record], metrics: Sequence[str]) -> dict[str, list[str]]:

@@ -28,13 +28,14 @@ def table(
 
     selected: the names that ``reporting.only`` keeps.
     """
+    from hashbench.cli.reading import read_results
     from hashbench.plugins.registry import register_file
-    from hashbench.records import read_record_files
     from hashbench.reporting import UnitValues, build_tables, only, render
 
     for path in plugins:
         register_file(path)
-    files, labels = only(read_record_files(results), **selected), dict[str, str]()
+    found, code = read_results(results)
+    files, labels = only(found, **selected), dict[str, str]()
     records = list(files.values())
     if suite is not None:
         records, labels = _of_suite(records, suite)
@@ -45,7 +46,7 @@ def table(
         make_console().print(render(tables))
     else:
         sys.stdout.write(render(tables, format))
-    return 0
+    return code
 
 
 def _of_suite(records: Sequence[Record], name: str) -> tuple[list[Record], dict[str, str]]:
@@ -108,11 +109,14 @@ def eval_(
 
 
 def _check_per_query(out: Path, files: Sequence[Path], ranking: Sequence[str]) -> None:
+    from hashbench.evaluation.files import check_replaceable
+
     for file in files:
         if out.resolve() == file.resolve():
             raise InvalidInputError(f"--per-query '{out}' would overwrite the codes in it; give another file")
     if not ranking:
         raise InvalidInputError("--per-query has nothing to write: code health has no values of queries")
+    check_replaceable(out)
 
 
 def _print_values(values: dict[str, float]) -> None:

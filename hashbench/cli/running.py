@@ -65,7 +65,7 @@ def _setting(text: str) -> tuple[str, Any]:
         raise InvalidInputError(f"--set {text}: write METHOD.PARAMETER=VALUE, such as ksh.n_anchors=500")
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML: a text, whose type the parameter decides about
         return key, value
 
 

@@ -73,6 +73,10 @@ class Images:
     texts: Texts | None = None
 
     def __post_init__(self) -> None:
+        for name in ("pixels", "labels", "test"):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) and not (name == "test" and array is None):
+                raise InvalidInputError(f"{name} must be a numpy array, not a {type(array).__name__}")
         n = len(self.pixels)
         if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
             raise InvalidInputError(
@@ -103,7 +107,7 @@ class Images:
             if array is not None:
                 hasher.update(f"{array.dtype.str}{array.shape}".encode())
                 hasher.update(np.ascontiguousarray(array).data)
-        hasher.update("\0".join(self.class_names).encode())
+        hasher.update("\0".join(self.class_names).encode("utf-8", "surrogatepass"))
         if self.texts is not None:
             hasher.update(np.ascontiguousarray(self.texts.rows).data)
             hasher.update("\0".join(self.texts.vocabulary).encode())
@@ -123,7 +127,7 @@ class Dataset:
 
     argument: str | None = None
 
-    licence: ClassVar[str]  # one line, as the source states it
+    licence: ClassVar[str] = ""  # one line, as the source states it; required
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
     occlude: ClassVar[bool] = True  # hiding a part does not change the class: augmentation may erase
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it

@@ -1,6 +1,7 @@
 """How every deep method of a protocol is trained: one value, so that the terms are the same for all."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from hashbench.errors import InvalidInputError
@@ -65,9 +66,13 @@ class Recipe:
             "backbone_lr": 0,
             "weight_decay": 0,
         }
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {value}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not math.isfinite(value):
+                raise InvalidInputError(f"recipe.{field.name} = {value}: must be a finite number")
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be at least {smallest}")
         if self.lr <= 0:
             raise InvalidInputError(f"recipe.lr = {self.lr}: must be positive")
         for name in ("label_smoothing", "averaging", "crop", "warp", "jitter", "erase"):

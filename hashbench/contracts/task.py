@@ -98,12 +98,14 @@ class MetricInfo:
     better: which direction is better; None where neither is, such as for a count of codes.
     of: "units", each of which has a value; "set", where only all together have one; "codes", where the
     value depends on the codes alone.
+    least: no value is below it; None where there is no such bound.
     """
 
     definition: str
     better: Literal["higher", "lower"] | None = "higher"
     decimals: int = 3
     of: Literal["units", "set", "codes"] = "units"
+    least: float | None = None
 
     def best(self, values: Sequence[float]) -> float | None:
         """The best of some values; None where there are none, or where no direction is better."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,10 @@ from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.inputs import as_codes, find_real
 from hashbench.evaluation.relevance import check_labels
+from hashbench.system.archives import DAMAGED, check_archive
 from hashbench.system.atomic import atomic_file
+
+OURS = b"hashbench per-query values"  # the comment of the archives that save_per_query may replace
 
 
 class CodesFile(NamedTuple):
@@ -80,10 +82,36 @@ def load_per_query(path: str | Path) -> dict[str, NDArray[np.float64]]:
 def save_per_query(path: str | Path, evaluation: Evaluation) -> None:
     """Write the values of each query, compressed, so that paired tests need no second evaluation.
 
-    A reader sees the whole file or none.
+    A reader sees the whole file or none. Raises InvalidInputError where the path is that of anything but a
+    regular file that this function wrote: it is left as it is.
     """
-    with atomic_file(Path(path)) as file:
-        np.savez_compressed(file, **evaluation.per_query)  # type: ignore[arg-type]
+    path = Path(path)
+    check_replaceable(path)
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = OURS
+        for name, values in evaluation.per_query.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise InvalidInputError where ``save_per_query`` would replace what it has not written."""
+    if not path.is_symlink() and not path.exists():
+        return
+    if path.is_symlink() or not path.is_file():
+        raise InvalidInputError(
+            f"per-query file '{path}' is a link, a folder or a device, which is not replaced; give a new path"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_ours = archive.comment == OURS
+    except DAMAGED:
+        is_ours = False
+    if not is_ours:
+        raise InvalidInputError(
+            f"per-query file '{path}' is there already, but was not written as one; remove it, or give "
+            "another"
+        )
 
 
 def _read(
@@ -97,6 +125,7 @@ def _read(
     if not zipfile.is_zipfile(path):
         raise InvalidInputError(f"{what} '{path}' is not an intact .npz file; {cure}")
     try:
+        check_archive(path, (*needed, *optional) if needed else ())
         with np.load(path, allow_pickle=False) as archive:
             held = archive.files
             names = [name for name in held if name in (*needed, *optional)] if needed else held
@@ -108,7 +137,7 @@ def _read(
             f"{what} '{path}' cannot be read without pickle, which is refused because it can run code; "
             "save plain arrays with numpy.savez"
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except DAMAGED as error:
         raise InvalidInputError(f"{what} '{path}' is damaged ({error}); write it again") from error
     missing = [name for name in needed if name not in arrays]
     if missing:

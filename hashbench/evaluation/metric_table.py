@@ -28,7 +28,7 @@ _TIES = "exact expectation over the orders of tied items"
 
 
 def _ranking(function: Callable[..., Values], definition: str) -> Entry:
-    return Entry(MetricInfo(definition), function)
+    return Entry(MetricInfo(definition, least=0.0), function)
 
 
 def _health(definition: str, decimals: int = 3) -> Entry:

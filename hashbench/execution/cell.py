@@ -17,6 +17,7 @@ from hashbench.execution.environment import describe_environment
 from hashbench.execution.fitting import CellEncoder, Ground, UnmadeError
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
+from hashbench.execution.undisturbed import undisturbed
 from hashbench.execution.work import Work
 from hashbench.records import Digests, Failure, Record, save_values, write_record
 
@@ -42,36 +43,43 @@ def run_cell(work: Work, place: Place) -> Record:
         "command": place.command,
         "timings": timer.seconds,
     }
-    error = None
+    known = dict(facts)
     try:
-        ground = Ground.open(work, place, device)
-        facts |= ground.facts()
-        ground = ground.supplied(place)
-        facts |= ground.facts()
-        encoder = CellEncoder.build(ground, place, timer)
-        facts |= encoder.facts()
-        encoder.fit(place)
-        with timer("evaluate"):
-            outcome = protocol.task.evaluate(
-                encoder, ground.context.images, ground.context.split, str(device)
-            )
-        timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)  # encoding happens inside evaluation
-        facts |= _scores(outcome, encoder)
+        with undisturbed():
+            ground = Ground.open(work, place, device)
+            facts |= ground.facts()
+            ground = ground.supplied(place)
+            facts |= ground.facts()
+            encoder = CellEncoder.build(ground, place, timer)
+            facts |= encoder.facts()
+            encoder.fit(place)
+            with timer("evaluate"):
+                outcome = protocol.task.evaluate(
+                    encoder, ground.context.images, ground.context.split, str(device)
+                )
+            # encoding happens inside evaluation
+            timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)
+            facts_done = facts | _scores(outcome, encoder)
+        record = Record(status="done", created=datetime.now(UTC), **facts_done)
         _keep(path, outcome, protocol.task.headline())
-    except UnmadeError as unmade:
-        error = unmade.failure
-    except Exception as failure:
-        error = Failure.of(failure)
-    if error is not None:  # files left by an earlier success do not belong to this record
-        for file in path.parent.glob(f"{path.stem}.*.npz"):
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: no method ends the run
+        record = _failed(error.failure if isinstance(error, UnmadeError) else Failure.of(error), facts, known)
+        for file in path.parent.glob(f"{path.stem}.*.npz"):  # of an earlier success, not of this record
             file.unlink()
-    record = Record(
-        status="done" if error is None else "failed", error=error, created=datetime.now(UTC), **facts
-    )
     write_record(path, record)
     for checkpoint in path.parent.glob(f"{path.stem}.*.checkpoint"):
         checkpoint.unlink()
     return record
+
+
+def _failed(failure: Failure, facts: dict[str, Any], known: dict[str, Any]) -> Record:
+    """The record of a failure with all facts; with the ``known`` alone where a record cannot hold all."""
+    try:
+        return Record(status="failed", error=failure, created=datetime.now(UTC), **facts)
+    except ValueError:
+        return Record(status="failed", error=failure, created=datetime.now(UTC), **known)
 
 
 def _scores(outcome: Outcome, encoder: CellEncoder) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.task import Split, Task
-from hashbench.errors import InvalidInputError
+from hashbench.errors import BrokenPluginError, InvalidInputError
+from hashbench.execution.undisturbed import undisturbed
 from hashbench.execution.work import Artefact, Setting, digest_of_feature
 from hashbench.identity.digest import differing, digest_of, seed_of
 from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
 from hashbench.system.atomic import atomic_file
+from hashbench.system.text import text_of
 from hashbench.training.encoding import network_features
 from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
@@ -129,14 +131,25 @@ def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
 
 
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
-    """Train the network, compute the rows; what the cache already holds is kept."""
+    """Train the network, compute the rows; what the cache already holds is kept.
+
+    Raises BrokenPluginError where the feature's code ends the process, as by ``sys.exit()``.
+    """
     setting, feature = artefact.setting, artefact.feature
     context = context_of(setting, root)
     trained = None
-    if isinstance(feature, TrainedFeature):
-        trained = context.backbone(setting, feature, device)
-    if artefact.rows:
-        context.rows(feature, trained, device)
+    try:
+        with undisturbed():
+            if isinstance(feature, TrainedFeature):
+                trained = context.backbone(setting, feature, device)
+            if artefact.rows:
+                context.rows(feature, trained, device)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise BrokenPluginError(
+            f"feature '{feature.name()}' is broken: {type(error).__name__}: {text_of(error)}"
+        ) from error
 
 
 @lru_cache(maxsize=2)
@@ -180,16 +193,32 @@ def _backbone(
 
 
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
-    """The file's content; computed where the file is missing or, with a warning, damaged."""
+    """The file's content; computed where the file is missing or, with a warning, damaged.
+
+    A file that cannot be read now, for want of memory or of rights, is no damaged file: it is left as it is,
+    and the error is raised.
+    """
     try:
         return read()
     except FileNotFoundError:
         pass
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
+        if _is_of_the_machine(error):
+            raise
         text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
         warnings.warn(text, stacklevel=2)
     compute()
     return read()
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether torch says that memory or device failed: nothing is known of the file then."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = text_of(error).lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in ("memory", "cuda", "device"))
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -216,7 +245,8 @@ def context_of(setting: Setting, root: Path) -> Context:
 def open_context(spec: str, task: Task, root: Path) -> Context:
     """Load the images and split them. Raises MissingDataError, InvalidInputError."""
     dataset = dataset_from(spec)
-    images = load_images(dataset, root)
+    with undisturbed():
+        images = load_images(dataset, root)
     if task.text_view is not None:
         images = replace(images, texts=dataset.texts(images, task.text_view))
     name = dataset.name()

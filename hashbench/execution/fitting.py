@@ -22,7 +22,7 @@ from hashbench.execution.work import Work
 from hashbench.identity.digest import digest_of, seed_of
 from hashbench.identity.source import method_digest
 from hashbench.plugins.registry import find, title_of
-from hashbench.records import Card, Digests, Failure
+from hashbench.records import Card, Digests, Failure, recordable
 from hashbench.training.encoding import network_features
 from hashbench.training.loop import seconds_before
 
@@ -162,7 +162,13 @@ class CellEncoder:
     @property
     def history(self) -> Mapping[str, list[float]]:
         """The curves of its training."""
-        return getattr(self.method, "history_", {})
+        curves = getattr(self.method, "history_", {})
+        for name, values in curves.items():
+            if not np.isfinite(np.asarray(values, np.float64)).all():
+                raise FloatingPointError(
+                    f"the curve '{name}' of {self.method.name()}'s training holds NaN or infinity"
+                )
+        return curves
 
     def at(self, index: Index) -> NDArray[np.float32]:
         """The values of the data set's images at ``index``."""
@@ -182,17 +188,21 @@ class CellEncoder:
         """The values of any texts (n, V) uint8."""
         assert isinstance(self.method, CrossViewMethod)  # the task accepts no others
         with self.timer("encode"):
-            return self._checked(self.method.project_text(rows))
+            return self._checked(self.method.project_text(rows), len(rows))
 
     def _project(self, inputs: NDArray) -> NDArray[np.float32]:
-        return self._checked(self.method.project(inputs))
+        return self._checked(self.method.project(inputs), len(inputs))
 
-    def _checked(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        bits = self.ground.work.cell.bits
-        if bits is not None and values.shape[1:] != (bits,):
+    def _checked(self, values: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+        """Values of n items, as many as asked for and of the length asked for."""
+        name, bits = self.method.name(), self.ground.work.cell.bits
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+            raise ValueError(f"{name} gives {type(values).__name__}; project() must give an array of numbers")
+        if values.ndim != 2 or len(values) != n or (bits is not None and values.shape[1] != bits):
+            asked = "" if bits is None else f" and {bits} bits"
             raise ValueError(
-                f"{self.method.name()} gives values {values.shape} where {bits} bits were asked for; "
-                "project() must give (n, n_bits)"
+                f"{name} gives values {values.shape} where {n} items{asked} were asked for; project() must "
+                "give (n, n_bits)"
             )
         return values
 
@@ -202,7 +212,7 @@ class CellEncoder:
         seeds = {"method": self.seed}
         if self.ground.backbone is not None:
             seeds["backbone"] = self.ground.backbone.seed
-        own = {k: v for k, v in params.items() if k not in ("recipe", "invariances")}
+        own = {k: recordable(v) for k, v in params.items() if k not in ("recipe", "invariances")}
         return {"params": own, "seeds": seeds}
 
 

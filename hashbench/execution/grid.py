@@ -22,6 +22,8 @@ from hashbench.images.store import dataset_from
 from hashbench.plugins.registry import find, find_protocol, plugins
 from hashbench.records import Cell
 
+MOST_CELLS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -41,7 +43,15 @@ def expand(suite: Suite) -> Grid:
     features = _features(suite)
     datasets = _datasets(suite)
     works: list[Work] = []
+    n_cells = 0
     left_out: dict[tuple[str, str], None] = {}
+    for row in list(rows):
+        reason = _sees_labels(row)
+        if reason is not None and _is_named(row, suite):
+            raise InvalidInputError(reason)
+        if reason is not None:
+            rows.remove(row)
+            left_out[row.method, f"this run: {reason}"] = None
     for dataset, name in product(datasets, dict.fromkeys(suite.protocols or _usual_protocols(rows))):
         protocol = find_protocol(name)
         protocol = replace(protocol, recipe=replace(protocol.recipe, **recipe_fields))
@@ -64,6 +74,13 @@ def expand(suite: Suite) -> Grid:
                 left_out[row.method, f"{name}: {reason}"] = None
             elif row.cls is not None and not any(task in plugins("task") for task in row.cls.made_for):
                 left_out[row.method, f"this run: it is made for {' and '.join(row.cls.made_for)}"] = None
+        lengths = [_axes(row.cls, suite, features, protocol.task) for row in accepted]
+        n_cells += suite.repetitions * sum(sum(1 for _ in axes) for axes in lengths)
+        if n_cells > MOST_CELLS:
+            raise InvalidInputError(
+                f"the grid has {n_cells:,} cells or more, at most {MOST_CELLS:,} can be run; ask for "
+                "fewer repetitions, or split the run"
+            )
         for repetition, row in product(range(suite.repetitions), accepted):
             setting = Setting(dataset.spec, protocol, dataset.invariances, repetition)
             refused = []
@@ -115,7 +132,7 @@ def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
         return None if task.name() == "retrieval" or suite.protocols else "it cannot be loaded"
     made_for = task.name() in row.cls.made_for
     reason = task.accepts(row.cls)
-    named = row.method in suite.methods or bool(row.label)
+    named = _is_named(row, suite)
     if reason is not None and named and suite.protocols:
         raise InvalidInputError(f"{reason}; leave one of them out")
     if reason is None and not made_for and not (named and suite.protocols):
@@ -129,6 +146,24 @@ def _why_no_texts(dataset: Dataset, protocol: Protocol) -> str | None:
     if view is None or view in dataset.text_views:
         return None
     return f"protocol '{protocol.name}' needs texts '{view}', which data set '{dataset.label}' does not have"
+
+
+def _is_named(row: MethodRow, suite: Suite) -> bool:
+    """Whether a suite names the method itself, not only a group that it is in."""
+    return row.method in suite.methods or bool(row.label)
+
+
+def _sees_labels(row: MethodRow) -> str | None:
+    """Why an unsupervised deep method cannot start from its network, which labels have trained."""
+    start = row.start
+    if row.cls is None or start is None or row.cls.supervision != "unsupervised":
+        return None
+    if start.learned_from != "labels":
+        return None
+    return (
+        f"{row.method} is unsupervised, but starts from '{start.name()}', which is trained with labels; set "
+        f"{row.method}.pretraining=none, or {row.method}.start_from to a feature that learns without labels"
+    )
 
 
 def _work(

@@ -12,9 +12,11 @@ from hashbench.contracts.feature import TrainedFeature
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.execution.finite import require_finite
 from hashbench.execution.suite import GROUPS, Suite
 from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
+from hashbench.system.text import text_of
 
 OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # only the runner sets these
 STARTED = ("softmax", "frozen")  # values of DeepHashMethod.pretraining with a trained start
@@ -138,6 +140,7 @@ def _checked(
     cls: type[HashMethod] | type[Recipe] | None, owner: str, parameter: str, value: Any, where: str
 ) -> Any:
     """The value of a parameter, converted to its type."""
+    require_finite(value, f"{where}{owner}.{parameter}")
     if cls is None:
         return value  # a broken method fails with any parameters
     kept = () if cls is Recipe else OWN_PARAMS
@@ -145,14 +148,26 @@ def _checked(
     if parameter not in settable:
         raise UnknownNameError(f"parameter of {owner}", parameter, settable)
     try:
-        value = TypeAdapter(get_type_hints(cls)[parameter]).validate_python(value)
+        value = TypeAdapter(_hint(cls, owner, parameter)).validate_python(value)
     except ValidationError as error:
         raise InvalidInputError(
             f"{where}{owner}.{parameter}={value!r}: {' or '.join(fault['msg'] for fault in error.errors())}"
         ) from error
+    require_finite(value, f"{where}{owner}.{parameter}")  # "nan" as text has become a number
     if (owner, parameter) == ("recipe", "backbone"):
         _require_backbone(value)
     return value
+
+
+def _hint(cls: type, owner: str, parameter: str) -> Any:
+    """The type of a parameter. Raises InvalidInputError where the plugin's file does not know its name."""
+    try:
+        return get_type_hints(cls)[parameter]
+    except Exception as error:  # whatever evaluating a plugin's text raises
+        raise InvalidInputError(
+            f"{owner}.{parameter} cannot be set: its type cannot be resolved ({text_of(error)}); import what "
+            f"the type names in the file of {owner}"
+        ) from error
 
 
 def _require_backbone(name: str) -> None:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hashbench.contracts.recipe import Pretraining
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.execution.finite import require_finite
+from hashbench.system.paths import is_regular
 
 GROUPS = ("all", "control", "shallow", "deep")
 
@@ -68,6 +70,7 @@ def make_suite(content: Mapping[str, Any], origin: str) -> Suite:
         raise UnknownNameError(f"key in {origin}:", unknown[0], Suite.model_fields)
     if content.get("variants"):
         content = {"methods": (), **content}
+    require_finite(content, origin)
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
@@ -89,17 +92,21 @@ def read_suite(name: str) -> dict[str, Any]:
     """The content of a shipped suite, or of the user's own ``FILE.toml``."""
     if name.endswith(".toml"):
         path = Path(name)
-        if not path.is_file():
+        if not is_regular(path):
             raise InvalidInputError(
                 f"suite file '{name}' does not exist; give a path, or one of the names "
                 f"{', '.join(suite_names())}"
             )
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     elif name in suite_names():
-        text = (resources.files("hashbench.suites") / f"{name}.toml").read_text(encoding="utf-8")
+        content = (resources.files("hashbench.suites") / f"{name}.toml").read_bytes()
     else:
         raise UnknownNameError("suite", name, suite_names())
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"suite '{name}' is not in UTF-8 ({error}); save it in that encoding"
+        ) from error
+    except (ValueError, RecursionError) as error:  # besides wrong TOML: numbers too long, brackets too deep
         raise InvalidInputError(f"suite '{name}' is not valid TOML: {error}") from error

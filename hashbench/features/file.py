@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.feature import LEARNED_FROM, Feature, LearnedFrom
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.system.archives import DAMAGED, check_archive
+from hashbench.system.paths import absolute
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +47,7 @@ class File(Feature):
         """The features in a file, whose path may be relative or begin with ``~``."""
         if not argument:
             raise InvalidInputError("features of your own need a label and a file: --features clip=FILE.npy")
-        return cls(argument=str(Path(argument).expanduser().resolve()))
+        return cls(argument=str(absolute(argument, "features file")))
 
     def source(self) -> LearnedFrom:
         """What the file says that its features have learned from."""
@@ -90,6 +92,8 @@ class File(Feature):
 def _read(path: Path, size: int, time: int) -> _Content:
     """The content of a file; size and modification time are only there to detect a change."""
     try:
+        if zipfile.is_zipfile(path):
+            check_archive(path)
         content = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(content, np.ndarray):
             rows, said = content, {}
@@ -98,7 +102,7 @@ def _read(path: Path, size: int, time: int) -> _Content:
             said = {name: str(content[name]) for name in ("digest", "learned_from") if name in content}
     except KeyError as error:
         raise InvalidInputError(f"'{path}' lacks the array 'features'; save it with numpy.savez") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InvalidInputError(
             f"'{path}' cannot be read ({error}); save numbers with numpy.save or numpy.savez"
         ) from error

@@ -13,7 +13,7 @@ from typing import Any
 def digest_of(value: Any) -> str:
     """SHA-256, in hex, of a JSON-serialisable value written canonically (keys sorted, no spaces)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def differing(value: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from hashbench.contracts.dataset import Dataset
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.system.paths import expanded
 
 DEPTH = 3  # how many folders down an import looks for files
 DAMAGED_ARCHIVE = (gzip.BadGzipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
@@ -69,7 +70,7 @@ def import_folder(dataset: Dataset, root: Path, source_folder: Path) -> list[Pat
     archive; where a checksum is known, the first file that matches is taken. Raises MissingDataError where
     one is not found.
     """
-    source_folder = Path(source_folder).expanduser()
+    source_folder = expanded(source_folder, "folder")
     if not dataset.files:
         raise InvalidInputError(f"data set '{dataset.name()}' has no files to import: it is used where it is")
     if not source_folder.exists():

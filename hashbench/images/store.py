@@ -7,16 +7,20 @@ import inspect
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import platformdirs
 
 from hashbench.contracts.dataset import Dataset, Images
+from hashbench.errors import BrokenPluginError
 from hashbench.identity.digest import digest_of
 from hashbench.images.files import download, import_folder, staging, verify
+from hashbench.plugins.guard import named
 from hashbench.plugins.registry import find
+from hashbench.system.paths import expanded
 
 __all__ = [
     "cache_root",
@@ -26,21 +30,22 @@ __all__ = [
     "import_folder",
     "load_images",
     "verify",
+    "verify_decoded",
 ]
 
-FORMAT = 1  # of a decoded copy; a new number makes the old copies stale
+FORMAT = 2  # of a decoded copy; a new number makes the old copies stale
 
 
 def cache_root() -> Path:
     """$HASHBENCH_CACHE, or the user's cache folder of the system."""
     given = os.environ.get("HASHBENCH_CACHE")
-    return Path(given).expanduser() if given else platformdirs.user_cache_path("hashbench")
+    return expanded(given, "HASHBENCH_CACHE") if given else platformdirs.user_cache_path("hashbench")
 
 
 def data_root(given: Path | None = None) -> Path:
     """The data folder, absolute: the one given, $HASHBENCH_DATA, or ``data`` in the cache."""
     named = given or os.environ.get("HASHBENCH_DATA") or cache_root() / "data"
-    return Path(named).expanduser().absolute()
+    return expanded(named, "data folder").absolute()
 
 
 def dataset_from(spec: str) -> Dataset:
@@ -58,14 +63,67 @@ def load_images(dataset: Dataset, root: Path) -> Images:
     """
     dataset.require(root)
     key = _key(dataset, root)
-    folder = cache_root() / "decoded" / f"{dataset.name()}-{key[:16]}"
+    folder = _folder(dataset, key)
     images = _open(folder, key)
     if images is None:
         verify(dataset, root)
-        _write(dataset.load(root), folder, key)
+        _write(decoded(dataset, root), folder, key)
         images = _open(folder, key)
         assert images is not None, f"{folder} cannot be read back"
     return images
+
+
+def verify_decoded(dataset: Dataset, root: Path) -> bool | None:
+    """Whether the decoded copy has the digest that it was written with; None where there is no copy.
+
+    A damaged copy is removed, so that the next call makes it anew.
+    """
+    key = _key(dataset, root)
+    folder = _folder(dataset, key)
+    if not folder.is_dir():
+        return None
+    images = _open(folder, key)
+    if images is not None:
+        stored = vars(images).pop("digest")
+        if images.digest == stored:
+            return True
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def decoded(dataset: Dataset, root: Path) -> Images:
+    """What ``load`` gives, checked. Raises BrokenPluginError, which names the data set, for anything else."""
+    what = f"data set '{dataset.name()}' from {inspect.getsourcefile(type(dataset))}"
+    with named(what):
+        images = dataset.load(root)
+        fault = _fault(images)
+    if fault is not None:
+        raise BrokenPluginError(f"{what} is broken: load() gives {fault}")
+    return images
+
+
+def _fault(images: Any) -> str | None:
+    """What is wrong with what a data set gives; None where nothing is."""
+    if not isinstance(images, Images):
+        return f"a {type(images).__name__}, not Images"
+    if not len(images):
+        return "no images"
+    labels, names = images.labels, images.class_names
+    if labels.dtype.kind not in "iu":
+        return f"labels that are {labels.dtype}, not integers"
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        return "class_names that are no tuple of texts"
+    low, high = int(labels.min()), int(labels.max())
+    last = 1 if images.multi_label else len(names) - 1
+    if low < 0 or high > last:
+        return f"labels from {low} to {high}; they must be from 0 to {last}"
+    if images.test is not None and images.test.dtype != np.bool_:
+        return f"a test part that is {images.test.dtype}, not bool"
+    return None
+
+
+def _folder(dataset: Dataset, key: str) -> Path:
+    return cache_root() / "decoded" / f"{dataset.name()}-{key[:16]}"
 
 
 def _key(dataset: Dataset, root: Path) -> str:
@@ -84,14 +142,22 @@ def _key(dataset: Dataset, root: Path) -> str:
 
 
 def _open(folder: Path, key: str) -> Images | None:
-    """The decoded copy in a folder; None where there is none, or it is damaged or stale."""
+    """The decoded copy in a folder; None where there is none, or it is damaged or stale.
+
+    A changed byte is found by a sum over all bytes (CRC-32, about a gigabyte a second), not by the digest.
+    """
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        if meta.pop("sum") != zlib.crc32(json.dumps(meta).encode()):
+            return None
+        for name, expected in meta["arrays"].items():
+            if _sum_of(folder / f"{name}.npy") != expected:
+                return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
         images = Images(class_names=tuple(meta["class_names"]), **arrays)
         vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
         return images if meta["key"] == key else None
-    except (OSError, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -100,15 +166,16 @@ def _write(images: Images, folder: Path, key: str) -> None:
     arrays: dict[str, np.ndarray] = {"pixels": images.pixels, "labels": images.labels}
     if images.test is not None:
         arrays["test"] = images.test
-    meta = {
-        "key": key,
-        "digest": images.digest,
-        "class_names": images.class_names,
-        "arrays": list(arrays),
-    }
     with staging(folder.parent) as temporary:
         for name, array in arrays.items():
             np.save(temporary / f"{name}.npy", array)
+        meta: dict[str, Any] = {
+            "key": key,
+            "digest": images.digest,
+            "class_names": images.class_names,
+            "arrays": {name: _sum_of(temporary / f"{name}.npy") for name in arrays},
+        }
+        meta["sum"] = zlib.crc32(json.dumps(meta).encode())
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
         if folder.exists() and _open(folder, key) is None:  # a damaged copy
             shutil.rmtree(folder, ignore_errors=True)
@@ -117,3 +184,11 @@ def _write(images: Images, folder: Path, key: str) -> None:
         except OSError:  # another process has put the same copy there in the meantime
             if _open(folder, key) is None:
                 raise
+
+
+def _sum_of(file: Path) -> int:
+    total = 0
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            total = zlib.crc32(block, total)
+    return total

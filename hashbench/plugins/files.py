@@ -6,6 +6,7 @@ name tells where the file lies, any process can load a pickled object of its cla
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -18,7 +19,7 @@ __path__: list[str] = []  # makes this module a package; the finder below finds 
 
 def module_name(path: Path) -> str:
     """The name by which the file at an absolute path is imported."""
-    return f"{__name__}.{str(path.parent).encode().hex()}.{path.stem}"
+    return f"{__name__}.{os.fsencode(path.parent).hex()}.{path.stem}"
 
 
 class _Finder(MetaPathFinder):
@@ -31,7 +32,7 @@ class _Finder(MetaPathFinder):
         folder, _, stem = rest.partition(".")
         if not stem:
             return ModuleSpec(fullname, None, is_package=True)
-        return spec_from_file_location(fullname, Path(bytes.fromhex(folder).decode()) / f"{stem}.py")
+        return spec_from_file_location(fullname, Path(os.fsdecode(bytes.fromhex(folder))) / f"{stem}.py")
 
 
 sys.meta_path.append(_Finder())

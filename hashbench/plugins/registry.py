@@ -18,7 +18,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.plugins.declared import check_declarations
 from hashbench.plugins.files import module_name
+from hashbench.plugins.guard import named
+from hashbench.system.paths import absolute
 
 if TYPE_CHECKING:
     from hashbench.contracts.protocol import Protocol
@@ -52,17 +55,15 @@ class Plugin:
         """The plugin's class. Raises BrokenPluginError, with the cause chained."""
         if self.fault:
             raise BrokenPluginError(self.fault)
-        try:
+        with named(f"{self.kind} '{self.name}' from {self.origin}", ours_pass=False):
             cls = _only_class(self.kind, self.module())
             if cls.name() != self.name:  # of an entry point
                 raise InvalidInputError(f"it must be called like its file, '{cls.name()}'")
             if self.kind == "task":
                 _protocols_of(cls)
+            else:
+                check_declarations(self.kind, cls)
             return cls
-        except (Exception, SystemExit) as error:  # SystemExit: a script that calls sys.exit() is no plugin
-            raise BrokenPluginError(
-                f"{self.kind} '{self.name}' from {self.origin} is broken: {type(error).__name__}: {error}"
-            ) from error
 
 
 def title_of(plugin: type) -> str:
@@ -137,7 +138,7 @@ def register_file(path: str | Path) -> Kind:
     A file in a folder of the package is available already; nothing changes. Raises InvalidInputError if it is
     not a Python file, or has a name that no plugin can have.
     """
-    path = Path(path).resolve()
+    path = absolute(path, "plugin")
     if path.suffix != ".py" or not path.is_file():
         raise InvalidInputError(f"plugin '{path}' is not a Python file; give the path of one")
     for kind in KINDS:
@@ -152,7 +153,9 @@ def register_file(path: str | Path) -> Kind:
     if path not in _FILES:
         try:
             _FILES[path] = importlib.import_module(module_name(path))
-        except (Exception, SystemExit) as error:  # raised as a broken plugin when its name is requested
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too; raised as a broken plugin when its name is requested
             _FILES[path] = error
     return _kind_of(_FILES[path])
 

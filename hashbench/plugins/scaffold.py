@@ -6,6 +6,7 @@ Their texts lie in ``templates/``; names after a dollar sign are filled in.
 from __future__ import annotations
 
 import keyword
+import os
 import re
 import tomllib
 from importlib import resources
@@ -49,7 +50,7 @@ def create(
     path = folder / (f"{HOMES[kind]}/{name}.py" if checkout else f"{name}.py")
     test = folder / (f"tests/{kind}s/test_{name}.py" if checkout else f"test_{name}.py")
     for file in (path, test):
-        if file.exists():
+        if os.path.lexists(file):
             raise InvalidInputError(f"{file} is there already; choose another name, or move it away")
     values = {
         "name": name,
@@ -60,11 +61,21 @@ def create(
         "imports": "from hashbench.plugins.registry import find" + ("" if checkout else ", register_file"),
         "register": "" if checkout else f'register_file(Path(__file__).with_name("{name}.py"))\n\n',
     }
-    for file, template in ((path, style or kind), (test, f"{style or kind}_test")):
-        text = resources.files("hashbench.plugins").joinpath(f"templates/{template}.txt")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(Template(text.read_text(encoding="utf-8")).substitute(values))
+    written: list[Path] = []
+    try:
+        for file, template in ((path, style or kind), (test, f"{style or kind}_test")):
+            text = resources.files("hashbench.plugins") / f"templates/{template}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8") as stream:
+                written.append(file)
+                stream.write(Template(text.read_text(encoding="utf-8")).substitute(values))
+    except OSError as error:
+        for file in written:
+            file.unlink()
+        raise InvalidInputError(
+            f"cannot write '{name}.py' and its test in '{folder}' ({error.strerror}); go to a folder that "
+            "can be written, and choose a shorter name if it is too long"
+        ) from error
     return path, test
 
 
@@ -73,4 +84,9 @@ def _is_checkout(folder: Path) -> bool:
     project = folder / "pyproject.toml"
     if not project.is_file() or not (folder / "methods").is_dir():
         return False
-    return tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name") == "hashbench"
+    try:
+        content = tomllib.loads(project.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):  # of another project, and broken: nothing to do with us
+        return False
+    about = content.get("project")
+    return isinstance(about, dict) and about.get("name") == "hashbench"

@@ -4,8 +4,8 @@ A cell is done when its record exists. A failed cell has a record too, with the 
 tries it again. Everything that tables and reports print comes from here.
 """
 
-from hashbench.records.files import read_record_files, read_records, to_frame, write_record
-from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring
+from hashbench.records.files import read_record_files, read_records, read_sound_files, to_frame, write_record
+from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring, recordable
 from hashbench.records.values import save_values
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "Rescoring",
     "read_record_files",
     "read_records",
+    "read_sound_files",
+    "recordable",
     "save_values",
     "to_frame",
     "write_record",

@@ -28,6 +28,27 @@ def read_records(folder: str | Path) -> list[Record]:
 
 def read_record_files(folder: str | Path) -> dict[Path, Record]:
     """As ``read_records``, by path."""
+    return {path: Record.load(path) for path in _paths(folder)}
+
+
+def read_sound_files(folder: str | Path) -> tuple[dict[Path, Record], list[InvalidInputError]]:
+    """The records that can be read, by path, and why each of the other files cannot.
+
+    Raises InvalidInputError where none can be read: the first of these errors.
+    """
+    files, faults = dict[Path, Record](), list[InvalidInputError]()
+    for path in _paths(folder):
+        try:
+            files[path] = Record.load(path)
+        except InvalidInputError as fault:
+            faults.append(fault)
+    if not files:
+        raise faults[0]
+    return files, faults
+
+
+def _paths(folder: str | Path) -> list[Path]:
+    """The files of all records below a folder, sorted, or the one that is given."""
     folder = Path(folder)
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
     paths = [path for path in paths if not path.name.startswith(".")]
@@ -36,7 +57,7 @@ def read_record_files(folder: str | Path) -> dict[Path, Record]:
         raise InvalidInputError(
             f"'{folder}' {fault}; run first (hashbench run --out {folder}), or give a folder with records"
         )
-    return {path: Record.load(path) for path in paths}
+    return paths
 
 
 def to_frame(records: Iterable[Record]) -> pd.DataFrame:

@@ -20,9 +20,12 @@ from pydantic import (
 
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import digest_of
+from hashbench.system.paths import is_regular
 from hashbench.system.sharing import shareable_traceback
+from hashbench.system.text import plain, repr_of, text_of
 
 SCHEMA_VERSION = 2
+LARGEST = 1e15  # of a metric's values
 
 
 def _plain(value: Any) -> Any:
@@ -38,7 +41,27 @@ def _plain(value: Any) -> Any:
             return str(other)
         raise ValueError(f"{type(other).__name__} {other!r} cannot be written as JSON")
 
-    return json.loads(json.dumps(value, default=convert, allow_nan=False))
+    text = json.dumps(value, default=convert, allow_nan=False)
+    content = json.loads(text)
+    return _without_surrogates(content) if "\\ud" in text else content
+
+
+def _without_surrogates(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {plain(key): _without_surrogates(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_surrogates(value) for value in content]
+    return plain(content) if isinstance(content, str) else content
+
+
+def recordable(value: Any) -> Any:
+    """The value as a record can hold it: itself, or its ``repr`` where it is not plain data."""
+    try:
+        return _plain(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # of a plugin's class, whose methods may raise anything
+        return repr_of(value)
 
 
 PlainDict = Annotated[dict[str, Any], BeforeValidator(_plain)]
@@ -47,6 +70,14 @@ Numbers = Annotated[dict[str, float], BeforeValidator(_plain)]
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, given: Any) -> Any:
+        """Lone surrogates, as in a file name that is not UTF-8, cannot be written to a file."""
+        if not isinstance(given, dict):
+            return given
+        return {name: plain(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 class Cell(_Model):
@@ -57,8 +88,8 @@ class Cell(_Model):
     protocol: str
     features: str | None = None  # the name or label of a feature; None: the method reads images
     backbone: str | None = None  # the plan of the network that the cell trains or reads
-    bits: Annotated[int, Field(ge=1)] | None = None  # None: the method makes no codes
-    repetition: Annotated[int, Field(ge=0)] = 0
+    bits: Annotated[int, Field(ge=1, le=1 << 20)] | None = None  # None: the method makes no codes
+    repetition: Annotated[int, Field(ge=0, le=10**9)] = 0
     params: PlainDict = {}  # the overridden hyper-parameters only
 
     @property
@@ -99,7 +130,9 @@ class Card(_Model):
     supervision: Literal["unsupervised", "semi-supervised", "supervised"]
     inputs: Literal["features", "images"]
     output: Literal["codes", "vectors"]
-    n_labelled: Annotated[int, Field(ge=0)]  # images whose labels the method or its features learned from
+    n_labelled: Annotated[
+        int, Field(ge=0, le=10**12)
+    ]  # images whose labels the method or its features learned from
     n_pool: Annotated[int, Field(ge=0)] = 0  # images without labels that a semi-supervised method saw
     n_texts: Annotated[int, Field(ge=0)] = 0  # texts of training images that the method saw
     made_for: tuple[str, ...] = ()  # the tasks that it is made for; empty: of an older record, not known
@@ -141,10 +174,10 @@ class Failure(_Model):
     traceback: str
 
     @classmethod
-    def of(cls, error: Exception) -> Self:
+    def of(cls, error: BaseException) -> Self:
         """What is kept of an exception."""
         traceback = shareable_traceback("".join(format_exception(error)))
-        return cls(type=type(error).__name__, message=str(error), traceback=traceback)
+        return cls(type=type(error).__name__, message=text_of(error), traceback=traceback)
 
 
 class Rescoring(_Model):
@@ -188,6 +221,12 @@ class Record(_Model):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        task = self.protocol.get("task")
+        if self.protocol and not (isinstance(task, dict) and isinstance(task.get("name"), str)):
+            raise ValueError("protocol.task must say the name of the task")
+        huge = [name for name, value in (self.metrics | self.health).items() if abs(value) > LARGEST]
+        if huge:
+            raise ValueError(f"{huge[0]} is beyond {LARGEST:,.0f}, which no metric is")
         if self.status == "failed":
             if self.error is None:
                 raise ValueError("a failed record must say why: error is missing")
@@ -208,8 +247,10 @@ class Record(_Model):
         if path.suffix != ".json":
             raise InvalidInputError(f"'{path}' is not a hashbench record; give a folder with records, or one")
         try:
+            if not is_regular(path):
+                raise OSError("it is no regular file")
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InvalidInputError(f"record '{path}' cannot be read ({error}); {cure}") from error
         if not isinstance(content, dict) or "schema_version" not in content:
             raise InvalidInputError(
@@ -217,8 +258,8 @@ class Record(_Model):
             )
         if content["schema_version"] != SCHEMA_VERSION:
             raise InvalidInputError(
-                f"record '{path}' has schema version {content['schema_version']!r}, this hashbench reads "
-                f"{SCHEMA_VERSION}; choose another --out, move such records away, or {cure}"
+                f"record '{path}' has schema version {repr_of(content['schema_version'])[:40]}, this "
+                f"hashbench reads {SCHEMA_VERSION}; choose another --out, move such records away, or {cure}"
             )
         try:
             return cls.model_validate(content)
@@ -228,6 +269,8 @@ class Record(_Model):
             raise InvalidInputError(
                 f"record '{path}' is not valid ({where}: {first['msg']}); {cure}"
             ) from error
+        except RecursionError as error:
+            raise InvalidInputError(f"record '{path}' is nested too deeply; {cure}") from error
 
     def to_json(self) -> str:
         """The file's text: keys sorted, one value per line, so that equal records are equal files."""

@@ -18,6 +18,7 @@ from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
 from hashbench.reporting.published import TASK
 from hashbench.reporting.selection import Compatible, compatible, grouped, latest, shared_digests
+from hashbench.reporting.shown import shown
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import GROUP_ORDER, Group, Row, Table, Value
 from hashbench.reporting.tasks import check_metrics, knows
@@ -78,7 +79,7 @@ def _table(
         rows = citations.beside(rows)
         below += citations.notes(sorted({row.method for row in rows}))
     of_recipe = [setting.recipe] if setting.recipe else []
-    return Table(
+    table = Table(
         title=" · ".join([setting.dataset, setting.protocol, *of_recipe, metric]),
         dataset=setting.dataset,
         protocol=setting.protocol,
@@ -93,6 +94,7 @@ def _table(
         notes=tuple(below),
         sources=citations.sources,
     )
+    return shown(table)
 
 
 def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name: str = "") -> Row:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hashbench.reporting.shown import inert
 from hashbench.reporting.table import Row, Table, Value
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ def tables_to_frame(tables: Iterable[Table]) -> pd.DataFrame:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """``tables_to_frame`` as CSV."""
-    return tables_to_frame(tables).to_csv(index=False, lineterminator="\n")
+    """``tables_to_frame`` as CSV; a text that a spreadsheet would compute begins with an apostrophe."""
+    frame = tables_to_frame(tables)
+    safe = frame.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
+    changed = {str(name): safe[name] for name in frame if frame[name].dtype.kind in "OT"}
+    return frame.assign(**changed).to_csv(index=False, lineterminator="\n")
 
 
 def _record_of(table: Table, row: Row, bits: int | None, value: Value) -> dict[str, Any]:

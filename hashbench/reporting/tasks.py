@@ -64,3 +64,18 @@ def _fault(task: type[Task], metric: str) -> HashbenchError | None:
     except HashbenchError as error:
         return error
     return None
+
+
+def impossible(record: Record) -> str | None:
+    """The metric of a record that no evaluation gives such a value, in words; None where there is none."""
+    if not record.protocol or not record.metrics:
+        return None
+    try:
+        task = common_task([record])
+    except InvalidInputError:  # the table says so, of all its records
+        return None
+    for name, value in record.metrics.items():
+        least = task.describe(name).least if knows(task, name) else None
+        if least is not None and value < least:
+            return f"{name} is {value}, and cannot be below {least}"
+    return None

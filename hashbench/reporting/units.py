@@ -6,8 +6,6 @@ A unit is what a value belongs to and what a bootstrap draws: the task says what
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from hashbench.errors import InvalidInputError
 from hashbench.records import Record
 from hashbench.records.values import ALL, HEADLINE
 from hashbench.reporting.table import Row
+from hashbench.system.archives import DAMAGED, check_archive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,9 +64,10 @@ def _read(path: Path, metric: str) -> NDArray[np.float64] | None:
     if not path.exists():
         return None
     try:
+        check_archive(path, (metric,))
         with np.load(path, allow_pickle=False) as archive:
             values = archive[metric] if metric in archive.files else np.empty(0)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise InvalidInputError(f"'{path}' is damaged; {VALUES_CURE.replace('them', 'it anew')}") from error
     return values if values.ndim == 1 and len(values) else None
 

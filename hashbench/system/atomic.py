@@ -16,11 +16,14 @@ from hashbench.errors import InvalidInputError
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, in a folder that is made if needed; it becomes ``path`` when the block succeeds.
 
-    Raises InvalidInputError where it cannot be written.
+    Raises InvalidInputError where it cannot be written, or the path is that of a device, a pipe or a folder,
+    which nothing replaces.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise OSError("it is no regular file")
         with temporary.open("wb") as file:
             yield file
             file.flush()

@@ -28,8 +28,9 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        if torch.ones(2, device=device).sum().item() != 2:  # meta has no numbers, others have no backend
+            raise RuntimeError("it does not compute")
+    except (RuntimeError, AssertionError, ValueError, ModuleNotFoundError) as error:
         reason = str(error).partition("\n")[0]
         raise InvalidInputError(
             f"device '{name}' cannot be used ({reason}); try auto, cpu, cuda, cuda:1 or mps"

@@ -162,12 +162,14 @@ class Own(DeepHashMethod):
 """
 
 
-def test_an_unsupervised_method_on_a_backbone_that_saw_labels_has_seen_them(run, tmp_path):
+def test_an_unsupervised_method_does_not_start_from_a_backbone_that_saw_labels(run, tmp_path):
     path = tmp_path / "unsupervised.py"
     path.write_text(f'"""A method (test)."""\n{UNSUPERVISED}')
     register_file(path)
-    on_labels = run("unsupervised").card
-    assert (on_labels.supervision, on_labels.n_labelled) == ("unsupervised", 720)
+    with pytest.raises(
+        InvalidInputError, match=r"unsupervised is unsupervised.*unsupervised.pretraining=none"
+    ):
+        run("unsupervised")
     assert run("unsupervised", set={"unsupervised.pretraining": "none"}).card.n_labelled == 0
 
 
