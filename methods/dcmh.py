@@ -96,30 +96,26 @@ class DCMH(DeepCrossViewMethod):
         u = tables(self.batch_texts(batch))
         tables.images[rows], tables.texts[rows] = z.detach(), u.detach()
         similar = cross_similar(tables.labels[rows], tables.labels)
-        return sum(
-            (
-                self.one_view(outputs, own[rows], own.sum(dim=0), others, similar, tables.codes[rows])
-                for outputs, own, others in ((z, tables.images, tables.texts), (u, tables.texts, tables.images))
-            ),
-            start=z.new_zeros(()),
-        )
+        codes = tables.codes[rows]
+        images = self.one_view(z, tables.images, tables.texts, rows, similar, codes)
+        return images + self.one_view(u, tables.texts, tables.images, rows, similar, codes)
 
     def one_view(
         self,
         outputs: torch.Tensor,
-        stored: torch.Tensor,
-        total: torch.Tensor,
+        own: torch.Tensor,
         others: torch.Tensor,
+        rows: torch.Tensor,
         similar: torch.Tensor,
         codes: torch.Tensor,
     ) -> torch.Tensor:
         """The loss of a batch of one view, divided by n b.
 
-        outputs: (b, n_bits), with gradient. stored: the same values as they are in the table. total:
-        (n_bits,), the sum over the whole table. others: (n, n_bits), the other view's table. similar: (b, n).
-        codes: (b, n_bits).
+        outputs: (b, n_bits), with gradient. own, others: (n, n_bits), the tables of this view, where ``rows``
+        (b,) hold the same outputs, and of the other. similar: (b, n). codes: (b, n_bits).
         """
         likelihood = pair_nll(outputs @ others.T / 2, similar).sum()
         quantization = (codes - outputs).square().sum()
-        balance = (total + (outputs - stored).sum(dim=0)).square().sum()  # the batch's rows have gradients
+        total = own.sum(dim=0) + (outputs - own[rows]).sum(dim=0)  # the batch's rows have gradients
+        balance = total.square().sum()
         return (likelihood + self.gamma * quantization + self.eta * balance) / similar.numel()
