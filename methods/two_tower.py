@@ -8,9 +8,9 @@ learning with contrastive predictive coding", arXiv 1807.03748, 2018, eq. (4), i
 Departures from the paper: this is our baseline, not a published method. A text is one hidden layer of 256
 units. Outputs z of both towers pass tanh before they are compared; |z| is drawn to 1. Image network and
 recipe are the suite's. With objective="pairs" the loss never reads the labels: it only knows which text
-belongs to which image. ``fit`` is given labels all the same, and the default pretraining="softmax" learns
-from them; only with pretraining="none" are none used. Even then the texts name classes, so that it is no
-label-free row.
+belongs to which image. ``fit`` is given labels all the same: the default pretraining="softmax" learns from
+them, and the shared loop gives each batch the classes' proportions. With pretraining="none" they steer
+nothing else; even then the texts name classes, so that it is no label-free row.
 """
 
 from __future__ import annotations
