@@ -13,7 +13,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.contracts.dataset import Dataset, Images
+from hashbench.captions import VIEWS, digit_words, make_texts, stroke_statistics
+from hashbench.contracts.dataset import Dataset, Images, Texts
+
+WORDS = digit_words(  # of the 60,000 training images
+    stroke=(1754, 2190), slant=(-11, 223), spread=(362, 617)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,12 @@ class MNIST(Dataset):
             class_names=tuple("0123456789"),
             test=np.repeat([False, True], [len(part) for part in images]),
         )
+
+    def texts(self, images: Images, view: str) -> Texts:
+        """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
+        if view not in VIEWS:
+            return super().texts(images, view)
+        return make_texts(images, self.name(), view, WORDS, stroke_statistics(images.pixels))
 
     def download(self, root: Path) -> None:
         """Fetch and unpack the files with torchvision, which compares its own checksums."""

@@ -83,6 +83,40 @@ def top_eigenvectors(matrix: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.
     return values.to(matrix), (vectors * sign(largest)).to(matrix)
 
 
+def cholesky(matrix: torch.Tensor, ridge: float, relative: bool) -> torch.Tensor:
+    """Lower Cholesky factor (d, d) of matrix + ridge I; relative: ridge is in units of the mean diagonal.
+
+    Raises InvalidInputError where the ridge is too small to make the matrix regular.
+    """
+    unit = matrix.diagonal().mean().clamp(min=1e-12) if relative else 1.0
+    root, failed = torch.linalg.cholesky_ex(ridged(matrix, ridge * unit))
+    if failed:
+        raise InvalidInputError(f"ridge={ridge} leaves a covariance singular; raise it")
+    return root
+
+
+def canonical_pairs(
+    left: torch.Tensor, right: torch.Tensor, cross: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The k pairs of directions of two views that correlate most: (p, k), (q, k) and the correlations (k,).
+
+    left (p, p), right (q, q): lower Cholesky factors of the views' covariances. cross (p, q): of both views.
+    With A and B the pairs: A' left left' A = I, B' right right' B = I, A' cross B = diag(correlations). Where
+    there are fewer than k correlations above 1e-9 of the first, the other columns are 0. The entry of largest
+    magnitude of each left direction is positive.
+    """
+    whitened = torch.linalg.solve_triangular(left, cross, upper=False)
+    whitened = torch.linalg.solve_triangular(right, whitened.T, upper=False).T
+    u, values, vh = torch.linalg.svd(whitened, full_matrices=False)
+    there = (values > 1e-9 * values[0]).to(u)
+    A = torch.linalg.solve_triangular(left.T, u * there, upper=True)[:, :k]
+    B = torch.linalg.solve_triangular(right.T, vh.T * there, upper=True)[:, :k]
+    signs = sign(A.gather(0, A.abs().argmax(0, keepdim=True)))
+    missing = (0, k - A.shape[1])
+    pad = torch.nn.functional.pad
+    return pad(A * signs, missing), pad(B * signs, missing), pad((values * there)[:k], missing)
+
+
 def pca(X: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean (d,) and the k leading principal directions (d, k), orthonormal columns, of X (n, d).
 

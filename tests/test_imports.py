@@ -42,9 +42,10 @@ ROOMS = {
     "images": Room((*GROUND, "contracts", "plugins"), ("numpy", "platformdirs")),
     "evaluation": Room((*GROUND, "contracts"), ("numba", "numpy", "scipy", "torch")),
     "training": Room((*GROUND, "contracts"), ("numpy", "torch")),
+    "captions": Room((*GROUND, "contracts"), ("numpy",)),
     # Plugins: each a file, none knows another.
     "methods": Room((*GROUND, "contracts", "numerics", "training"), ("numpy", "torch")),
-    "datasets": Room((*GROUND, "contracts"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
+    "datasets": Room((*GROUND, "contracts", "captions"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "features": Room((*GROUND, "contracts", "training"), ("numpy",), late=("torch",)),
     "tasks": Room((*GROUND, "contracts", "evaluation", "images"), ("numpy",)),
     "suites": Room(),

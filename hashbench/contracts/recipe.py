@@ -75,3 +75,6 @@ class Recipe:
                 raise InvalidInputError(f"recipe.{name} = {getattr(self, name)}: must be in [0, 1)")
         if self.clip is not None and self.clip <= 0:
             raise InvalidInputError(f"recipe.clip = {self.clip}: must be positive, or None for no clipping")
+
+
+OF_FEW_LABELS = Recipe(erase=0.3)  # the recipe of protocols with some thousands of labelled images

@@ -10,21 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.protocol import Protocol
-from hashbench.contracts.recipe import Recipe
-from hashbench.contracts.task import Encoder, Index, MetricInfo, Outcome, Split, Stored, Task
-from hashbench.errors import InvalidInputError
+from hashbench.contracts.recipe import OF_FEW_LABELS, Recipe
+from hashbench.contracts.task import Encoder, MetricInfo, Outcome, Split, Stored, Task
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.metric_names import choose_metrics
 from hashbench.evaluation.metric_table import describe, metric_infos
-from hashbench.images.draw import Draw
-
-LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
+from hashbench.images.split import draw_split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,32 +52,15 @@ class Retrieval(Task):
         The pool of a semi-supervised method is the database without the training images.
         Raises InvalidInputError where a class would have less than one query or two training images.
         """
-        draw = Draw(images, dataset)
-        everything = np.ones(len(images), bool)
-        learned = searched = everything
-        if self.seen_classes is not None:
-            learned, searched = draw.seen_and_unseen(self.seen_classes)
-
-        n_query = draw.share("queries", self.queries, searched, LEAST_QUERIES)
-        n_train = draw.share("training images", self.train, learned, LEAST_TRAIN)
-        if self.queries is None:
-            test = draw.test_part(self.test_fraction) if images.test is None else np.asarray(images.test)
-            query, rest = test & searched, ~test
-            (n_train,) = draw.scaled(rest, n_train)
-        else:
-            n_query, n_train = draw.scaled(everything, n_query, n_train)
-            query = draw.first(n_query, searched)
-            rest = ~query
-        train = rest & learned if self.train is None else draw.first(n_train, rest & learned)
-        database = rest & searched if self.train_in_database else rest & searched & ~train
-
-        for part, where, of, least in (
-            ("queries", query, searched, LEAST_QUERIES),
-            ("training images", train, learned, LEAST_TRAIN),
-            ("database images", database, searched, 1),
-        ):
-            draw.check(part, where, of, least)
-        return retrieval_split(*(np.flatnonzero(where) for where in (train, query, database)))
+        return draw_split(
+            images,
+            dataset,
+            queries=self.queries,
+            train=self.train,
+            train_in_database=self.train_in_database,
+            seen_classes=self.seen_classes,
+            test_fraction=self.test_fraction,
+        )
 
     def evaluate(self, encode: Encoder, images: Images, split: Split, device: str) -> Outcome:
         """Encode queries and database, and score the rankings; real vectors are ranked by cosine."""
@@ -116,45 +94,6 @@ class Retrieval(Task):
         return metric_infos()
 
 
-def retrieval_split(train: Index, query: Index, database: Index) -> Split:
-    """The split of three sorted index arrays.
-
-    Raises InvalidInputError where a query is trained on or searched, or where some training images are
-    searched and others are not.
-    """
-    for name, other in (("database", database), ("train", train)):
-        shared = np.intersect1d(query, other)
-        if len(shared):
-            raise InvalidInputError(
-                f"{len(shared)} queries are also in {name}, the first is image {shared[0]}; a query must "
-                "be unknown to the method and to the database"
-            )
-    searched = len(np.intersect1d(train, database))
-    if searched not in {0, len(train)}:
-        raise InvalidInputError(
-            f"{searched} of {len(train)} training images are in the database; it must be all or none"
-        )
-    text = f"{len(query):,} queries, {len(train):,} labelled training images"
-    if not searched:
-        text += f", a database of {len(database):,} others"
-    elif searched == len(database):
-        text += " that are the database"
-    else:
-        text += f" inside the database of {len(database):,}"
-    return Split(
-        train=train,
-        parts={"query": query, "database": database},
-        pool=np.setdiff1d(database, train),
-        counts={
-            "queries": len(query),
-            "train": len(train),
-            "database": len(database),
-            "train_in_database": searched,
-        },
-        description=text,
-    )
-
-
 def _score(
     stored: Mapping[str, Stored], metrics: Sequence[str], device: str, health: Mapping[str, float]
 ) -> Outcome:
@@ -172,7 +111,6 @@ def _outcome(
 OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
     pretrain_epochs=16, epochs=6, backbone_lr=1e-3, warp=0.0, jitter=0.0
 )
-OF_FEW_LABELS = Recipe(erase=0.3)
 
 PROTOCOLS = (
     Protocol(

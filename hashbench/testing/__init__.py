@@ -15,7 +15,7 @@ from typing import Any
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Task
 from hashbench.plugins.registry import Kind, find
-from hashbench.testing import behaviour, datasets, declarations, features, refusals, tasks
+from hashbench.testing import behaviour, cross_view, datasets, declarations, features, refusals, tasks
 
 __all__ = [
     "DATASET_CHECKS",
@@ -40,6 +40,11 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     behaviour.trains_every_parameter,
     refusals.sees_only_the_labels_it_declares,
     refusals.refuses_wrong_input,
+    cross_view.encodes_texts_into_the_space_of_images,
+    cross_view.encodes_each_text_by_itself,
+    cross_view.learns_from_texts_alike,
+    cross_view.finds_images_by_text,
+    cross_view.refuses_wrong_texts,
 ]
 DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.documents_its_source,
