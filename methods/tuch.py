@@ -50,6 +50,7 @@ from hashbench.training import (
     mean_of_pairs,
     pair_nll,
     same_label,
+    standardised,
 )
 from hashbench.training.generation import (
     Discriminator,
@@ -57,7 +58,6 @@ from hashbench.training.generation import (
     discriminator_loss,
     frozen,
     generator_loss,
-    linear,
     text_embedding,
     to_pixels,
     to_unit,
@@ -100,9 +100,8 @@ class TUCH(DeepCrossViewMethod):
     def make_state(self, data: TrainingData) -> nn.Module:
         """T, G and D, or T and its hash layer."""
         if not self.generator:
-            return nn.Sequential(
-                text_embedding(self.n_words_, HIDDEN, N_TEXT), linear(N_TEXT, self.n_bits, gain=1.0)
-            )
+            embedding = text_embedding(self.n_words_, HIDDEN, N_TEXT)
+            return standardised([embedding], nn.Linear(N_TEXT, self.n_bits), self.texts_)
         channels, height, width = self._input_shape_
         noises = torch.zeros(1, N_NOISE)
         if self.votes > 1:

@@ -50,7 +50,7 @@ class TwoTower(DeepCrossViewMethod):
 
     def make_state(self, data: TrainingData) -> nn.Module:
         """The text network."""
-        return text_tower(self.n_words_, self.hidden, self.n_bits)
+        return text_tower(self.hidden, self.n_bits, self.texts_)
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The objective between images and texts, plus the quantisation of both."""

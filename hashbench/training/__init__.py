@@ -1,7 +1,7 @@
 """The training that every deep method shares: one loop, one recipe, backbones by name."""
 
 from hashbench.training.contract import Batch, Epoch, TrainingData
-from hashbench.training.cross_view import DeepCrossViewMethod, cross_similar, text_tower
+from hashbench.training.cross_view import DeepCrossViewMethod, cross_similar, standardised, text_tower
 from hashbench.training.deep import DeepHashMethod
 from hashbench.training.gradients import gradient_norms
 from hashbench.training.losses import all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
@@ -19,5 +19,6 @@ __all__ = [
     "mean_of_pairs",
     "pair_nll",
     "same_label",
+    "standardised",
     "text_tower",
 ]

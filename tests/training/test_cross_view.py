@@ -22,7 +22,7 @@ class Towers(DeepCrossViewMethod):
     """Image and text outputs of an item are drawn together."""
 
     def make_state(self, data):
-        return text_tower(self.n_words_, 5, self.n_bits)
+        return text_tower(5, self.n_bits, self.texts_)
 
     def loss(self, z, batch):
         SEEN.append((batch.index, self.batch_texts(batch)))
@@ -105,3 +105,11 @@ def test_batch_texts_are_rows_by_index():
     index = torch.tensor([2, 0, 2])
     batch = Batch(torch.zeros(3, dtype=torch.int64), index, 0.0)
     assert method.batch_texts(batch).tolist() == [[6, 7, 8], [0, 1, 2], [6, 7, 8]]
+
+
+def test_a_fresh_text_tower_has_standardised_outputs():
+    torch.manual_seed(0)
+    texts = torch.tensor(T).float()
+    values = text_tower(7, 5, texts)(texts)
+    torch.testing.assert_close(values.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(values.std(0), torch.ones(5), atol=1e-3, rtol=0)
