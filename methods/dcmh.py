@@ -12,8 +12,8 @@ Departures from the paper: a batch's images and texts are trained in one step, n
 step are divided by n b, as public implementations do. The sum F' 1 over all items is estimated by n / b times
 the batch's sum, where a row gets the paper's gradient 2 eta F' 1: the sum over the table lags by up to an
 epoch, and AdamW then overshoots further and further. Network, optimiser and recipe are the suite's, in place
-of CNN-F and of SGD with a falling rate. Texts pass the authors' net of 8,192 hidden units; it starts with
-standardised outputs, as the images' hash layer does, not with weights from N(0, 0.01^2). At test every code is
+of CNN-F and of SGD with a falling rate. Texts pass the net of 8,192 hidden units of theirs; it starts with
+standardised outputs, as the hash layer of images does, not at N(0, 0.01^2). At test every code is
 the sign of one view's output; the paper does so for queries, and takes B for the training items.
 """
 
