@@ -27,6 +27,7 @@ Departures from the paper: unknown beyond what is said above. Ours are all formu
   otherwise mix their statistics. H starts from the suite's pre-trained backbone, in place of 20 epochs on
   real images. Real images are augmented.
 - The wrong text of an image stands for the irrelevant image of a text: D sees the same kinds of pairs.
+- After the training, batch normalisation of T and G gets the statistics of the averaged weights anew.
 - At test the noise is 0, or a text's bits are the majority over images of ``votes`` fixed noises.
 """
 
@@ -39,12 +40,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from hashbench.contracts.method import batches_on
 from hashbench.errors import InvalidInputError
 from hashbench.training import (
     Batch,
     DeepCrossViewMethod,
+    Epoch,
     TrainingData,
     all_pairs,
     mean_of_pairs,
@@ -78,6 +81,12 @@ class Parts(nn.Module):
         self.discriminator = Discriminator(N_TEXT, shape)
         self.register_buffer("noises", noises)
 
+    def forward(self, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images (n, c, h, w) in (-1, 1) of texts (n, V) and random noise, and the texts' embeddings."""
+        embedded = self.text(texts)
+        noise = torch.randn(len(texts), N_NOISE, device=texts.device)
+        return self.generator(noise, embedded), embedded
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class TUCH(DeepCrossViewMethod):
@@ -110,6 +119,12 @@ class TUCH(DeepCrossViewMethod):
             )
         return Parts(self.n_words_, (channels, height, width), noises)
 
+    def refresh(self, epoch: Epoch) -> None:
+        """After the last step: statistics of the batch normalisation anew, those of the averaged weights."""
+        if epoch.progress == 1:
+            assert self.state_ is not None
+            update_bn(self.texts_.split(self.recipe.batch_size), self.state_)
+
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The losses of H, D, and G with T, each with a gradient for its own part."""
         assert self.state_ is not None
@@ -132,9 +147,7 @@ class TUCH(DeepCrossViewMethod):
         images: (b, c, h, w) in [0, 255]. texts: (b, V). other, found: see ``irrelevant``.
         """
         parts = self.parts
-        embedded = parts.text(texts)
-        noise = torch.randn(len(texts), N_NOISE, device=texts.device)
-        fakes = parts.generator(noise, embedded)
+        fakes, embedded = parts(texts)
         fixed = embedded.detach()
         matching, mismatching = parts.discriminator(to_unit(images), torch.stack([fixed, fixed[other]]))
         rejected = parts.discriminator(fakes.detach(), fixed[None])[0]

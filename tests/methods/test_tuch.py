@@ -242,6 +242,15 @@ def test_wrong_parameters_are_refused(wrong):
         fit(**wrong)
 
 
+@pytest.mark.parametrize("generator", [True, False])
+def test_statistics_at_test_are_those_of_the_final_weights(generator):
+    method = fit(generator=generator)
+    embedding = method.state_.text if generator else method.state_[0]
+    with torch.no_grad():
+        values = embedding[:-1](torch.tensor(T).float())
+    torch.testing.assert_close(embedding[-1].running_mean, values.mean(0), rtol=1e-3, atol=1e-4)
+
+
 # -- the control ------------------------------------------------------------------------------------
 
 

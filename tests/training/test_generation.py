@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hashbench.training.generation import (
+    RATE,
     Discriminator,
     Generator,
     Scaled,
@@ -121,17 +122,21 @@ def test_layers_start_at_the_scale_of_their_gain(before):
     assert values.std().item() == pytest.approx(1, rel=0.15)
 
 
-def test_a_weight_acts_less_than_its_size():
-    """A step of a weight moves the output by the factor, however many inputs there are."""
+def test_a_step_of_a_weight_moves_the_output_by_less():
+    """By the same share of the weight's scale, however many inputs there are."""
     layer = Scaled(torch.nn.Linear(100, 1), 100, 1.0)
     before = layer(torch.ones(1, 100)).item()
     with torch.no_grad():
         layer.layer.weight[0, 0] += 1
-    assert layer(torch.ones(1, 100)).item() - before == pytest.approx(0.1, rel=1e-4)
+    assert layer(torch.ones(1, 100)).item() - before == pytest.approx(RATE / 10, rel=1e-3)
 
 
-def test_the_embedding_is_of_the_asked_size():
-    assert text_embedding(9, 7, N_TEXT)(torch.ones(3, 9)).shape == (3, N_TEXT)
+def test_embeddings_are_standardised_over_the_texts():
+    torch.manual_seed(0)
+    values = text_embedding(9, 7, N_TEXT)((random(40, 9) > 0).float())
+    assert values.shape == (40, N_TEXT)
+    torch.testing.assert_close(values.mean(0), torch.zeros(N_TEXT), atol=1e-4, rtol=0)
+    torch.testing.assert_close(values.std(0), torch.ones(N_TEXT), atol=0.02, rtol=0)
 
 
 def test_pixels_and_unit_range_are_inverse():
