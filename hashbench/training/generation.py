@@ -1,6 +1,6 @@
 """Text-conditional generation of images: text embedding, generator, discriminator and their losses.
 
-All layers are scaled at run time: weights start at N(0, 1) / RATE and act RATE gain / sqrt(fan-in) times their
+Layers are scaled at run time: weights start at N(0, 1) / RATE and act RATE gain / sqrt(fan-in) times their
 values, biases RATE times. Karras, Aila, Laine & Lehtinen, "Progressive growing of GANs for improved quality,
 stability, and variation", ICLR 2018, section 4.1; the rate's multiplier is in Karras, Laine & Aila, "A
 style-based generator architecture for generative adversarial networks", CVPR 2019. Adam moves a weight by
