@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.plugins.registry import find, plugins
-from hashbench.testing.toy import new, toy
+from hashbench.testing.toy import new, options, toy
 from hashbench.training import DeepHashMethod, loop
 from hashbench.training.pretrain import train_backbone
 
@@ -59,8 +59,9 @@ def no_waiting(monkeypatch):
 @pytest.mark.parametrize("name", DEEP)
 def test_no_step_of_a_method_waits_for_the_device(name, start, no_waiting):
     recipe = Recipe(batch_size=32, epochs=1, erase=0.3, clip=1.0)
-    method = new(find("method", name), recipe=recipe, invariances=Invariances(mirror=True))
-    method.fit(X, y, start=start)
+    cls = find("method", name)
+    method = new(cls, recipe=recipe, invariances=Invariances(mirror=True))
+    method.fit(X, y, start=start, **options(cls))
     assert len(no_waiting) == 3
 
 
