@@ -13,13 +13,40 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.contracts.dataset import Dataset, Images
+from hashbench.captions import VIEWS, Attribute, Words, make_texts, photo_statistics
+from hashbench.contracts.dataset import Dataset, Images, Texts
+
+WORDS = Words(
+    classes=(
+        ("airplane", "plane", "aircraft", "jet"),
+        ("automobile", "car", "sedan", "coupe"),
+        ("bird", "fowl", "songbird", "sparrow"),
+        ("cat", "kitten", "feline", "tomcat"),
+        ("deer", "stag", "doe", "fawn"),
+        ("dog", "puppy", "canine", "hound"),
+        ("frog", "toad", "treefrog", "bullfrog"),
+        ("horse", "pony", "stallion", "mare"),
+        ("ship", "boat", "vessel", "ferry"),
+        ("truck", "lorry", "pickup", "hauler"),
+    ),
+    pairs={"craft": (0, 8), "roadster": (1, 9), "critter": (2, 6), "pet": (3, 5), "hoofed": (4, 7)},
+    groups={"vehicle": (0, 1, 8, 9), "animal": (2, 3, 4, 5, 6, 7)},
+    attributes={  # terciles of the 50,000 training images
+        "light": Attribute(words=("dark", "medium", "bright"), terciles=(108_634, 133_069)),
+        "contrast": Attribute(words=("flat", "normal", "contrasty"), terciles=(1_828_740, 3_196_265)),
+        "edges": Attribute(words=("smooth", "textured", "busy"), terciles=(294_444, 410_000)),
+        "saturation": Attribute(words=("grey", "muted", "colourful"), terciles=(199_149, 317_367)),
+        "warmth": Attribute(words=("cool", "neutral", "warm"), terciles=(1_452, 22_528)),
+        "top": Attribute(words=("dark-topped", "level", "light-topped"), terciles=(-6_196, 24_808)),
+    },
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CIFAR10(Dataset):
     """Training batches 1 to 5 first, then the test batch, each in the order of its file."""
 
+    text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "none stated; the author asks to cite Krizhevsky 2009"
     mirror: ClassVar[bool] = True
     checksums: ClassVar = {
@@ -49,6 +76,12 @@ class CIFAR10(Dataset):
             class_names=tuple(parts[0].classes),
             test=np.repeat([False, True], [len(part.data) for part in parts]),
         )
+
+    def texts(self, images: Images, view: str) -> Texts:
+        """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
+        if view not in self.text_views:
+            return super().texts(images, view)
+        return make_texts(images, self.name(), view, WORDS, photo_statistics(images.pixels))
 
     def download(self, root: Path) -> None:
         """Fetch and unpack the archive with torchvision, which compares its checksum."""

@@ -13,13 +13,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.contracts.dataset import Dataset, Images
+from hashbench.captions import VIEWS, digit_words, make_texts, stroke_statistics
+from hashbench.contracts.dataset import Dataset, Images, Texts
+
+WORDS = digit_words(  # of all 1,797 images
+    stroke=(1105, 1294), slant=(-93, 11), spread=(271, 362)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digits(Dataset):
     """The default data set."""
 
+    text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "CC BY 4.0"
     occlude: ClassVar[bool] = False  # an 8 without a stroke is a 3
 
@@ -34,3 +40,9 @@ class Digits(Dataset):
             labels=labels.astype(np.int64),
             class_names=tuple("0123456789"),
         )
+
+    def texts(self, images: Images, view: str) -> Texts:
+        """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
+        if view not in self.text_views:
+            return super().texts(images, view)
+        return make_texts(images, self.name(), view, WORDS, stroke_statistics(images.pixels))

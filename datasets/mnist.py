@@ -13,13 +13,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashbench.contracts.dataset import Dataset, Images
+from hashbench.captions import VIEWS, digit_words, make_texts, stroke_statistics
+from hashbench.contracts.dataset import Dataset, Images, Texts
+
+WORDS = digit_words(  # of the 60,000 training images
+    stroke=(1754, 2190), slant=(-11, 223), spread=(362, 617)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MNIST(Dataset):
     """Training part first, then the test part, each in the order of its file."""
 
+    text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "CC BY-SA 3.0 (Y. LeCun, C. Cortes)"
     occlude: ClassVar[bool] = False  # an 8 without a stroke is a 3
     checksums: ClassVar = {
@@ -45,6 +51,12 @@ class MNIST(Dataset):
             class_names=tuple("0123456789"),
             test=np.repeat([False, True], [len(part) for part in images]),
         )
+
+    def texts(self, images: Images, view: str) -> Texts:
+        """Texts of a view, v1 or v2, made by ``hashbench.captions``. Raises InvalidInputError for another."""
+        if view not in self.text_views:
+            return super().texts(images, view)
+        return make_texts(images, self.name(), view, WORDS, stroke_statistics(images.pixels))
 
     def download(self, root: Path) -> None:
         """Fetch and unpack the files with torchvision, which compares its own checksums."""

@@ -83,6 +83,40 @@ def top_eigenvectors(matrix: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.
     return values.to(matrix), (vectors * sign(largest)).to(matrix)
 
 
+def cholesky(matrix: torch.Tensor, ridge: float, relative: bool) -> torch.Tensor:
+    """Lower Cholesky factor (d, d) of matrix + ridge I; relative: ridge is in units of the mean diagonal.
+
+    Raises InvalidInputError where the ridge is too small to make the matrix regular.
+    """
+    unit = matrix.diagonal().mean().clamp(min=1e-12) if relative else 1.0
+    root, failed = torch.linalg.cholesky_ex(ridged(matrix, ridge * unit))
+    if failed:
+        raise InvalidInputError(f"ridge={ridge} leaves a covariance singular; raise it")
+    return root
+
+
+def canonical_pairs(
+    left: torch.Tensor, right: torch.Tensor, cross: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The k pairs of directions of two views that correlate most: (p, k), (q, k) and the correlations (k,).
+
+    left (p, p), right (q, q): lower Cholesky factors of the views' covariances. cross (p, q): of both views.
+    With A and B the pairs: A' left left' A = I, B' right right' B = I, A' cross B = diag(correlations). Where
+    there are fewer than k correlations above 1e-9 of the first, the other columns are 0. The entry of largest
+    magnitude of each left direction is positive.
+    """
+    whitened = torch.linalg.solve_triangular(left, cross, upper=False)
+    whitened = torch.linalg.solve_triangular(right, whitened.T, upper=False).T
+    u, values, vh = torch.linalg.svd(whitened, full_matrices=False)
+    there = (values > 1e-9 * values[0]).to(u)
+    A = torch.linalg.solve_triangular(left.T, u * there, upper=True)[:, :k]
+    B = torch.linalg.solve_triangular(right.T, vh.T * there, upper=True)[:, :k]
+    signs = sign(A.gather(0, A.abs().argmax(0, keepdim=True)))
+    missing = (0, k - A.shape[1])
+    pad = torch.nn.functional.pad
+    return pad(A * signs, missing), pad(B * signs, missing), pad((values * there)[:k], missing)
+
+
 def pca(X: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean (d,) and the k leading principal directions (d, k), orthonormal columns, of X (n, d).
 
@@ -192,3 +226,58 @@ def codewords(n_classes: int, n_bits: int, generator: torch.Generator | None = N
         if nearest.max() >= 1:
             words = torch.cat([words, candidates[nearest.argmax()][None]])
     return words
+
+
+def relative_luma(X: torch.Tensor) -> torch.Tensor:
+    """Grey levels above the darkest pixel of each image: (n, h, w) float32 of (n, 1 or 3, h, w) uint8.
+
+    Luma is .299 R + .587 G + .114 B (ITU-R BT.601), computed in whole thousandths: a constant added to an
+    image, where nothing is clipped, changes no bit of the result. Raises InvalidInputError.
+    """
+    if X.shape[1] not in (1, 3):
+        raise InvalidInputError(f"an image has 1 channel (grey) or 3 (red, green, blue), not {X.shape[1]}")
+    weights = (1000,) if X.shape[1] == 1 else (299, 587, 114)
+    thousandths = (X.float() * X.new_tensor(weights, dtype=torch.float32)[:, None, None]).sum(1)
+    return (thousandths - thousandths.amin((1, 2), keepdim=True)) / 1000
+
+
+def resizing(source: int, target: int, mode: str, device: torch.device) -> torch.Tensor:
+    """The matrix (target, source) that resizes a column of pixels as ``torch.nn.functional.interpolate``.
+
+    mode: "bilinear" or "bicubic", antialiased. Rows and columns of an image are resized by R g C'.
+    """
+    rows = torch.eye(source)[:, None, None]  # torch 2.14 resizes images one pixel wide wrongly
+    resized = torch.nn.functional.interpolate(
+        rows, (1, target), mode=mode, align_corners=False, antialias=True
+    )
+    return resized[:, 0, 0].T.contiguous().to(device)
+
+
+def averaging(source: int, parts: int, device: torch.device) -> torch.Tensor:
+    """The matrix (parts, source) that averages a column of pixels in equal parts; pixels on an edge count
+    with their share in each."""
+    edges = torch.arange(parts + 1, dtype=torch.float64) * source / parts
+    pixels = torch.arange(source, dtype=torch.float64)
+    overlap = torch.minimum(edges[1:, None], pixels + 1) - torch.maximum(edges[:-1, None], pixels)
+    return (overlap.clamp(min=0) * parts / source).float().to(device)
+
+
+def neighbours(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The eight neighbours of each pixel, eight views (n, h, w) of (n, h, w); edge pixels repeat.
+
+    They go round from the right-hand one, against the clock: neighbour i + 4 is opposite to neighbour i.
+    """
+    padded = torch.nn.functional.pad(images[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    height, width = images.shape[1:]
+    steps = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))
+    return tuple(padded[:, y : y + height, x : x + width] for y, x in steps)
+
+
+def block_grid(n_blocks: int) -> tuple[int, int] | None:
+    """(rows, columns) of a grid of so many blocks, rows >= columns, as near to a square as can be.
+
+    None where the best grid has more than three times as many rows as columns.
+    """
+    columns = next(k for k in range(isqrt(n_blocks), 0, -1) if n_blocks % k == 0)
+    rows = n_blocks // columns
+    return (rows, columns) if rows <= 3 * columns else None

@@ -24,6 +24,7 @@ class Random(HashMethod):
 
     inputs: ClassVar = "images"
     control: ClassVar = True
+    made_for: ClassVar = ("retrieval", "authentication")
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
         self.seed_ = f"{self.random_state}:".encode()

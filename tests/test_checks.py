@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.contracts.dataset import Dataset, Images
+from hashbench.contracts.dataset import Dataset, Images, Texts
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.plugins.registry import find, plugins
@@ -167,6 +167,22 @@ def draws_anew(self, root):
     return Images(pixels=pixels, labels=np.arange(20) % 2, class_names=self.names)
 
 
+def texts_drawn_anew(self, images, view):
+    if view != "v1":
+        return Dataset.texts(self, images, view)
+    return Texts(np.random.default_rng().integers(0, 2, (20, 9), np.uint8), tuple("abcdefghi"))
+
+
+def texts_all_alike(self, images, view):
+    if view != "v1":
+        return Dataset.texts(self, images, view)
+    return Texts(np.ones((20, 2), np.uint8), ("a", "b"))
+
+
+def texts_of_any_view(self, images, view):
+    return Texts(np.eye(20, dtype=np.uint8), tuple("abcdefghijklmnopqrst"))
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -176,6 +192,10 @@ def draws_anew(self, root):
         ({"names": ("a", "b", "c")}, "labels every class"),
         ({"names": ("a", "a")}, "labels every class"),
         ({"load": draws_anew}, "loads the same twice"),
+        ({"text_views": ("v1",)}, "gives each image a text"),
+        ({"text_views": ("v1",), "texts": texts_drawn_anew}, "gives each image a text"),
+        ({"text_views": ("v1",), "texts": texts_all_alike}, "gives each image a text"),
+        ({"texts": texts_of_any_view}, "gives each image a text"),
     ],
 )
 def test_each_fault_of_a_data_set_is_found(changes, expected):

@@ -42,16 +42,23 @@ ROOMS = {
     "images": Room((*GROUND, "contracts", "plugins"), ("numpy", "platformdirs")),
     "evaluation": Room((*GROUND, "contracts"), ("numba", "numpy", "scipy", "torch")),
     "training": Room((*GROUND, "contracts"), ("numpy", "torch")),
+    "captions": Room((*GROUND, "contracts"), ("numpy",)),
     # Plugins: each a file, none knows another.
-    "methods": Room((*GROUND, "contracts", "numerics", "training"), ("numpy", "torch")),
-    "datasets": Room((*GROUND, "contracts"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
+    "methods": Room(
+        (*GROUND, "contracts", "numerics", "training"),
+        ("numpy", "torch"),
+        late=("PIL", "imagehash", "pdqhash"),
+    ),
+    "datasets": Room((*GROUND, "contracts", "captions"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "features": Room((*GROUND, "contracts", "training"), ("numpy",), late=("torch",)),
-    "tasks": Room((*GROUND, "contracts", "evaluation", "images"), ("numpy",)),
+    "authentication": Room((*GROUND, "contracts"), ("numpy",), late=("PIL", "scipy", "torch", "torchvision")),
+    "tasks": Room((*GROUND, "contracts", "evaluation", "images", "authentication"), ("numpy",)),
     "suites": Room(),
     # What runs them and shows what came of it.
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation"),
         ("joblib", "numpy", "pydantic", "torch"),
+        late=("PIL",),
     ),
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),

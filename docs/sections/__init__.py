@@ -1,1 +1,1 @@
-"""The sections of ``docs/reproduction.md``."""
+"""The parts of ``docs/metrics.py``."""

@@ -21,11 +21,13 @@ class Texts:
     rows: (n, V) uint8, 1 where the text has the word. vocabulary: V words, fixed, not learned.
     meaning: (n, C) uint8, 1 for each class that the text may mean to a reader who knows the vocabulary, 0 for
     all where it names none; None where that is not known.
+    class_words: (V,) bool, the words on which ``meaning`` rests; known where it is, else None.
     """
 
     rows: NDArray[np.uint8]
     vocabulary: tuple[str, ...]
     meaning: NDArray[np.uint8] | None = None
+    class_words: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.rows)
@@ -36,6 +38,17 @@ class Texts:
             )
         if self.meaning is not None and len(self.meaning) != n:
             raise InvalidInputError(f"meaning must have {n} rows, not {len(self.meaning)}")
+        if (self.meaning is None) != (self.class_words is None):
+            raise InvalidInputError("texts need both meaning and class_words, or neither")
+        if self.class_words is not None and self.class_words.shape != (len(self.vocabulary),):
+            raise InvalidInputError(
+                f"class_words must be ({len(self.vocabulary)},) bool, not {self.class_words.shape}"
+            )
+
+    @property
+    def attributes(self) -> NDArray[np.uint8] | None:
+        """The rows (n, V) without the words that name classes; None where those are not known."""
+        return None if self.class_words is None else self.rows * ~self.class_words
 
     def words(self, i: int) -> str:
         """The words of text i, in the order of the vocabulary."""
@@ -98,6 +111,9 @@ class Images:
         if self.texts is not None:
             hasher.update(np.ascontiguousarray(self.texts.rows).data)
             hasher.update("\0".join(self.texts.vocabulary).encode())
+            for array in (self.texts.meaning, self.texts.class_words):
+                if array is not None:
+                    hasher.update(np.ascontiguousarray(array).data)
         return hasher.hexdigest()
 
 
@@ -115,6 +131,7 @@ class Dataset:
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
     occlude: ClassVar[bool] = True  # hiding a part does not change the class: augmentation may erase
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
+    text_views: ClassVar[tuple[str, ...]] = ()  # the kinds of texts that texts() makes
     checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of the files, where the source states it
 
     @classmethod
@@ -149,9 +166,9 @@ class Dataset:
         raise NotImplementedError
 
     def texts(self, images: Images, view: str) -> Texts:
-        """A text for each of its images, for cross-view retrieval. view: which of its kinds of texts.
+        """A text for each of its images, for cross-view retrieval. view: one of ``text_views``.
 
-        Raises InvalidInputError where the data set has no such texts.
+        Raises InvalidInputError for any other.
         """
         raise InvalidInputError(
             f"data set '{self.name()}' has no texts '{view}'; choose another data set, or give it a method "

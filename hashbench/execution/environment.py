@@ -14,13 +14,20 @@ import torch
 from hashbench.records import Environment
 from hashbench.training.network import gains_from_bf16
 
-PACKAGES = ("hashbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "numba")
+PACKAGES = (
+    *("hashbench", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "numba"),
+    *("pillow", "ImageHash", "pdqhash"),
+)
 
 
 def describe_environment(device: torch.device) -> Environment:
     """The environment of this process, computing on ``device``."""
     return Environment(
-        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+            "libjpeg": _libjpeg(),
+        },
         platform=platform.platform(),
         cpu=_cpu_name(),
         cores=os.cpu_count() or 1,
@@ -29,6 +36,15 @@ def describe_environment(device: torch.device) -> Environment:
         precision="bfloat16 autocast" if gains_from_bf16(device) else "float32",
         commit=_commit(),
     )
+
+
+@cache
+def _libjpeg() -> str:
+    """The version of the library that decides the bytes of a JPEG file, and what is read from it."""
+    from PIL import features
+
+    turbo = features.version("libjpeg_turbo")
+    return f"turbo {turbo}" if turbo else features.version("jpg") or "not there"
 
 
 @cache

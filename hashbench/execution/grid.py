@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from hashbench.contracts.dataset import Dataset
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.method import HashMethod
+from hashbench.contracts.protocol import Protocol
 from hashbench.contracts.task import Task
 from hashbench.errors import InvalidInputError
 from hashbench.execution.rows import MethodRow, rows_of
@@ -59,10 +60,15 @@ def expand(suite: Suite) -> Grid:
                 f"recipe.erase: an image of '{dataset.label}' of which a part is hidden can be another; "
                 "leave the setting or the data set out"
             )
+        lacking = _why_no_texts(dataset, protocol)
+        if lacking is not None and suite.protocols:
+            raise InvalidInputError(f"{lacking}; leave one of them out")
         accepted = []
         for row in rows:
             reason = _why_left_out(row, protocol.task, suite)
-            if reason is None:
+            if reason is None and lacking is not None:
+                left_out[row.method, lacking] = None
+            elif reason is None:
                 accepted.append(row)
             elif suite.protocols:
                 left_out[row.method, f"{name}: {reason}"] = None
@@ -94,9 +100,18 @@ def expand(suite: Suite) -> Grid:
     return Grid(works, list(left_out))
 
 
-def _usual_protocols(rows: Iterable[MethodRow]) -> list[str]:
-    """The usual protocol of each task that a row is made for, that of retrieval first."""
-    wanted = {name for row in rows for name in (("retrieval",) if row.cls is None else row.cls.made_for)}
+def _usual_protocols(rows: Sequence[MethodRow]) -> list[str]:
+    """The usual protocol of each task that a row is made for, that of retrieval first.
+
+    A control for several tasks brings in none of them: it stands beside the others, or alone in its first.
+    """
+    wanted: set[str] = set()
+    made_for = [(("retrieval",) if row.cls is None else row.cls.made_for) for row in rows]
+    for row, names in zip(rows, made_for, strict=True):
+        if row.cls is None or not row.cls.control or len(names) == 1:
+            wanted |= set(names)
+    if not wanted:
+        wanted = {names[0] for names in made_for}
     tasks: list[type[Task]] = [find("task", name) for name in plugins("task") if name in wanted]
     usual = [task.usual_protocol for task in tasks if task.usual_protocol is not None]
     if not usual:
@@ -123,6 +138,14 @@ def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
     if reason is None and not made_for and not (named and suite.protocols):
         return f"{row.method} is made for {' and '.join(row.cls.made_for)}, not for {task.name()}"
     return reason
+
+
+def _why_no_texts(dataset: Dataset, protocol: Protocol) -> str | None:
+    """Why a data set lacks the texts that a protocol needs; None where it needs none or has them."""
+    view = protocol.task.text_view
+    if view is None or view in dataset.text_views:
+        return None
+    return f"protocol '{protocol.name}' needs texts '{view}', which data set '{dataset.label}' does not have"
 
 
 def _is_named(row: MethodRow, suite: Suite) -> bool:

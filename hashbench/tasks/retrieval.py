@@ -7,24 +7,19 @@ their orders (McSherry & Najork, ECIR 2008).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.protocol import Protocol
-from hashbench.contracts.recipe import Recipe
-from hashbench.contracts.task import Encoder, Index, MetricInfo, Outcome, Split, Stored, Task
-from hashbench.errors import InvalidInputError
+from hashbench.contracts.recipe import OF_FEW_LABELS, Recipe, short_recipe
+from hashbench.contracts.task import Encoder, MetricInfo, Outcome, Split, Stored, Task
 from hashbench.evaluation import DEFAULT_METRICS, code_health, evaluate, evaluate_vectors
 from hashbench.evaluation.evaluate import Evaluation
 from hashbench.evaluation.metric_names import choose_metrics
 from hashbench.evaluation.metric_table import describe, metric_infos
-from hashbench.images.draw import Draw
-
-LEAST_QUERIES, LEAST_TRAIN = 1, 2  # per class
+from hashbench.images.split import draw_split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,37 +56,16 @@ class Retrieval(Task):
         ``inductive``, half of these images of each class (rounded down), which then are not searched.
         Raises InvalidInputError where a class would have less than one query or two training images.
         """
-        draw = Draw(images, dataset)
-        everything = np.ones(len(images), bool)
-        learned = searched = everything
-        if self.seen_classes is not None:
-            learned, searched = draw.seen_and_unseen(self.seen_classes)
-
-        n_query = draw.share("queries", self.queries, searched, LEAST_QUERIES)
-        n_train = draw.share("training images", self.train, learned, LEAST_TRAIN)
-        if self.queries is None:
-            test = draw.test_part(self.test_fraction) if images.test is None else np.asarray(images.test)
-            query, rest = test & searched, ~test
-            (n_train,) = draw.scaled(rest, n_train)
-        else:
-            n_query, n_train = draw.scaled(everything, n_query, n_train)
-            query = draw.first(n_query, searched)
-            rest = ~query
-        train = rest & learned if self.train is None else draw.first(n_train, rest & learned)
-        others = rest & searched & ~train
-        pool = draw.first(draw.sizes(others) // 2, others) if self.inductive else others
-        database = rest & searched if self.train_in_database else others
-        if self.inductive:
-            draw.check("images without labels", pool, searched, 1)
-            database = database & ~pool
-
-        for part, where, of, least in (
-            ("queries", query, searched, LEAST_QUERIES),
-            ("training images", train, learned, LEAST_TRAIN),
-            ("database images", database, searched, 1),
-        ):
-            draw.check(part, where, of, least)
-        return retrieval_split(*(np.flatnonzero(where) for where in (train, query, database, pool)))
+        return draw_split(
+            images,
+            dataset,
+            queries=self.queries,
+            train=self.train,
+            train_in_database=self.train_in_database,
+            seen_classes=self.seen_classes,
+            test_fraction=self.test_fraction,
+            inductive=self.inductive,
+        )
 
     def evaluate(self, encode: Encoder, images: Images, split: Split, device: str) -> Outcome:
         """Encode queries and database, and score the rankings; real vectors are ranked by cosine."""
@@ -125,48 +99,6 @@ class Retrieval(Task):
         return metric_infos()
 
 
-def retrieval_split(train: Index, query: Index, database: Index, pool: Index | None = None) -> Split:
-    """The split of sorted index arrays. pool: by default, the database without the training images.
-
-    Raises InvalidInputError where a query is trained on, searched or in the pool, or where some training
-    images are searched and others are not.
-    """
-    pool = np.setdiff1d(database, train) if pool is None else pool
-    for name, other in (("database", database), ("train", train), ("pool", pool)):
-        shared = np.intersect1d(query, other)
-        if len(shared):
-            raise InvalidInputError(
-                f"{len(shared)} queries are also in {name}, the first is image {shared[0]}; a query must "
-                "be unknown to the method and to the database"
-            )
-    searched = len(np.intersect1d(train, database))
-    if searched not in {0, len(train)}:
-        raise InvalidInputError(
-            f"{searched} of {len(train)} training images are in the database; it must be all or none"
-        )
-    text = f"{len(query):,} queries, {len(train):,} labelled training images"
-    if not searched:
-        text += f", a database of {len(database):,} others"
-    elif searched == len(database):
-        text += " that are the database"
-    else:
-        text += f" inside the database of {len(database):,}"
-    if not np.isin(pool, database).all():
-        text += f"; {len(pool):,} images seen without labels are not searched"
-    return Split(
-        train=train,
-        parts={"query": query, "database": database},
-        pool=pool,
-        counts={
-            "queries": len(query),
-            "train": len(train),
-            "database": len(database),
-            "train_in_database": searched,
-        },
-        description=text,
-    )
-
-
 def _score(
     stored: Mapping[str, Stored], metrics: Sequence[str], device: str, health: Mapping[str, float]
 ) -> Outcome:
@@ -184,9 +116,6 @@ def _outcome(
 OF_MANY_LABELS = Recipe(  # tens of thousands: few epochs
     pretrain_epochs=16, epochs=6, backbone_lr=1e-3, warp=0.0, jitter=0.0
 )
-OF_FEW_LABELS = Recipe(erase=0.3)
-
-STAGE_1_IMAGES, STAGE_2_IMAGES = 150_000, 100_000  # shown in all, however many labels there are
 
 
 def of_labels(n_labels: int, inductive: bool) -> Protocol:
@@ -204,12 +133,7 @@ def of_labels(n_labels: int, inductive: bool) -> Protocol:
         description=f"queries of 5k; the first {n_labels:,} of its training images are labelled; {others} "
         "(counts shrink alike where the smallest class is too small)",
         task=Retrieval(queries=1000, train=n_labels, inductive=inductive),
-        recipe=replace(
-            OF_FEW_LABELS,
-            batch_size=125,
-            pretrain_epochs=STAGE_1_IMAGES // n_labels,
-            epochs=STAGE_2_IMAGES // n_labels,
-        ),
+        recipe=short_recipe(n_labels),
     )
 
 

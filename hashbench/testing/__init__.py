@@ -15,7 +15,7 @@ from typing import Any
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Task
 from hashbench.plugins.registry import Kind, find
-from hashbench.testing import behaviour, datasets, declarations, features, refusals, tasks
+from hashbench.testing import behaviour, cross_view, datasets, declarations, features, refusals, tasks
 
 __all__ = [
     "DATASET_CHECKS",
@@ -37,9 +37,15 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     behaviour.leaves_its_input_alone,
     behaviour.makes_codes_that_differ,
     behaviour.beats_chance,
+    behaviour.knows_a_copy,
     behaviour.trains_every_parameter,
     refusals.sees_only_the_labels_it_declares,
     refusals.refuses_wrong_input,
+    cross_view.encodes_texts_into_the_space_of_images,
+    cross_view.encodes_each_text_by_itself,
+    cross_view.learns_from_texts_alike,
+    cross_view.finds_images_by_text,
+    cross_view.refuses_wrong_texts,
 ]
 DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.documents_its_source,
@@ -48,6 +54,7 @@ DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.labels_every_class,
     datasets.has_a_sound_official_split,
     datasets.loads_the_same_twice,
+    datasets.gives_each_image_a_text,
 ]
 FEATURE_CHECKS: list[Callable[[features.FeatureOrClass], None]] = [
     features.declares_what_it_is,

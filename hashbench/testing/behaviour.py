@@ -88,8 +88,11 @@ def makes_codes_that_differ(cls: Method) -> None:
 
 
 def beats_chance(cls: Method) -> None:
-    """Retrieval of unseen items is better than chance; controls without labels need not pass."""
-    if cls.control and cls.supervision == "unsupervised":
+    """Retrieval of unseen items is better than chance.
+
+    Controls without labels need not pass, nor methods for authentication alone, which look for copies.
+    """
+    if (cls.control and cls.supervision == "unsupervised") or cls.made_for == ("authentication",):
         return
     from hashbench.evaluation import evaluate, evaluate_vectors
 
@@ -104,6 +107,24 @@ def beats_chance(cls: Method) -> None:
     require(
         score > chance + 0.1,
         f"{cls.name()} has mAP {score:.3f} on a toy set where chance is {chance:.3f}; it does not learn",
+    )
+
+
+def knows_a_copy(cls: Method) -> None:
+    """Methods for authentication: a slightly changed copy is nearer than other images; not for controls."""
+    if cls.control or "authentication" not in cls.made_for:
+        return
+    X, _ = toy(cls.inputs)
+    noise = np.random.default_rng(5).integers(-2, 3, X.shape)
+    copies = np.clip(X.astype(np.int64) + noise, 0, 255).astype(X.dtype)
+    originals, copied = (fitted(cls).encode(images).unpack() for images in (X, copies))
+    distance = (originals[:, None] != copied).mean(2)
+    own = float(distance.diagonal().mean())
+    others = float(distance[~np.eye(len(X), dtype=bool)].mean())
+    require(
+        own < others / 2,
+        f"{cls.name()} gives a copy with two grey levels of noise another code in {own:.3f} of its bits, "
+        f"other images in {others:.3f}; a copy must be at less than half of their distance",
     )
 
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from hashbench.contracts.dataset import Dataset, Images
-from hashbench.errors import MissingDataError
+from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.testing.toy import require
 
 DatasetOrClass = Dataset | type[Dataset]
@@ -134,3 +134,28 @@ def loads_the_same_twice(dataset: DatasetOrClass) -> None:
         first == second,
         f"{_object(dataset).name()} loads other images the second time; sort file names, seed what is drawn",
     )
+
+
+def gives_each_image_a_text(dataset: DatasetOrClass) -> None:
+    """Each of ``text_views`` has a text for each image, the same twice, not all alike; no other view has."""
+    dataset = _object(dataset)
+    images = _first_load(dataset)
+    for view in dataset.text_views:
+        texts, again = dataset.texts(images, view), dataset.texts(images, view)
+        require(
+            len(texts.rows) == len(images) and bool((texts.rows <= 1).all()),
+            f"texts '{view}' of {dataset.name()} are {texts.rows.shape} counts; needed: zeros and ones for "
+            f"{len(images)} images",
+        )
+        require(
+            np.array_equal(texts.rows, again.rows),
+            f"{dataset.name()} makes other texts '{view}' the second time; seed what is drawn",
+        )
+        require(
+            bool((texts.rows != texts.rows[0]).any()), f"all texts '{view}' of {dataset.name()} are alike"
+        )
+    try:
+        dataset.texts(images, "no_such_view")
+    except InvalidInputError:
+        return
+    raise AssertionError(f"texts() of {dataset.name()} must refuse a view that is not in text_views")

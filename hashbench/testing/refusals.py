@@ -24,17 +24,17 @@ def sees_only_the_labels_it_declares(cls: Method) -> None:
             f"{cls.name()} is declared unsupervised, but its values change with y",
         )
         return
-    _refuses(cls, "fit() without labels", lambda: new(cls).fit(X, **options(cls)))
-    _refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1], **options(cls)))
+    refuses(cls, "fit() without labels", lambda: new(cls).fit(X, **options(cls)))
+    refuses(cls, "labels of another length", lambda: new(cls).fit(X, y[:-1], **options(cls)))
     multi_hot = np.eye(N_CLASSES, dtype=np.int8)[y]
     multi_hot[:10, 0] = 1
     hidden = np.arange(len(y)) % 2 == 1
     if cls.supervision == "supervised":
-        _refuses(
+        refuses(
             cls, "-1 in place of labels", lambda: new(cls).fit(X, np.where(hidden, -1, y), **options(cls))
         )
     else:
-        _refuses(cls, "no label but -1", lambda: new(cls).fit(X, np.full_like(y, -1), **options(cls)))
+        refuses(cls, "no label but -1", lambda: new(cls).fit(X, np.full_like(y, -1), **options(cls)))
         multi_hot[hidden] = -1
     values = new(cls).fit(X, multi_hot, **options(cls)).project(X)
     require(bool(np.isfinite(values).all()), f"{cls.name()} gives NaN for multi-hot labels (n, C)")
@@ -61,10 +61,11 @@ def refuses_wrong_input(cls: Method) -> None:
         wrong.append(("float images", lambda: new(cls).fit(X / np.float32(255), y, **options(cls))))
         wrong.append(("flattened images", lambda: new(cls).fit(flat, y, **options(cls))))
     for what, call in wrong:
-        _refuses(cls, what, call)
+        refuses(cls, what, call)
 
 
-def _refuses(cls: Method, what: str, call: Callable[[], object]) -> None:
+def refuses(cls: Method, what: str, call: Callable[[], object]) -> None:
+    """Raise AssertionError unless the call raises InvalidInputError that names the method."""
     try:
         call()
     except InvalidInputError as error:

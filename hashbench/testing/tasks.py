@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.contracts.dataset import Images
+from hashbench.contracts.dataset import Images, Texts
 from hashbench.contracts.protocol import Protocol
 from hashbench.contracts.task import Index, MetricInfo, Outcome, Split, Task
 from hashbench.errors import InvalidInputError, UnknownNameError
@@ -34,6 +35,23 @@ def toy_images(seed: int = 0) -> Images:
     pixels = np.random.default_rng(seed).integers(0, 60, (N_IMAGES, 1, SIDE, SIDE))
     pixels[np.arange(N_IMAGES)[:, None], 0, 2 * labels[:, None] + [0, 1]] += 150
     return Images(pixels.astype(np.uint8), labels, tuple("abcdefgh"))
+
+
+def _images_for(task: Task, seed: int = 0) -> Images:
+    """The toy images, with texts where the task asks for them.
+
+    A text has one word of the class, or none in every fifth text, and one of four other words.
+    """
+    images = toy_images(seed)
+    if task.text_view is None:
+        return images
+    rng = np.random.default_rng(seed + 1000)
+    meaning = np.eye(N_CLASSES, dtype=np.uint8)[images.labels]
+    meaning[::5] = 0
+    others = np.eye(4, dtype=np.uint8)[rng.integers(0, 4, N_IMAGES)]
+    words = (*images.class_names, "dark", "bright", "flat", "busy")
+    is_class = np.arange(len(words)) < N_CLASSES
+    return replace(images, texts=Texts(np.hstack([meaning, others]), words, meaning, is_class))
 
 
 class ToyEncoder:
@@ -69,7 +87,7 @@ def _splits(task: type[Task], seed: int = 0) -> dict[str, Split]:
     splits, refusals = {}, []
     for protocol in _protocols(task):
         try:
-            splits[protocol.name] = protocol.task.split(toy_images(seed), "toy")
+            splits[protocol.name] = protocol.task.split(_images_for(protocol.task, seed), "toy")
         except InvalidInputError as error:
             refusals.append(f"{protocol.name}: {error}")
     require(
@@ -84,7 +102,7 @@ def _splits(task: type[Task], seed: int = 0) -> dict[str, Split]:
 def _outcomes(task: type[Task]) -> dict[str, Outcome]:
     tasks = {protocol.name: protocol.task for protocol in _protocols(task)}
     return {
-        name: tasks[name].evaluate(ToyEncoder(), toy_images(), split, "cpu")
+        name: tasks[name].evaluate(ToyEncoder(), _images_for(tasks[name]), split, "cpu")
         for name, split in _splits(task).items()
     }
 

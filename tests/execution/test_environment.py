@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import features
 
 from hashbench import __version__
 from hashbench.execution import environment
@@ -19,6 +20,10 @@ def test_versions_and_hardware():
     assert found.versions["hashbench"] == __version__
     assert found.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert found.versions["python"] == platform.python_version()
+    assert found.versions["libjpeg"] in {
+        f"turbo {features.version('libjpeg_turbo')}",
+        features.version("jpg"),
+    }
     assert (found.device, found.threads) == ("cpu", torch.get_num_threads())
     assert found.cores >= 1
     assert found.cpu.strip()

@@ -31,6 +31,9 @@ def test_groups_are_spelt_out_controls_first_deep_last():
     assert {"dpsh", "dsh", "dtsh", "mu_liu"} <= set(deep)
     assert names("all") == control + shallow + deep
     assert set(names("all", protocols=None)) == set(registry.plugins("method"))
+    for task, protocol in (("retrieval", "5k"), ("cross_view", "cross-view")):
+        made = {name for name in registry.plugins("method") if task in registry.find("method", name).made_for}
+        assert set(names("all", protocols=[protocol])) == made
     for group in (control, shallow, deep):
         assert group == sorted(group)
 
@@ -66,7 +69,7 @@ def test_a_folder_is_one_data_set_however_it_is_written(tmp_path, monkeypatch):
 
 
 def test_every_cell_has_a_file_of_its_own():
-    works = works_of(datasets=["digits", "mnist"], protocols=list(protocols()))
+    works = works_of(datasets=["digits", "mnist"], protocols=sorted(protocols(), key="full".__ne__))
     assert len({work.stem for work in works}) == len(works)
     assert works[0].stem.startswith("digits/full/classifier-vgg7-12b-r0-")
 
@@ -285,7 +288,16 @@ def test_a_broken_method_is_a_cell_of_each_code_length(tmp_path):
 
 
 def test_shipped_suites_are_valid():
-    assert suite_names() == ["mu-liu-ablation", "ours", "paper", "quick", "semi"]
+    assert suite_names() == [
+        "authentication",
+        "cross-view",
+        "drlih",
+        "mu-liu-ablation",
+        "ours",
+        "paper",
+        "quick",
+        "semi",
+    ]
     for name in suite_names():
         suite = make_suite(read_suite(name), name)
         assert suite.description
@@ -304,7 +316,7 @@ def test_a_suite_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     with pytest.raises(
         InvalidInputError,
-        match=r"mine\.toml' does not exist; give a path, or one of the names mu-liu-ablation, ours",
+        match=r"mine\.toml' does not exist; give a path, or one of the names authentication, cross-view",
     ):
         read_suite(str(path))
     path.write_text("methods = [lsh]\n")

@@ -48,3 +48,38 @@ def test_a_code_length_that_a_method_cannot_make_is_left_out_and_said(monkeypatc
     grid = expand(make_suite({"methods": ["lsh"], "features": ["pixels"], "bits": [6, 8]}, "test"))
     assert [work.cell.bits for work in grid.works] == [8]
     assert grid.left_out == [("lsh", "5k: multiples of 4 only")]
+
+
+def test_a_data_set_without_texts_is_left_out_of_cross_view_or_refused_by_name(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    folder = f"folder:{tmp_path}"
+    content = {
+        "methods": ["lsh", "cmfh"],
+        "features": ["pixels"],
+        "bits": [8],
+        "datasets": ["digits", folder],
+    }
+    grid = expand(make_suite(content, "test"))
+    assert [(work.cell.method, work.cell.dataset.partition(":")[0]) for work in grid.works] == [
+        ("lsh", "digits"),
+        ("cmfh", "digits"),
+        ("lsh", "folder"),
+    ]
+    ((method, reason),) = grid.left_out
+    assert method == "cmfh"
+    assert "folder:" in reason
+    assert "'v1'" in reason
+    with pytest.raises(InvalidInputError, match=r"cross-view-hard.*'v2'.*folder:"):
+        expand(make_suite({**content, "methods": ["cmfh"], "protocols": ["cross-view-hard"]}, "test"))
+
+
+def test_a_control_for_several_tasks_brings_in_none_of_them():
+    def protocols(*methods):
+        works = expand(make_suite({"methods": methods, "features": ["pixels"], "bits": [64]}, "test")).works
+        return sorted((work.cell.method, work.cell.protocol) for work in works)
+
+    assert protocols("random") == protocols("random", "lsh")[1:] == [("random", "5k")]
+    both = [("random", "5k"), ("random", "authentication")]
+    assert protocols("random", "sha256") == [both[1], ("sha256", "authentication")]
+    assert protocols("random", "lsh", "ahash") == [("ahash", "authentication"), ("lsh", "5k"), *both]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sections.rank_panels import precision_by_rank, precision_by_recall
 
 from hashbench.records import read_record_files, write_record
 from hashbench.reporting import UnitValues
@@ -15,8 +14,6 @@ from hashbench.reporting.panels import (
 )
 
 LOOK = styles({"mu_liu": "-", "dsh": "-", "real_valued": "--"})
-RANKED = {"rank": [1, 10], "precision_at_rank": [1.0, 0.5], "recall_at_rank": [0.1, 0.5]}
-OF_RADIUS = {"radius": [0, 1], "precision": [0.9, 0.4], "recall": [0.2, 0.8]}
 
 
 def test_repetitions_give_students_t(make):
@@ -57,23 +54,6 @@ def test_code_lengths_stand_side_by_side_and_no_codes_are_a_level_line():
     assert ours.x[1] < dsh.x[0], "error bars beside each other"
     assert (dsh.y, dsh.low) == ([0.5], ())
     assert (real_valued.y, real_valued.low) == ([0.9, 0.9], ())
-
-
-def test_curves_are_means_over_repetitions_and_a_row_without_ranks_is_left_out(make):
-    other = {**RANKED, "precision_at_rank": [0.8, 0.3]}
-    ours = [make("mu_liu", curves=RANKED), make("mu_liu", repetition=1, curves=other)]
-    rows = {"mu_liu": ours, "dsh": [make("dsh", curves=OF_RADIUS)]}
-    [line] = precision_by_rank("t", rows, LOOK).lines
-    assert (line.name, line.x, line.y) == ("mu_liu", [1, 10], pytest.approx([0.9, 0.4]))
-
-
-def test_precision_against_recall_is_by_rank_only_where_all_codes_have_ranks(make):
-    both = make("mu_liu", curves={**RANKED, **OF_RADIUS})
-    [line] = precision_by_recall("t", {"mu_liu": [both]}, LOOK).lines
-    assert (line.x, line.y) == (RANKED["recall_at_rank"], RANKED["precision_at_rank"])
-    older = {"mu_liu": [both], "dsh": [make("dsh", curves=OF_RADIUS)]}
-    lines = precision_by_recall("t", older, LOOK).lines
-    assert [(line.x, line.y) for line in lines] == [(OF_RADIUS["recall"], OF_RADIUS["precision"])] * 2
 
 
 def test_losses_are_absolute_or_relative_to_their_first_epoch(make):

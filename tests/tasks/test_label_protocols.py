@@ -9,8 +9,9 @@ import torch
 
 from hashbench.contracts.dataset import Images
 from hashbench.errors import InvalidInputError
+from hashbench.images.split import retrieval_split
 from hashbench.plugins.registry import find_protocol
-from hashbench.tasks.retrieval import Retrieval, retrieval_split
+from hashbench.tasks.retrieval import Retrieval
 from hashbench.training.order import Order
 
 LABELS = (100, 500, 1000, 5000)

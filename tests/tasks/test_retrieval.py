@@ -10,7 +10,8 @@ from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.task import Stored
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.tasks.retrieval import Retrieval, retrieval_split
+from hashbench.images.split import retrieval_split
+from hashbench.tasks.retrieval import Retrieval
 
 N_QUERIES, N_ITEMS, N_CLASSES = 60, 1500, 6
 PINNED = json.loads(Path(__file__).with_name("before.json").read_text())

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hashbench.contracts.dataset import Images
 from hashbench.errors import InvalidInputError
+from hashbench.images.split import retrieval_split
 from hashbench.plugins.registry import find_protocol
-from hashbench.tasks.retrieval import retrieval_split
 
 DIGITS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # images per class
 
