@@ -52,9 +52,9 @@ def faults(call, folder, seeds):
         try:
             called = call(*command)
             answer = called.code, called.err[:300]
-            named = all(line.startswith(("left out: ", "error: ")) for line in called.err.splitlines())
-            is_right = named and called.err.count("error: ") == (called.code in {2, 3})
-            is_right &= called.err.count("\n") <= 2 and "\x1b" not in called.out + called.err
+            kinds = [line.partition(": ")[0] for line in called.err.splitlines()]
+            is_right = kinds.count("error") == (called.code in {2, 3}) and set(kinds) <= {"left out", "error"}
+            is_right &= len(kinds) <= 2 and "\x1b" not in called.out + called.err
         except Exception as error:  # a traceback, were it not caught here
             answer, is_right = repr(error)[:300], False
         if not is_right:
