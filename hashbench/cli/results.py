@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,7 +113,7 @@ def _check_per_query(out: Path, files: Sequence[Path], ranking: Sequence[str]) -
     from hashbench.evaluation.files import check_replaceable
 
     for file in files:
-        if out.resolve() == file.resolve():
+        if os.path.realpath(out) == os.path.realpath(file):  # Path.resolve() raises for a link to itself
             raise InvalidInputError(f"--per-query '{out}' would overwrite the codes in it; give another file")
     if not ranking:
         raise InvalidInputError("--per-query has nothing to write: code health has no values of queries")

@@ -222,11 +222,12 @@ def _is_of_the_machine(error: Exception) -> bool:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove temporary files of processes that were killed: no write takes an hour."""
-    for file in folder.glob("*.tmp"):
-        with suppress(OSError):  # another process has removed it
-            if time() - file.stat().st_mtime > 3600:
-                file.unlink()
+    """Remove what killed processes have left: no write takes an hour, none resumes after a month."""
+    for pattern, seconds in (("*.tmp", 3600), ("*.checkpoint", 30 * 24 * 3600)):
+        for file in folder.glob(pattern):
+            with suppress(OSError):  # another process has removed it
+                if time() - file.stat().st_mtime > seconds:
+                    file.unlink()
 
 
 def _backbone_path(digest: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find
 from hashbench.records import Record
+from hashbench.system.paths import is_regular
 
 
 def forget_gone(folders: Iterable[Path], but: Iterable[str] = ()) -> list[Path]:
@@ -36,9 +37,12 @@ def forget_gone(folders: Iterable[Path], but: Iterable[str] = ()) -> list[Path]:
 
 def _broken(path: Path) -> Record | None:
     """The record in a file, where it is of a method that could not be loaded."""
+    name = BrokenPluginError.__name__
     try:
+        if not is_regular(path) or name.encode() not in path.read_bytes():  # cheaper than to load them all
+            return None
         record = Record.load(path)
-    except InvalidInputError:  # not of this run: its plan has read those
+    except (InvalidInputError, OSError):  # not of this run: its plan has read those
         return None
-    is_broken = record.error is not None and record.error.type == BrokenPluginError.__name__
+    is_broken = record.error is not None and record.error.type == name
     return record if is_broken and record.card is None else None

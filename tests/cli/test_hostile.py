@@ -107,3 +107,65 @@ def test_the_row_of_a_broken_method_goes_once_it_is_mended_or_gone(
         write(tmp_path, "broken", METHOD.format(body="pass"))
     assert small("lsh", more=plugin if mended else ()).code == 0
     assert "broken" not in call("table").out
+
+
+FEATURE = '''"""A feature (test)."""
+import sys
+from dataclasses import dataclass
+from hashbench.contracts.feature import Feature
+@dataclass(frozen=True, kw_only=True)
+class Own(Feature):
+    {body}
+    def rows(self, images, index, device):
+        return images.pixels[index].reshape(len(index), -1) / 255
+'''
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "@classmethod\n    def from_argument(cls, argument):\n        sys.exit(0)",
+        "def check(self, images):\n        raise GeneratorExit",
+    ],
+)
+def test_a_feature_that_raises_anywhere(call, tmp_path, body):
+    plugin = write(tmp_path, "sour", FEATURE.format(body=body))
+    assert "sour.py" in call("run", "-m", "lsh", "--features", "sour", "-b", 8, *plugin).refused(2)
+
+
+@pytest.mark.parametrize(
+    ("error", "jobs"),
+    [
+        ("sys.exit(0)", 1),
+        ("sys.exit(0)", 2),
+        ("raise KeyError(1)", 1),
+        ("return None", 1),
+        ("return [[1]] * 3", 1),
+    ],
+)
+def test_a_feature_without_rows_fails_its_cells_and_no_others(call, tmp_path, error, jobs):
+    text = FEATURE.format(body="pass").replace(
+        "return images.pixels[index].reshape(len(index), -1) / 255", error
+    )
+    plugin = write(tmp_path, "sour", text)
+    called = call(
+        *("run", "-m", "lsh", "--features", "sour", "pixels", "-b", 8, "--device", "cpu", "-j", jobs), *plugin
+    )
+    assert called.code == 1
+    assert "failed: digits 5k lsh sour 8 bits r0: " in called.out
+    assert "lsh pixels 8 bits r0 map 0." in called.out
+
+
+def test_data_verify_finds_a_changed_byte_of_a_decoded_copy(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+    call("data", "info", "digits")
+    assert "as it was written" in call("data", "verify", "digits").out
+    (pixels,) = tmp_path.glob("cache/decoded/*/pixels.npy")
+    content = bytearray(pixels.read_bytes())
+    content[-1] ^= 1
+    pixels.write_bytes(content)
+    called = call("data", "verify", "digits")
+    assert called.code == 1
+    assert "was damaged" in called.out
+    assert not pixels.exists()
+    assert call("data", "info", "digits").code == 0

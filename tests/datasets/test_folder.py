@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +185,26 @@ def test_relative_path_and_store(animals, monkeypatch):
     images = load_images(dataset, animals.parent / "data")
     assert len(images) == 4
     assert images.digest != digest
+
+
+def test_what_is_named_like_an_image_and_is_none(animals):
+    (animals / "cat" / "d.png").mkdir()
+    assert len(load(animals)) == 3
+    for name, make in (("link.png", lambda path: path.symlink_to("absent")), ("pipe.png", os.mkfifo)):
+        path = animals / "cat" / name
+        make(path)
+        with pytest.raises(InvalidInputError, match=name):
+            load_images(dataset_from(f"folder:{animals}"), animals.parent)
+        path.unlink()
+    (animals / "cat" / "round").symlink_to(animals / "cat" / "round")
+    with pytest.raises(InvalidInputError, match="round"):
+        dataset_from(f"folder:{animals / 'cat' / 'round'}")
+    with pytest.raises(InvalidInputError, match="nosuchuser"):
+        dataset_from("folder:~nosuchuser/x")
+
+
+def test_a_class_whose_name_is_no_utf8(animals):
+    save(animals / os.fsdecode(b"\xff") / "a.png", grey(50))
+    images = load_images(dataset_from(f"folder:{animals}"), animals.parent)
+    assert len(images.class_names) == 3
+    assert len(images.digest) == 64
