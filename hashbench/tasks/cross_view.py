@@ -139,7 +139,8 @@ class CrossView(Task):
             return describe(measure)
         info = describe(measure)
         of = "codes of texts" if direction == "text" else ASKED[direction]
-        return replace(info, definition=f"{info.definition} ({of})")
+        better = None if direction == "meaning->class" else info.better  # the same for every method
+        return replace(info, definition=f"{info.definition} ({of})", better=better)
 
     @classmethod
     def metrics(cls) -> Mapping[str, MetricInfo]:
