@@ -125,8 +125,11 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
             markup=False,
             soft_wrap=True,
         )
+    left_out: dict[str, list[str]] = {}
     for method, reason in prepared.grid.left_out:
-        console.print(f"  {method} left out of {reason}", markup=False, soft_wrap=True)
+        left_out.setdefault(reason, []).append(method)
+    for reason, methods in left_out.items():
+        console.print(f"  {', '.join(methods)} left out of {reason}", markup=False, soft_wrap=True)
     for setting in {(work.cell.dataset, work.cell.protocol): work.setting for work in works}.items():
         (dataset, protocol), at = setting
         split = context_of(at, place.data).split

@@ -130,13 +130,12 @@ def _why_left_out(row: MethodRow, task: Task, suite: Suite) -> str | None:
     """
     if row.cls is None:
         return None if task.name() == "retrieval" or suite.protocols else "it cannot be loaded"
-    made_for = task.name() in row.cls.made_for
+    both_named = _is_named(row, suite) and bool(suite.protocols)
+    if task.name() not in row.cls.made_for and not both_named:
+        return f"not made for {task.name()}"
     reason = task.accepts(row.cls)
-    named = _is_named(row, suite)
-    if reason is not None and named and suite.protocols:
+    if reason is not None and both_named:
         raise InvalidInputError(f"{reason}; leave one of them out")
-    if reason is None and not made_for and not (named and suite.protocols):
-        return f"{row.method} is made for {' and '.join(row.cls.made_for)}, not for {task.name()}"
     return reason
 
 
