@@ -32,13 +32,15 @@ class _ToStandardError(io.TextIOBase):
 def undisturbed() -> Iterator[None]:
     """Run a plugin's code in the block; what comes after draws, computes and prints as if it had not run.
 
-    The global random generators of Python, numpy and torch, torch's threads and its default number type are
-    afterwards what they were before. What the block prints goes to standard error.
+    The global random generators of Python, numpy and torch and torch's threads are afterwards what they were
+    before. Torch's default number type is float32, in the block and afterwards, whatever a plugin's file sets
+    when it is imported. What the block prints goes to standard error.
     """
     drawn, numpy_drawn = random.getstate(), np.random.get_state()  # noqa: NPY002  others may use it
     cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
     devices = list(range(torch.cuda.device_count())) if cuda else []
-    threads, number_type = torch.get_num_threads(), torch.get_default_dtype()
+    threads = torch.get_num_threads()
+    torch.set_default_dtype(torch.float32)
     try:
         with torch.random.fork_rng(devices), redirect_stdout(_ToStandardError()):
             yield
@@ -46,4 +48,4 @@ def undisturbed() -> Iterator[None]:
         random.setstate(drawn)
         np.random.set_state(numpy_drawn)  # noqa: NPY002
         torch.set_num_threads(threads)
-        torch.set_default_dtype(number_type)
+        torch.set_default_dtype(torch.float32)

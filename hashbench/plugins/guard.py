@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from traceback import walk_tb
 
 from hashbench.errors import BrokenPluginError, HashbenchError
@@ -16,10 +17,11 @@ def named(what: str, *, ours_pass: bool = True) -> Iterator[None]:
     """Turn whatever the block raises, SystemExit too, into a BrokenPluginError: ``what``, then the error.
 
     Ctrl-C passes, and so does a lack of memory, which is no fault of the plugin. ours_pass: so do our own
-    errors, which say what is wrong already.
+    errors, which say what is wrong already. What the block prints goes to standard error, as it is no result.
     """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:

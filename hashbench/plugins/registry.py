@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
@@ -152,7 +153,8 @@ def register_file(path: str | Path) -> Kind:
         raise InvalidInputError(_reserved("plugin", path.stem, str(path)))
     if path not in _FILES:
         try:
-            _FILES[path] = importlib.import_module(module_name(path))
+            with redirect_stdout(sys.stderr):  # what a file prints when it is imported is no result
+                _FILES[path] = importlib.import_module(module_name(path))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too; raised as a broken plugin when its name is requested

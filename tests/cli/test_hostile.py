@@ -1,6 +1,10 @@
 """A call that meets a broken or hostile plugin ends in one line that names it."""
 
+import json
+import re
+
 import pytest
+import torch
 
 from hashbench.plugins import registry
 
@@ -169,3 +173,16 @@ def test_data_verify_finds_a_changed_byte_of_a_decoded_copy(call, tmp_path, monk
     assert "was damaged" in called.out
     assert not pixels.exists()
     assert call("data", "info", "digits").code == 0
+
+
+def test_what_a_file_prints_and_sets_when_it_is_imported_is_no_result(call, small, tmp_path):
+    alone = small("sh", more=["--out", "alone"])
+    text = METHOD.format(body="pass") + "import torch\nprint('map 1.000')\n"
+    text += "torch.set_default_dtype(torch.float64)\n"
+    plugin = write(tmp_path, "loud", text)
+    listed = call("list", "methods", "--json", *plugin)
+    assert "loud" in {row["name"] for row in json.loads(listed.out)}
+    assert "map 1.000" in listed.err
+    (value,) = re.findall(r"sh pixels 8 bits r0 (map [0-9.]+)", alone.out)
+    assert f"sh pixels 8 bits r0 {value}" in small("sh", more=plugin).out
+    assert torch.get_default_dtype() == torch.float32
