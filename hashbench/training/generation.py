@@ -22,7 +22,7 @@ WIDTHS = (
     64,
 )  # channels of the generator at 1/8, 1/4 and 1/2 of the side; the discriminator's mirror
 DOUBLINGS = 3
-RATE = 0.1  # share of the recipe's learning rate at which these layers are trained
+RATE = 0.3  # share of the recipe's learning rate at which these layers are trained
 SLOPE = 0.2  # of leaky rectified units
 WHITE = 255.0
 
