@@ -1,10 +1,9 @@
 """Text-conditional generation of images: text embedding, generator, discriminator and their losses.
 
-Layers are scaled at run time: weights start at N(0, 1) / RATE and act RATE gain / sqrt(fan-in) times their
-values, biases RATE times. Karras, Aila, Laine & Lehtinen, "Progressive growing of GANs for improved quality,
-stability, and variation", ICLR 2018, section 4.1; the rate's multiplier is in Karras, Laine & Aila, "A
-style-based generator architecture for generative adversarial networks", CVPR 2019. Adam moves a weight by
-about its rate, whatever the gradient's scale; the factors make that as much less.
+Layers are scaled at run time: weights start at N(0, 1) and act gain / sqrt(fan-in) times their values
+(Karras, Aila, Laine & Lehtinen, "Progressive growing of GANs for improved quality, stability, and variation",
+ICLR 2018, section 4.1). Adam moves a weight by about its rate, whatever the gradient's scale; so one rate,
+the recipe's, suits every layer.
 """
 
 from __future__ import annotations
@@ -16,13 +15,9 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-WIDTHS = (
-    256,
-    128,
-    64,
-)  # channels of the generator at 1/8, 1/4 and 1/2 of the side; the discriminator's mirror
+# Channels of the generator at 1/8, 1/4 and 1/2 of the side; the discriminator's mirror.
+WIDTHS = (256, 128, 64)
 DOUBLINGS = 3
-RATE = 0.3  # share of the recipe's learning rate at which these layers are trained
 SLOPE = 0.2  # of leaky rectified units
 WHITE = 255.0
 
@@ -34,12 +29,12 @@ class Scaled(nn.Module):
         super().__init__()
         self.layer = layer
         self.factor = gain / math.sqrt(fan_in)
-        nn.init.normal_(layer.weight, std=1 / RATE)
+        nn.init.normal_(layer.weight, std=1.0)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
-        return RATE * self.layer(self.factor * x)
+        return self.layer(self.factor * x)
 
 
 def linear(before: int, after: int, gain: float = math.sqrt(2)) -> Scaled:

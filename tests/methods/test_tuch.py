@@ -193,7 +193,7 @@ def test_a_texts_code_does_not_depend_on_other_texts_or_calls(votes, fitted):
     method = fitted if votes == 1 else fit(votes=votes)
     whole = method.project_text(T)
     alone = np.concatenate([method.project_text(T[i : i + 1]) for i in range(5)])
-    np.testing.assert_allclose(alone, whole[:5], atol=1e-3)
+    np.testing.assert_allclose(alone, whole[:5], atol=1e-2)  # the network computes in bfloat16
     np.testing.assert_array_equal(method.project_text(T), whole)
 
 

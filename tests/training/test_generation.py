@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from hashbench.training.generation import (
-    RATE,
     Discriminator,
     Generator,
     Scaled,
@@ -128,7 +127,7 @@ def test_a_step_of_a_weight_moves_the_output_by_less():
     before = layer(torch.ones(1, 100)).item()
     with torch.no_grad():
         layer.layer.weight[0, 0] += 1
-    assert layer(torch.ones(1, 100)).item() - before == pytest.approx(RATE / 10, rel=1e-3)
+    assert layer(torch.ones(1, 100)).item() - before == pytest.approx(1 / 10, rel=1e-3)
 
 
 def test_embeddings_are_standardised_over_the_texts():
