@@ -114,7 +114,7 @@ def test_methods_say_what_they_see(call):
 
 def test_suites_say_what_they_run(call):
     listed = rows(call, "suites")
-    assert listed["paper"]["runs"] == "all"
+    assert listed["paper"]["runs"] == "all, mm_cslbp"
     assert listed["mu-liu-ablation"]["runs"] == "14 variants of mu_liu, itq, classifier"
 
 

@@ -10,7 +10,7 @@ from hashbench.contracts.recipe import Recipe
 from hashbench.errors import InvalidInputError
 from hashbench.identity.digest import seed_of
 from hashbench.plugins.registry import find, plugins
-from hashbench.testing.toy import N_BITS, N_CLASSES, SHORT, new, toy
+from hashbench.testing.toy import N_BITS, N_CLASSES, SHORT, new, options, toy
 from hashbench.training import DeepHashMethod, gradient_norms, loop
 from hashbench.training.pretrain import train_backbone
 
@@ -182,7 +182,8 @@ def test_every_deep_method_takes_multi_hot_labels_and_a_start(name):
     labels[:30, 0] = 1
     pixels = torch.tensor(X)
     shared = train_backbone(pixels, torch.from_numpy(labels).float(), SHORT, seed=0)
-    method = new(find("method", name)).fit(X, labels, start=shared)
+    cls = find("method", name)
+    method = new(cls).fit(X, labels, start=shared, **options(cls))
     assert method.n_classes_ == N_CLASSES
     assert method.project(X).shape == (96, N_BITS)
     norms = gradient_norms(method, X, labels)
@@ -194,7 +195,8 @@ def test_every_deep_method_takes_multi_hot_labels_and_a_start(name):
 def test_class_names_and_gaps_in_them_do_not_matter(name, start):
     words = np.array(["ship", "cat", "frog", "dog"])[y]
     _, indices = np.unique(words, return_inverse=True)
-    by_word, by_index = (new(find("method", name)).fit(X, labels, start=start) for labels in (words, indices))
+    cls = find("method", name)
+    by_word, by_index = (new(cls).fit(X, labels, start=start, **options(cls)) for labels in (words, indices))
     assert np.array_equal(by_word.project(X), by_index.project(X))
 
 
