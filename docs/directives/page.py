@@ -1,5 +1,6 @@
 """A page and the records that it may show; what a directive selects of them, and what is not there yet."""
 
+import json
 import re
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 from hashbench.errors import HashbenchError, InvalidInputError
 from hashbench.execution.grid import expand, labels_of
 from hashbench.execution.suite import make_suite, read_suite
-from hashbench.records import Record
+from hashbench.plugins.registry import find
+from hashbench.records import Cell, Record
 from hashbench.reporting.comparison import row_name
 from hashbench.reporting.figures import COLORS, LineStyle, Panel, styles
 from hashbench.reporting.selection import grouped, latest
@@ -143,7 +145,7 @@ def missing(files: Files, options: Namespace, page: Page) -> str:
     """Which rows have no records where they are asked for, and what makes them; empty if all are there."""
     wanted = [*options.rows, *options.methods]
     labels = suite_labels(options.suite) if options.suite and not wanted else {}
-    asked = {label or row: row for row, label in labels.items()} or {name: name for name in wanted}
+    asked = {label or _plain(row): row for row, label in labels.items()} or {name: name for name in wanted}
     lacking: dict[str, list[str]] = {}
     places = list(product(options.datasets or [None], options.protocols or [None]))
     for (dataset, protocol), (name, row) in product(places, asked.items()):
@@ -153,13 +155,27 @@ def missing(files: Files, options: Namespace, page: Page) -> str:
         there = [
             r.cell for r in select(files, at).values() if row in (*names_of(r), r.cell.method, r.cell.row)
         ]
-        if not there or not all({bits, None} & {cell.bits for cell in there} for bits in options.bits):
+        if not there or not all(
+            {bits, None} & {cell.bits for cell in there} for bits in _made(there, options)
+        ):
             lacking.setdefault(name, []).append(" ".join(filter(None, (dataset, protocol))))
     if files and not lacking:
         return ""
     rows = [n if len(at) == len(places) else f"{n} ({', '.join(at)})" for n, at in lacking.items()]
     what = f"Not there yet: {'; '.join(rows)}." if files else "No records yet."
     return f"{what} `{_command(options, page)}` makes them."
+
+
+def _plain(row: str) -> str:
+    """The method of a Cell.row, with its features: ``itq:cnn``."""
+    method, features, _ = json.loads(row)
+    return f"{method}:{features}" if features else str(method)
+
+
+def _made(cells: Sequence[Cell], options: Namespace) -> list[int]:
+    """The code lengths asked for that the method of the cells can make."""
+    method = find("method", cells[0].method)
+    return [bits for bits in options.bits if method.accepts_bits(bits) is None]
 
 
 def _command(options: Namespace, page: Page) -> str:

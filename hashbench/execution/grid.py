@@ -93,9 +93,10 @@ def expand(suite: Suite) -> Grid:
             left_out |= {(row.method, f"{name}: {fault}"): None for fault in refused}
     if not works:
         method, reason = next(iter(left_out))
+        others = len({name for name, _ in left_out}) - 1
         raise InvalidInputError(
-            f"there is no cell to run: '{method}' and {len(left_out) - 1} others are left out of "
-            f"{reason}; name methods that are made for it"
+            f"there is no cell to run: '{method}' is left out of {reason}"
+            f"{f' (so are {others} others)' if others else ''}; name other methods, protocols or code lengths"
         )
     return Grid(works, list(left_out))
 
