@@ -4,7 +4,17 @@ from hashbench.training.contract import Batch, Epoch, TrainingData
 from hashbench.training.cross_view import DeepCrossViewMethod, cross_similar, standardised, text_tower
 from hashbench.training.deep import DeepHashMethod
 from hashbench.training.gradients import gradient_norms
-from hashbench.training.losses import all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
+from hashbench.training.losses import (
+    all_pairs,
+    balanced_mean,
+    classification_loss,
+    cosines,
+    log_cosh,
+    mean_of_pairs,
+    pair_nll,
+    same_label,
+    straight_through,
+)
 
 __all__ = [
     "Batch",
@@ -13,12 +23,16 @@ __all__ = [
     "Epoch",
     "TrainingData",
     "all_pairs",
+    "balanced_mean",
     "classification_loss",
+    "cosines",
     "cross_similar",
     "gradient_norms",
+    "log_cosh",
     "mean_of_pairs",
     "pair_nll",
     "same_label",
     "standardised",
+    "straight_through",
     "text_tower",
 ]

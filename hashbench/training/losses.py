@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 
 from hashbench.training.contract import Batch, is_labelled
@@ -38,6 +40,32 @@ def pair_nll(theta: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
     Li, Wang & Kang, IJCAI 2016, eq. (1); softplus keeps it finite for any theta.
     """
     return torch.nn.functional.softplus(theta) - similar * theta
+
+
+def balanced_mean(values: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+    """The mean of values (b, b) over similar pairs plus that over the others, pairs of one image left out.
+
+    A kind that is missing adds 0. It uses a mask: an index would wait for the device.
+    """
+    pairs = all_pairs(len(values), values.device)
+    kinds = (pairs & similar, pairs & ~similar)
+    return torch.stack([(values * kind).sum() / kind.sum().clamp_min(1) for kind in kinds]).sum()
+
+
+def cosines(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Cosines (n, m) between rows left (n, k) and right (m, k); 0 with a row of zeros."""
+    normalize = torch.nn.functional.normalize
+    return normalize(left, eps=1e-6) @ normalize(right, eps=1e-6).T
+
+
+def log_cosh(x: torch.Tensor) -> torch.Tensor:
+    """log cosh x, finite for any x; same shape."""
+    return x.abs() + torch.nn.functional.softplus(-2 * x.abs()) - log(2)
+
+
+def straight_through(z: torch.Tensor) -> torch.Tensor:
+    """Forward the signs of z as bits have them, -1 for 0; backward the gradient as if it were z itself."""
+    return z + ((z > 0).to(z.dtype) * 2 - 1 - z).detach()
 
 
 def classification_loss(z: torch.Tensor, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:

@@ -5,7 +5,18 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from hashbench.training import Batch, all_pairs, classification_loss, mean_of_pairs, pair_nll, same_label
+from hashbench.training import (
+    Batch,
+    all_pairs,
+    balanced_mean,
+    classification_loss,
+    cosines,
+    log_cosh,
+    mean_of_pairs,
+    pair_nll,
+    same_label,
+    straight_through,
+)
 
 CPU = torch.device("cpu")
 
@@ -67,3 +78,42 @@ def test_classification_is_a_logistic_loss_for_each_class_of_multi_hot():
     probability = 1 / (1 + np.exp(-logits.double().numpy()))
     expected = np.mean([log_loss(y[:, c], probability[:, c], labels=[0, 1]) for c in range(3)])
     assert classification_loss(logits, Batch(y, torch.arange(5), 0.0)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 2, 1], [0, 0, 0, 0, 0], [0, 1, 2, 3, 4], [0]])
+def test_the_balanced_mean_weighs_both_kinds_of_pairs_alike(labels):
+    b = len(labels)
+    values = torch.randn(b, b, generator=torch.Generator().manual_seed(0))
+    pairs = [(i, j) for i in range(b) for j in range(b) if i != j]
+    kinds = [
+        [values[i, j].item() for i, j in pairs if (labels[i] == labels[j]) is same] for same in (True, False)
+    ]
+    expected = sum(np.mean(kind) for kind in kinds if kind)
+    assert balanced_mean(values, same_label(torch.tensor(labels))).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_cosines_are_those_of_numpy_and_zero_for_a_row_of_zeros():
+    generator = torch.Generator().manual_seed(0)
+    left, right = torch.randn(4, 3, generator=generator), torch.randn(5, 3, generator=generator)
+    for i, a in enumerate(left.numpy()):
+        for j, b in enumerate(right.numpy()):
+            expected = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+            assert cosines(left, right)[i, j].item() == pytest.approx(expected, abs=1e-6)
+    zero = torch.zeros(1, 3, requires_grad=True)
+    cosines(zero, right).sum().backward()
+    assert cosines(zero, right).count_nonzero() == 0
+    assert zero.grad.isfinite().all()
+
+
+def test_log_cosh_is_its_definition_and_does_not_overflow():
+    x = torch.linspace(-5, 5, 21, dtype=torch.float64)
+    np.testing.assert_allclose(log_cosh(x), np.log(np.cosh(x.numpy())), atol=1e-12)
+    assert log_cosh(torch.tensor([-1e4, 1e4])).tolist() == pytest.approx([1e4 - math.log(2)] * 2)
+
+
+def test_straight_through_gives_bits_forward_and_the_gradient_unchanged():
+    z = torch.tensor([-2.0, 0.0, 0.3], requires_grad=True)
+    bits = straight_through(z)
+    assert bits.tolist() == [-1, -1, 1]
+    (bits * torch.tensor([1.0, 2, 3])).sum().backward()
+    assert z.grad.tolist() == [1, 2, 3]

@@ -40,13 +40,13 @@ def test_pca_refuses_more_directions_than_there_are():
 
 
 def test_covariance_over_several_parts_equals_numpys(monkeypatch):
-    monkeypatch.setattr("hashbench.numerics.ROWS", 7)
+    monkeypatch.setattr("hashbench.numerics.linear.ROWS", 7)
     X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) + 10
     np.testing.assert_allclose(covariance(X)[1], np.cov(X.numpy().T), rtol=1e-4)
 
 
 def test_gram_keeps_what_float32_sums_lose(monkeypatch):
-    monkeypatch.setattr("hashbench.numerics.ROWS", 1000)
+    monkeypatch.setattr("hashbench.numerics.linear.ROWS", 1000)
     X = 1000 + torch.rand(20_000, 3, generator=torch.Generator().manual_seed(0))
     exact = X.numpy().astype(np.float64).T @ X.numpy().astype(np.float64)
     np.testing.assert_allclose(gram(X, X), exact, rtol=1e-12)

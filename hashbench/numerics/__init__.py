@@ -1,0 +1,49 @@
+"""Numerics that two or more methods share: spectra, kernels, rotations, class codewords.
+
+All functions are deterministic given their generator, which lives on the CPU, so that every device draws
+the same numbers. Decompositions run in float64, on the CPU where the device has none (MPS).
+"""
+
+from hashbench.numerics.kernels import mean_squared_distance, rbf, sample_rows, squared_distances
+from hashbench.numerics.linear import (
+    canonical_pairs,
+    cholesky,
+    covariance,
+    gram,
+    pca,
+    procrustes,
+    random_rotation,
+    ridged,
+    top_eigenvectors,
+    whitening,
+    wide,
+)
+from hashbench.numerics.pixels import averaging, block_grid, neighbours, relative_luma, resizing
+from hashbench.numerics.words import codewords, hadamard, one_hot, sign
+
+__all__ = [
+    "averaging",
+    "block_grid",
+    "canonical_pairs",
+    "cholesky",
+    "codewords",
+    "covariance",
+    "gram",
+    "hadamard",
+    "mean_squared_distance",
+    "neighbours",
+    "one_hot",
+    "pca",
+    "procrustes",
+    "random_rotation",
+    "rbf",
+    "relative_luma",
+    "resizing",
+    "ridged",
+    "sample_rows",
+    "sign",
+    "squared_distances",
+    "top_eigenvectors",
+    "whitening",
+    "wide",
+]
