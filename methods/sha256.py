@@ -2,6 +2,7 @@
 
 NIST, "Secure hash standard", FIPS 180-4, 2015. A control: any change of an image gives another code, so
 that no threshold above zero accepts a changed copy more often than another image.
+Formula: in the paper's text (the standard).
 Departures from the paper: none; a code of fewer than 256 bits is the beginning of the digest.
 """
 

@@ -196,13 +196,9 @@ def _add_list(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    info = _command(
-        commands,
-        "info",
-        "listing.info",
-        "Show a plugin's source and parameters: of a method, a data set, a feature or a task.",
-    )
+    info = _command(commands, "info", "information.info", "Show a method's card, or what another plugin is.")
     info.add_argument("name", metavar="NAME")
+    info.add_argument("--results", type=a_path, metavar="DIR", help="set beside published numbers")
     _add_plugin(info)
 
 

@@ -29,6 +29,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
     n_bits: length of the codes.
     random_state: seed of all randomness of ``fit``.
     device: "auto" (CUDA, then MPS, then the CPU) or any torch device, such as "cuda:1".
+
     A method that can learn from fewer labels than it is given has a parameter ``n_labelled``, which tables
     then show.
     """
