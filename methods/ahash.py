@@ -3,6 +3,7 @@
 Krawetz, "Looks like it", The Hacker Factor Blog, 2011, as the package ImageHash 4.3 has it
 (``average_hash``): the grey image is resized to k x k pixels (Lanczos), and
     bit = pixel > mean of the pixels.
+Formula: from a port (the package ImageHash).
 Departures from the paper: none from the package; k x k bits, 8 x 8 in the text.
 """
 

@@ -3,6 +3,7 @@
 Yang, Gu and Niu, "Block mean value based image perceptual hashing", IIH-MSP 2006, as OpenCV's img_hash has it
 (BlockMeanHash, mode 0): the grey image is resized to 256 x 256 and cut in 16 x 16 blocks;
     bit = mean of the block >= mean of the image
+Formula: from a port (OpenCV).
 Departures from the paper: it was not at hand; formula and sizes are those of OpenCV, in floating point, where
 OpenCV rounds to whole grey levels. ``against="median"`` compares with the median of the blocks' means, as the
 paper is said to. Other lengths have a grid of as many blocks, as near to a square as can be. Resizing and

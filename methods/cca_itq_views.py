@@ -9,6 +9,7 @@ the signs of X A R and T B R.
 Where the texts have fewer independent words than the code has bits, the missing directions are zero and the
 rotation spreads the others over all bits.
 
+Formula: read in the authors' code (Gong's cca.m, in a copy).
 Departures from the paper: TPAMI encodes images only; the stacked fit of R is ours. IJCV raises the
 correlations to the power 4, TPAMI to 1; power is a parameter, 1 by default. Both views are centred by their
 training means. The ridges are ours, relative to each view's mean variance; chosen among

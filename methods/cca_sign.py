@@ -8,6 +8,7 @@ Biometrika 1936): directions w, u that maximise the correlation of X w and T u. 
 image's or a text's value in one direction.
 There are at most as many directions as the texts have independent words; bits beyond these are constant.
 
+Formula: from memory.
 Departures from the paper: known to us by other texts, not by its own. W = identity; both views are centred
 by their training means. The ridges are ours, relative to each view's mean variance; chosen among
 0.01, 0.1, 1, 10 (images) and 0.0001, 0.01, 1 (texts) by the mAP of texts that ask for images among 1,500 of

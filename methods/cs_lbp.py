@@ -4,6 +4,7 @@ Heikkila, Pietikainen and Schmid, "Description of interest regions with local bi
 Recognition 42(3), 2009, Eq. 2: code = sum_{i=0..3} 2^i [g_i - g_{i+4} > T], T about 1 % of the grey range.
 As a hash it is the plain baseline of MM-CSLBP, which has a quarter of its bins.
     grey resized to 64 x 64; bit = part of a block's pixels with the code > 1/16
+Formula: from memory.
 Departures from the paper: a descriptor of interest regions there, a hash here, so that bits, grid and size
 are ours; the eight square neighbours take the place of points on a circle.
 """

@@ -3,6 +3,7 @@
 Krawetz, "Kind of like that", The Hacker Factor Blog, 2013, as the package ImageHash 4.3 has it (``dhash``):
 the grey image is resized to k rows of k + 1 pixels (Lanczos), and
     bit = pixel > its left-hand neighbour.
+Formula: from a port (the package ImageHash).
 Departures from the paper: none from the package; k x k bits, 8 x 8 in the text.
 """
 

@@ -6,6 +6,7 @@ image, without overlap; the hash of a block is the inner product of its CS-LBP v
 weight vector, which the key gives.
     h_b (16): part of the pixels of block b that have each pattern;  s_b = <h_b, v>, v ~ N(0, I_16);
     bit = s_b > mean over the blocks of the image of s_b
+Formula: in the paper's text (the abstract; the rest is ours).
 Departures from the paper: its abstract fixes patterns, blocks and the keyed inner product, and compares
 real values. Ours are the bit, the number of blocks, the threshold T of CS-LBP (1 % of the grey range), and
 the size of 64 x 64 that small images are brought to, where the paper takes the image as it is. The key is

@@ -18,6 +18,7 @@ added to the image changes no bit (without clipping), nor does a positive factor
 authentication using LBP-based perceptual image hashing", J. AI and Data Mining 3(1), 2015, and "Perceptual
 image hashing using center-symmetric local binary patterns", Multimedia Tools and Applications, 2016; Patil
 and Sarode's siblings, IJECE 9(4), 2019, 2950-2959 and 2982-2992.
+Formula: in the paper's text (the abstract; the rest is reconstructed).
 Departures from the paper: the abstract fixes CS-LBP, "minimum magnitude" that compresses the histogram to a
 quarter, a weight of edges from a modified LBP of the gradient image, and the comparison by Hamming
 distance. Ours are all else: argmin |D_i| as the meaning of minimum magnitude (``reading="two_pairs"`` is

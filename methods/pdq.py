@@ -6,6 +6,7 @@ x 16 lowest frequencies of the cosine transform without the mean, and
     bit = coefficient > median of the 256 coefficients.
 Its authors call two images copies where at most 31 bits of 256 differ, and leave out those of quality below
 50.
+Formula: read in the authors' code (ThreatExchange, compiled by pdqhash).
 Departures from the paper: none from the code. No image is left out for its quality. Images smaller than 64
 x 64 are sampled more than once a pixel.
 """

@@ -5,6 +5,7 @@ Zauner, "Implementation and benchmarking of perceptual image hash functions", di
 image is resized to 4k x 4k pixels (Lanczos); of its two-dimensional cosine transform the k x k lowest
 frequencies are kept, with the mean, and
     bit = coefficient > median of the coefficients.
+Formula: from a port (the package ImageHash).
 Departures from the paper: those of the package: the thesis leaves the mean and the lowest row and column
 out. k x k bits, 8 x 8 in the text.
 """

@@ -22,6 +22,7 @@ texts within the suite's budget: on digits all images looked alike, and text->im
 gradient of a bit is passed to the output u where |u| <= 1 (straight through). Until ``warm_up`` of the
 training is done, H sees real images only, and the weight mu is 0.
 
+Formula: in the paper's text (abstract and first page; the rest is reconstructed).
 Departures from the paper: unknown beyond what is said above. Ours are all formulas, layers and weights, and:
 - All parts take their step together, by the suite's AdamW at the recipe's rate. G and T get no gradient from
   D's loss, D none from G's, where its parameters are held fixed. H does take the step of L_H on generated

@@ -4,6 +4,7 @@ Petrov, "Wavelet image hash in Python", 2016, as the package ImageHash 4.3 has i
 image is resized to the largest power of two that fits, or to k where that is more; the mean is taken out by
 a full Haar transform and back; of the Haar transform the k x k approximation is kept, and
     bit = coefficient > median of the coefficients.
+Formula: from a port (the package ImageHash).
 Departures from the paper: none from the package; k x k bits, k a power of two, 8 x 8 in the text.
 """
 

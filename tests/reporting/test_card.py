@@ -3,7 +3,7 @@
 import pytest
 
 from hashbench.plugins import registry
-from hashbench.plugins.registry import find
+from hashbench.plugins.registry import find, plugins
 from hashbench.reporting.card import GRADES, card_of, pairs_of
 
 
@@ -84,3 +84,10 @@ def test_results_with_the_default_parameters_stand_beside_published_numbers(make
     assert pair.quote.number.value == 0.7828
     assert pair.difference == pytest.approx(0.71 - 0.7828)
     assert pairs_of("dsh", records) == []
+
+
+@pytest.mark.parametrize("name", plugins("method"))
+def test_every_method_says_where_its_formula_was_read_and_what_departs(name) -> None:
+    card = card_of(find("method", name))
+    assert card.grade in GRADES
+    assert card.departures
