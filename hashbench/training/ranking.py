@@ -21,6 +21,6 @@ def soft_histograms(
     Lempitsky, "Learning deep embeddings with histogram loss", NIPS 2016. O(b^2 n_bins) memory.
     """
     width = largest / n_bins
-    centres = torch.arange(n_bins + 1, device=distance.device) * width
+    centres = torch.arange(n_bins + 1, device=distance.device, dtype=distance.dtype) * width
     pulses = (1 - (distance[:, :, None] - centres).abs() / width).clamp_min(0)
     return torch.einsum("ijl,mij->mil", pulses, counted.to(distance.dtype))
