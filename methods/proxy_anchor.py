@@ -32,8 +32,9 @@ class ProxyAnchor(DeepHashMethod):
     control: ClassVar = True
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Mean over classes in the batch of log(1 + sum over their images of exp(-scale (cos - margin))),
+        """What pulls images to the proxies of their classes, plus what pushes them from all others.
 
+        The mean over classes in the batch of log(1 + sum over their images of exp(-scale (cos - margin))),
         plus the mean over all classes of log(1 + sum over other images of exp(scale (cos + margin))).
         """
         assert isinstance(self.state_, nn.ParameterDict)
