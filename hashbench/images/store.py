@@ -28,6 +28,7 @@ __all__ = [
     "cache_root",
     "data_root",
     "dataset_from",
+    "decoded_fault",
     "download",
     "import_folder",
     "load_images",
@@ -75,6 +76,7 @@ def load_images(dataset: Dataset, root: Path) -> Images:
         _write(decoded(dataset, root), folder, key)
         images = _open(folder, key)
         assert images is not None, f"{folder} cannot be read back"
+    note_use(folder / "meta.json")
     return images
 
 
@@ -83,17 +85,26 @@ def verify_decoded(dataset: Dataset, root: Path) -> bool | None:
 
     A damaged copy is removed, so that the next call makes it anew.
     """
-    key = _key(dataset, root)
-    folder = _folder(dataset, key)
+    folder = _folder(dataset, _key(dataset, root))
     if not folder.is_dir():
         return None
-    images = _open(folder, key)
-    if images is not None:
-        stored = vars(images).pop("digest")
-        if images.digest == stored:
-            return True
+    if decoded_fault(folder) is None:
+        return True
     shutil.rmtree(folder, ignore_errors=True)
     return False
+
+
+def decoded_fault(folder: Path) -> str | None:
+    """What is wrong with a decoded copy, every byte compared by SHA-256; None where nothing is."""
+    try:
+        key = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["key"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"its meta.json cannot be used ({type(error).__name__})"
+    images = _open(folder, key)
+    if images is None:
+        return "its bytes have changed"
+    stored = vars(images).pop("digest")
+    return None if images.digest == stored else f"its SHA-256 is {images.digest}, not {stored}"
 
 
 def decoded(dataset: Dataset, root: Path) -> Images:
@@ -161,9 +172,17 @@ def _open(folder: Path, key: str) -> Images | None:
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
         images = Images(class_names=tuple(meta["class_names"]), **arrays)
         vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
-        note_use(folder / "meta.json")
         return images if meta["key"] == key else None
-    except (FileNotFoundError, NotADirectoryError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
 
 
