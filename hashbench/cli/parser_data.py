@@ -78,6 +78,13 @@ def add_verify(commands: Any) -> None:
         names = f"--{plural}", f"--{plural[:-1]}", f"-{letter}"
         verify.add_argument(*names, action=Several, default=[], metavar="NAME", help="default: all")
     verify.add_argument(
+        "--features",
+        action=Several,
+        default=[],
+        metavar="LABEL=FILE.npy",
+        help="the files of features that the records name by a label of yours",
+    )
+    verify.add_argument(
         "--tolerance",
         type=_number,
         default=TOLERANCE,

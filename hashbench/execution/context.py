@@ -202,6 +202,11 @@ def _backbone(
     return Backbone(network.eval(), digest, seed, state["seconds"])
 
 
+def forget_networks() -> None:
+    """Forget the networks in memory: when next used, they are read from the cache, or trained."""
+    _backbone.cache_clear()
+
+
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
     """The file's content; computed where the file is missing or, with a warning, damaged.
 
