@@ -102,7 +102,8 @@ def to_remove(found: Iterable[Kept], now: float, older_than: float | None, keep:
     command may need it, unless ``older_than`` is 0. ``now``: seconds since 1970.
     """
     spared = 0.0 if older_than == 0 else HOUR
-    going, staying = [], []
+    going: list[Kept] = []
+    staying: list[Kept] = []
     for kept in sorted(found, key=lambda kept: (kept.used, kept.path)):
         age = now - kept.used
         limit = kept.lives() if kept.kind == "unfinished" else float("inf")
