@@ -51,7 +51,7 @@ def anchor_graph(
 
     Weights are exp(-||x - anchor||^2 / sigma^2), scaled to sum 1 in a row. sigma_squared: None takes for
     sigma the mean distance of X to the s-th nearest anchor (Liu, Wang, Kumar, Chang, "Hashing with graphs",
-    ICML 2011, eq. 2 and the authors' code); encoding new rows takes that of the training rows.
+    ICML 2011, and the authors' code); encoding new rows takes that of the training rows.
     Raises InvalidInputError where there are fewer than s anchors, or s < 1.
     """
     if not 1 <= s <= len(anchors):
