@@ -9,7 +9,8 @@ Formula: from memory (the step for z was read in the authors' code).
 Departures from the paper: a bit's classifier is ridge regression, taken where it fits z no worse than the
 last one, in place of a linear SVM. Bits are set at the same time for all items, once from h(x) and once from
 the last z, and the better result is kept; the code also flips bits where that changes nothing. The first
-codes are the signs of principal components. mu is in units of the data's variance a bit; its schedule is ours.
+codes are ITQ's, one of the starts that the paper names. mu is in units of the data's variance a bit; its
+schedule is ours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ import torch
 
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.numerics import cholesky, covariance, gram, pca, ridged, wide
+from hashbench.numerics import (
+    cholesky,
+    covariance,
+    gram,
+    pca,
+    procrustes,
+    random_rotation,
+    ridged,
+    sign,
+    wide,
+)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -28,12 +39,14 @@ class BA(HashMethod):
     """Linear hash functions whose bits a linear decoder turns back into the item.
 
     n_iter: largest number of turns; they end where z = h(x).
+    n_start: iterations of ITQ, which gives the first codes.
     n_cycles: largest number of rounds over the bits in a step for z.
     mu, growth: the first mu, and the factor from turn to turn.
     ridge: of the classifiers, in units of the mean variance of a feature.
     """
 
     n_iter: int = 20
+    n_start: int = 50
     n_cycles: int = 10
     mu: float = 0.01
     growth: float = 2.0
@@ -44,7 +57,12 @@ class BA(HashMethod):
             raise InvalidInputError(
                 f"{self.name()}: mu={self.mu} must be positive, growth={self.growth} >= 1"
             )
-        self.mean_, self.normals_ = pca(X, self.n_bits)
+        self.mean_, components = pca(X, self.n_bits)
+        rotation = random_rotation(self.n_bits, generator).to(X)
+        V = (X - self.mean_) @ components
+        for _ in range(self.n_start):
+            rotation = procrustes(V, sign(V @ rotation))
+        self.normals_ = components @ rotation
         self.offsets_ = torch.zeros(self.n_bits).to(X)
         matrix = covariance(X)[1]
         root = cholesky(matrix, self.ridge, relative=True)
@@ -55,10 +73,10 @@ class BA(HashMethod):
             decoder, origin = decoded(X, Z)
             inner, target = decoder @ decoder.T, (X - origin) @ decoder.T
             hashed = (self._project(X) > 0).to(X)
-            Z = better(
-                *(auxiliary(start, inner, target, hashed, mu, self.n_cycles) for start in (Z, hashed)),
-                (inner, target, hashed, mu),
+            from_last, from_hash = (
+                auxiliary(start, inner, target, hashed, mu, self.n_cycles) for start in (Z, hashed)
             )
+            Z = better(from_last, from_hash, (inner, target, hashed, mu))
             self._classify(X, Z, hashed, root)
             if torch.equal(Z, (self._project(X) > 0).to(X)):
                 break
