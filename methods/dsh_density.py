@@ -55,7 +55,7 @@ def neighbour_pairs(centres: torch.Tensor, n_nearest: int, wanted: int) -> torch
     distances = squared_distances(centres, centres).fill_diagonal_(torch.inf)
     order = distances.argsort(dim=1, stable=True)
     pairs = order.new_zeros(0, 2)
-    for s in range(max(n_nearest, 1), max(k, 2)):
+    for s in range(max(min(n_nearest, k - 1), 1), max(k, 2)):
         own = torch.arange(k).to(order)[:, None].expand(k, s)
         pairs = torch.stack([own, order[:, :s]], 2).reshape(-1, 2).sort(1).values.unique(dim=0)
         pairs = pairs[pairs[:, 0] < pairs[:, 1]]

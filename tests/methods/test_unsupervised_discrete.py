@@ -43,6 +43,7 @@ def test_planes_bisect_their_centres_and_pairs_are_neighbours():
 
 def test_more_neighbours_are_taken_until_there_are_planes_for_all_bits():
     assert len(neighbour_pairs(torch.from_numpy(X[:9]), 1, 36)) == 36
+    assert neighbour_pairs(torch.from_numpy(X[:2]), 3, 1).tolist() == [[0, 1]]
     with pytest.raises(InvalidInputError, match=r"dsh_density: n_bits=12 .* 5 clusters have 10"):
         fitted(DSHDensity, X[:5], n_bits=12)
 

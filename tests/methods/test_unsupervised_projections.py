@@ -116,6 +116,11 @@ def test_forces_on_balls_equal_plain_loops_and_cancel():
     np.testing.assert_allclose(after.mean(0), centres.mean(0), atol=1e-5)
 
 
+def test_many_items_at_one_place_leave_the_balls_finite():
+    data = np.maximum(np.random.default_rng(0).normal(size=(200, 20)) - 1.5, 0).astype(np.float32)
+    assert np.isfinite(fitted(SpH, data, n_bits=8).project(data)).all()
+
+
 def test_one_ball():
     assert (fitted(SpH, n_bits=1).project(X) > 0).sum() == 150
 
