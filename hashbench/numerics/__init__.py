@@ -4,6 +4,8 @@ All functions are deterministic given their generator, which lives on the CPU, s
 the same numbers. Decompositions run in float64, on the CPU where the device has none (MPS).
 """
 
+from hashbench.numerics.discrete import binary_quadratic, block_descent, coordinate_descent
+from hashbench.numerics.features import KernelMap, Regression, spread
 from hashbench.numerics.kernels import mean_squared_distance, rbf, sample_rows, squared_distances
 from hashbench.numerics.linear import (
     canonical_pairs,
@@ -19,17 +21,23 @@ from hashbench.numerics.linear import (
     wide,
 )
 from hashbench.numerics.pixels import averaging, block_grid, neighbours, relative_luma, resizing
-from hashbench.numerics.words import codewords, hadamard, one_hot, sign
+from hashbench.numerics.words import codewords, hadamard, label_sets, one_hot, sign
 
 __all__ = [
+    "KernelMap",
+    "Regression",
     "averaging",
+    "binary_quadratic",
+    "block_descent",
     "block_grid",
     "canonical_pairs",
     "cholesky",
     "codewords",
+    "coordinate_descent",
     "covariance",
     "gram",
     "hadamard",
+    "label_sets",
     "mean_squared_distance",
     "neighbours",
     "one_hot",
@@ -42,6 +50,7 @@ __all__ = [
     "ridged",
     "sample_rows",
     "sign",
+    "spread",
     "squared_distances",
     "top_eigenvectors",
     "whitening",
