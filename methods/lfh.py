@@ -8,7 +8,8 @@ H = -U_o'U_o / 8 - I / beta of the Hessian, the same for all rows, so that the l
 fall. The hash function is the ridge regression of U on the features.
 Formula: from a port (Eddie-Wang1120/single-modal-supervised-hashing-baseline-for-image-retrieval).
 Departures from the paper: codes of training items are sgn(x W) like all others, where the authors' tables take
-sgn(U) for them. Features are centred and have variance 1; the port loses the centring. Items with several
+sgn(U) for them. Features are centred and have variance 1; the port loses the centring. U starts from principal
+components, repeated where n_bits > d; the port then repeats the features. Items with several
 labels are similar where they share one.
 """
 
