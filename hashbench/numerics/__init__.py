@@ -4,7 +4,7 @@ All functions are deterministic given their generator, which lives on the CPU, s
 the same numbers. Decompositions run in float64, on the CPU where the device has none (MPS).
 """
 
-from hashbench.numerics.discrete import binary_quadratic, block_descent, coordinate_descent
+from hashbench.numerics.discrete import binary_quadratic, block_descent, coordinate_descent, pair_weights
 from hashbench.numerics.features import KernelMap, Regression, spread
 from hashbench.numerics.kernels import mean_squared_distance, rbf, sample_rows, squared_distances
 from hashbench.numerics.linear import (
@@ -41,6 +41,7 @@ __all__ = [
     "mean_squared_distance",
     "neighbours",
     "one_hot",
+    "pair_weights",
     "pca",
     "procrustes",
     "random_rotation",

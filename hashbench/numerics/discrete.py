@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from hashbench.numerics.words import sign
@@ -65,3 +67,19 @@ def block_descent(
             break
         best = turned
     return best[((best @ weights) * best).sum(1).add(2 * best @ linear).argmin()]
+
+
+def pair_weights(
+    differ: torch.Tensor, similar: torch.Tensor, n_bits: int, loss: Literal["hinge", "ksh"]
+) -> torch.Tensor:
+    """a_ij = loss with an equal next bit less loss with a different one: min sum a_ij z_i z_j sets that bit.
+
+    differ: how many of the earlier bits of the pairs differ. similar: bool, of the same shape. n_bits: bits
+    with the next one. loss, with m differing bits: "hinge": m^2 of similar pairs, max(n_bits / 2 - m, 0)^2 of
+    others; "ksh": (n_bits s - inner product of the codes)^2, s = 1 of similar pairs, -1 of others.
+    Source: Lin et al., "A general two-step approach to learning-based hashing", ICCV 2013; Hinge: CVPR 2014.
+    """
+    if loss == "ksh":
+        return 4 * torch.where(similar, -2 * differ - 1, 2 * (n_bits - differ) - 1)
+    short = n_bits / 2 - differ
+    return torch.where(similar, -2 * differ - 1, short.clamp(min=0) ** 2 - (short - 1).clamp(min=0) ** 2)
