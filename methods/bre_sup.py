@@ -1,15 +1,15 @@
 """Binary reconstructive embedding with labels (supervised BRE).
 
-Kulis & Darrell, "Learning to hash with binary reconstructive embeddings", NIPS 2009. A bit is
-h_k(x) = sgn(sum_q W_qk x_qk'x) of s random items x_qk, all rows of length 1. Over random pairs,
-1/2 sum (Hamming distance / r - d_ij)^2 is minimised, r = n_bits, with d = 0 for items of one class and 1 for
-others. Coordinate descent takes one W_qk at a time, for each bit one random q: as W_qk grows, each item flips
-the bit at one value, so that the objective is constant between these values, and the best interval is found
+Kulis & Darrell, "Learning to hash with binary reconstructive embeddings", NIPS 2009. A bit is h_k(x) =
+sgn(sum_q W_qk x_qk'x) of s random items x_qk, all rows of length 1. Over random pairs, 1/2 sum (Hamming
+distance / r - d_ij)^2 is minimised, r = n_bits, with d = 0 for items of one class and 1 for others.
+Coordinate descent takes one W_qk at a time, for each bit one random q: as W_qk grows, each item flips the
+bit at one value, so that the objective is constant between these values, and the best interval is found
 exactly. It ends where a sweep over the bits gains less than 1.
 Formula: from a port (ZJULearning/MatlabFunc); the supervised distances from memory.
-Departures from the paper: s = 20 and the rule for the end are the port's. A sum over the flips of each pair's
-two items, in place of a walk over them, gives the same intervals. Items with several labels have d = 0 where
-they share one.
+Departures from the paper: s = 20 and the rule for the end are the port's. A sum over the flips of each
+pair's two items, in place of a walk over them, gives the same intervals. Items with several labels have d =
+0 where they share one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class BRE(HashMethod):
         assert y is not None
         if self.n_labelled < 2 or not 0 < self.partners <= 1:
             raise InvalidInputError(
-                f"{self.name()}: n_labelled={self.n_labelled} must be 2 or more, partners={self.partners} a share"
+                f"{self.name()}: n_labelled={self.n_labelled} must be 2 or more, partners={self.partners} "
+                "above 0 and at most 1"
             )
         member, similarity = label_sets(y.cpu())
         chosen = torch.randperm(len(X), generator=generator)[: self.n_labelled]

@@ -2,16 +2,16 @@
 
 Kang, Li, Zhou, "Column sampling based discrete supervised hashing", AAAI 2016. Codes B of the training items
 minimise sum (r S_ij - b_i'b_j)^2 over drawn columns j, r = n_bits. A turn draws r items. In it, three times:
-each bit x of the drawn items solves the binary quadratic problem min x'Q x + p'x, with
-Q = -2 (r S_oo - sum_l b_l b_l') and p = -2 (r S_go - sum_l g_l b_l')'g over the bits l before it, g and b
-the bits of the other and of the drawn items; then the other items get sgn(S_go B_o). S_ij is 1 for similar
-items and -w else, w the number of similar over that of dissimilar pairs among the drawn columns. The hash
-function is the ridge regression of B on the features.
+each bit x of the drawn items solves the binary quadratic problem min x'Q x + p'x, with Q = -2 (r S_oo -
+sum_l b_l b_l') and p = -2 (r S_go - sum_l g_l b_l')'g over the bits l before it, g and b the bits of the
+other and of the drawn items; then the other items get sgn(S_go B_o). S_ij is 1 for similar items and -w
+else, w the number of similar over that of dissimilar pairs among the drawn columns. The hash function is the
+ridge regression of B on the features.
 Formula: from a port (Eddie-Wang1120/single-modal-supervised-hashing-baseline-for-image-retrieval).
 Departures from the paper: the weight of dissimilar pairs is -w, as recalled from the paper; the port has +w.
 The quadratic problem is solved by coordinate descent from the bit as it is and from random starts; the port
-factors a matrix and clusters its columns (a 2-approximation). A draw without a similar or without a dissimilar
-pair is drawn again. Items with several labels are similar where they share one.
+factors a matrix and clusters its columns (a 2-approximation). A draw without a similar or without a
+dissimilar pair is drawn again. Items with several labels are similar where they share one.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """Fast supervised hashing with boosted trees (FastHash).
 
-Lin, Shen, Shi, van den Hengel, Suter, "Fast supervised hashing with decision trees for high-dimensional data",
-CVPR 2014. Two-step hashing (``tsh``), bit by bit. Step 1: the next bit z of the items minimises
-sum a_ij z_i z_j, a_ij from a loss of the Hamming distances of the codes so far, over blocks, the classes, in
-random order, twice, all from +1. Step 2: boosted trees learn z; the bits that they give, not z, enter the next
-distances.
+Lin, Shen, Shi, van den Hengel, Suter, "Fast supervised hashing with decision trees for high-dimensional
+data", CVPR 2014. Two-step hashing (``tsh``), bit by bit. Step 1: the next bit z of the items minimises sum
+a_ij z_i z_j, a_ij from a loss of the Hamming distances of the codes so far, over blocks, the classes, in
+random order, twice, all from +1. Step 2: boosted trees learn z; the bits that they give, not z, enter the
+next distances.
 Formula: read in the authors' code (fasthash_*.m, in a public copy).
-Departures from the paper: a block is solved by descent from three starts in place of a graph cut. The trees are
-scikit-learn's gradient boosting of the squared error on features of 8 bits, in place of AdaBoost with weight
-trimming. The release boosts 200 trees of depth 4, our default is ``n_trees=40`` at the rate 0.3: at 48 bits,
-5,000 items of 512 features take about a minute on one core, five times that with ``n_trees=200``. Items with
-several labels are similar where they share one; a block is the items of one set of labels.
+Departures from the paper: a block is solved by descent from three starts in place of a graph cut. The trees
+are scikit-learn's gradient boosting of the squared error on features of 8 bits, in place of AdaBoost with
+weight trimming. The release boosts 200 trees of depth 4, our default is ``n_trees=40`` at the rate 0.3: at
+48 bits, 5,000 items of 512 features take about a minute on one core, five times that with ``n_trees=200``.
+Items with several labels are similar where they share one; a block is the items of one set of labels.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Fast supervised discrete hashing (FSDH).
 
-Gui, Liu, Sun, Tao, Tan, "Fast supervised discrete hashing", TPAMI 2018. SDH regresses the labels on the codes;
-here the codes are regressed on the labels: ||B - Y W||^2 + lambda ||W||^2 + nu ||B - phi P||^2 over codes B,
-class words W and a linear map P of RBF features phi. Each step has a closed form: W and P by ridge regression,
-B = sgn(Y W + nu phi P), without a cycle over the bits. The code of a new item is sgn(P'phi(x)).
+Gui, Liu, Sun, Tao, Tan, "Fast supervised discrete hashing", TPAMI 2018. SDH regresses the labels on the
+codes; here the codes are regressed on the labels: ||B - Y W||^2 + lambda ||W||^2 + nu ||B - phi P||^2 over
+codes B, class words W and a linear map P of RBF features phi. Each step has a closed form: W and P by ridge
+regression, B = sgn(Y W + nu phi P), without a cycle over the bits. The code of a new item is sgn(P'phi(x)).
 With the authors' nu, B is fixed after one turn: all items of a class get the majority of their random first
 bits. The words of the classes are thus random, and what is learned is P.
 Formula: from a port (Eddie-Wang1120/single-modal-supervised-hashing-baseline-for-image-retrieval).
-Departures from the paper: none known; the constant feature and the ridge for P are the port's. Rows of length
-1, as the port's width asks for ("for normalized data").
+Departures from the paper: none known; the constant feature and the ridge for P are the port's. Rows of
+length 1, as the port's width asks for ("for normalized data").
 """
 
 from __future__ import annotations

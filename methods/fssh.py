@@ -52,17 +52,41 @@ class FSSH(HashMethod):
         Y, phi = one_hot(y), self.kernel_(X)
         self.spread_ = spread(phi)
         phi = phi / self.spread_
-        YY, inner, A = gram(Y, Y), gram(phi, phi), gram(phi, Y) @ gram(Y, Y)
-        roots = cholesky(YY, 1e-6, relative=True), cholesky(inner, 1e-6, relative=True)
+        steps = Steps(Y, phi, self.mu, self.theta)
         G = wide(torch.randn(Y.shape[1], self.n_bits, generator=generator).to(X))
         W = wide(torch.randn(phi.shape[1], self.n_bits, generator=generator).to(X))
         for _ in range(self.n_iter):
-            B = sign(Y @ (self.mu * G).to(Y) + phi @ (self.theta * W).to(phi))
-            G = torch.cholesky_solve(self.mu * gram(Y, B) + A.T @ W, roots[0])
-            G = torch.linalg.solve(ridged(W.T @ inner @ W, self.mu), G, left=False)
-            W = torch.cholesky_solve(self.theta * gram(phi, B) + A @ G, roots[1])
-            W = torch.linalg.solve(ridged(G.T @ YY @ G, self.theta), W, left=False)
+            B = steps.codes(G, W)
+            G = steps.words(B, W)
+            W = steps.map(B, G)
         self.projection_ = Regression(phi, self.ridge)(B)
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
         return self.kernel_(X) / self.spread_ @ self.projection_
+
+
+class Steps:
+    """The three steps for labels Y (n, C) and features phi (n, m), with all that they share."""
+
+    def __init__(self, Y: torch.Tensor, phi: torch.Tensor, mu: float, theta: float) -> None:
+        self.Y, self.phi, self.mu, self.theta = Y, phi, mu, theta
+        self.labels, self.inner = gram(Y, Y), gram(phi, phi)
+        self.agreement = gram(phi, Y) @ self.labels  # phi'S Y
+        self.label_root = cholesky(self.labels, 1e-6, relative=True)
+        self.root = cholesky(self.inner, 1e-6, relative=True)
+
+    def codes(self, G: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
+        """B (n, r) for class words G (C, r) and the map W (m, r), both float64."""
+        return sign(self.Y @ (self.mu * G).to(self.Y) + self.phi @ (self.theta * W).to(self.phi))
+
+    def words(self, B: torch.Tensor, W: torch.Tensor) -> torch.Tensor:
+        """G for codes B and the map W."""
+        right = self.mu * gram(self.Y, B) + self.agreement.T @ W
+        G = torch.cholesky_solve(right, self.label_root)
+        return torch.linalg.solve(ridged(W.T @ self.inner @ W, self.mu), G, left=False)
+
+    def map(self, B: torch.Tensor, G: torch.Tensor) -> torch.Tensor:
+        """W for codes B and class words G."""
+        right = self.theta * gram(self.phi, B) + self.agreement @ G
+        W = torch.cholesky_solve(right, self.root)
+        return torch.linalg.solve(ridged(G.T @ self.labels @ G, self.theta), W, left=False)

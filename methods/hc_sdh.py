@@ -1,15 +1,16 @@
 """Hadamard coded supervised discrete hashing (HC-SDH).
 
-Koutaki, Shirai, Ambai, "Hadamard coding for supervised discrete hashing", IEEE TIP 2018. The paper shows that
-the codes of SDH, without its small term for the hash function, have a solution in closed form: each class has
-one codeword, and the codewords are rows of a Hadamard matrix, so that any two differ in half of the bits. The
-hash function is the regression of the codewords on RBF features phi: R = (phi'phi)^-1 phi'B, code
-sgn(R'phi(x)).
+Koutaki, Shirai, Ambai, "Hadamard coding for supervised discrete hashing", IEEE TIP 2018. The paper shows
+that the codes of SDH, without its small term for the hash function, have a solution in closed form: each
+class has one codeword, and the codewords are rows of a Hadamard matrix, so that any two differ in half of
+the bits. The hash function is the regression of the codewords on RBF features phi: R = (phi'phi)^-1 phi'B,
+code sgn(R'phi(x)).
 Formula: read in the authors' code (goukoutaki/HCSDH).
-Departures from the paper: the release takes the first C rows of the matrix, the constant row among them; here
-the constant row comes last, so that every bit tells classes apart. ``ridge`` is ours (release: 0), as
-phi'phi can be singular. Lengths without a Hadamard matrix take one of the next order, cut; classes beyond the
-rows take their negatives. An item with several labels is given the sum of their codewords, over their number.
+Departures from the paper: the release takes the first C rows of the matrix, the constant row among them;
+here the constant row comes last, so that every bit tells classes apart. ``ridge`` is ours (release: 0), as
+phi'phi can be singular. Lengths without a Hadamard matrix take one of the next order, cut; classes beyond
+the rows take their negatives. An item with several labels is given the sum of their codewords, over their
+number.
 """
 
 from __future__ import annotations

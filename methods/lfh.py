@@ -3,13 +3,13 @@
 Zhang, Zhang, Li, Guo, "Supervised hashing with latent factor models", SIGIR 2014. Real vectors U (n, n_bits)
 maximise sum_ij [s_ij T_ij - log(1 + e^T_ij)] - ||U||^2 / (2 beta), T = U U'/2, s_ij = 1 for similar items,
 else 0. The stochastic version: a turn draws n_bits items and takes a Newton step for all other rows of U at
-once, with the pairs of a row and the drawn items U_o as its data: u -= H^-1 g with the bound
-H = -U_o'U_o / 8 - I / beta of the Hessian, the same for all rows, so that the likelihood of a row does not
-fall. The hash function is the ridge regression of U on the features.
+once, with the pairs of a row and the drawn items U_o as its data: u -= H^-1 g with the bound H = -U_o'U_o /
+8 - I / beta of the Hessian, the same for all rows, so that the likelihood of a row does not fall. The hash
+function is the ridge regression of U on the features.
 Formula: from a port (Eddie-Wang1120/single-modal-supervised-hashing-baseline-for-image-retrieval).
-Departures from the paper: codes of training items are sgn(x W) like all others, where the authors' tables take
-sgn(U) for them. Features are centred and have variance 1; the port loses the centring. U starts from principal
-components, repeated where n_bits > d; the port then repeats the features. Items with several
+Departures from the paper: codes of training items are sgn(x W) like all others, where the authors' tables
+take sgn(U) for them. Features are centred and have variance 1; the port loses the centring. U starts from
+principal components, repeated where n_bits > d; the port then repeats the features. Items with several
 labels are similar where they share one.
 """
 

@@ -1,11 +1,11 @@
 """Minimal loss hashing (MLH).
 
-Norouzi & Fleet, "Minimal loss hashing for compact binary codes", ICML 2011. b(x) = sgn(W'[x; 1]) of r = n_bits
-bits. The loss of a pair whose codes differ in m bits is max(m - rho + 1, 0) / (r - rho + 1) if it is similar,
-max(rho - m + 1, 0) / (rho + 1) if not. It is bounded from above by a structural SVM's surrogate: the codes
-(y1, y2) of the pair that maximise loss + y1's1 + y2's2, s = W'[x; 1], are found exactly, as for a fixed m the m
-bits that gain most by a difference differ. Stochastic gradient: W += x1 (b1 - y1)' + x2 (b2 - y2)', averaged
-over a batch of pairs, with momentum, a rate that falls to 0, and shrinkage of W.
+Norouzi & Fleet, "Minimal loss hashing for compact binary codes", ICML 2011. b(x) = sgn(W'[x; 1]) of r =
+n_bits bits. The loss of a pair whose codes differ in m bits is max(m - rho + 1, 0) / (r - rho + 1) if it is
+similar, max(rho - m + 1, 0) / (rho + 1) if not. It is bounded from above by a structural SVM's surrogate:
+the codes (y1, y2) of the pair that maximise loss + y1's1 + y2's2, s = W'[x; 1], are found exactly, as for a
+fixed m the m bits that gain most by a difference differ. Stochastic gradient: W += x1 (b1 - y1)' + x2 (b2 -
+y2)', averaged over a batch of pairs, with momentum, a rate that falls to 0, and shrinkage of W.
 Formula: read in the authors' code (learnMLH.m v1.1, in a public copy).
 Departures from the paper: rho, which the authors tune, is a quarter of the bits by default; the epochs, the
 rate and the shrinkage are ours too. A batch has the share ``positive`` of similar pairs exactly, the release
@@ -29,7 +29,8 @@ from hashbench.numerics import label_sets, one_hot, sign
 class MLH(HashMethod):
     """Linear bits that minimise a hinge loss of Hamming distances.
 
-    n_epochs, n_pairs, batch: epochs, pairs in an epoch, pairs in a step.
+    n_epochs, batch: epochs, pairs in a step.
+    n_pairs: pairs in an epoch, 20 an item at most.
     rho: distance that tells similar from dissimilar, in bits; None: a quarter of n_bits, 1 at least.
     positive: share of similar pairs (lambda of the release).
     rate, momentum, shrinkage: of the stochastic gradient.
@@ -64,7 +65,7 @@ class MLH(HashMethod):
         W = W.to(X)
         velocity, decay = torch.zeros_like(W), torch.full_like(W, self.shrinkage)
         decay[-1] = 0
-        n_similar, steps = round(self.positive * self.batch), max(1, self.n_pairs // self.batch)
+        n_similar, steps = round(self.positive * self.batch), -(-min(self.n_pairs, 20 * len(X)) // self.batch)
         for epoch in range(self.n_epochs):
             rate = self.rate * (1 - epoch / self.n_epochs)
             for _ in range(steps):
@@ -104,9 +105,7 @@ def worst_codes(s: torch.Tensor, t: torch.Tensor, losses: torch.Tensor) -> tuple
     return y, torch.where(differs, -y, y)
 
 
-def surrogate_ascent(
-    W: torch.Tensor, X: torch.Tensor, Z: torch.Tensor, losses: torch.Tensor
-) -> torch.Tensor:
+def surrogate_ascent(W: torch.Tensor, X: torch.Tensor, Z: torch.Tensor, losses: torch.Tensor) -> torch.Tensor:
     """Minus the gradient (d, r) of the mean surrogate of pairs of rows X, Z (b, d)."""
     s, t = X @ W, Z @ W
     y, z = worst_codes(s, t, losses)

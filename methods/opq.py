@@ -1,12 +1,12 @@
 """Optimised product quantisation, reconstructed vectors (context, no hash).
 
 Ge, He, Ke, Sun, "Optimized product quantization", TPAMI 2014 (first: CVPR 2013), by faiss. As product
-quantisation (``pq``), after a rotation that makes the parts easier to quantise: in turn, the centroids for the
-rotated vectors, and the rotation that brings the vectors nearest to their reconstructions. A control that
-shows what as many bits are worth when they are no Hamming code: ``code_bits``, not n_bits.
+quantisation (``pq``), after a rotation that makes the parts easier to quantise: in turn, the centroids for
+the rotated vectors, and the rotation that brings the vectors nearest to their reconstructions. A control
+that shows what as many bits are worth when they are no Hamming code: ``code_bits``, not n_bits.
 Formula: from a port (faiss): the non-parametric solution, from a random rotation.
-Departures from the paper: as for ``pq``: centred rows of length 1; queries and database are both reconstructed
-and ranked by cosine; zeros pad the features; few items give few centroids.
+Departures from the paper: as for ``pq``: centred rows of length 1; queries and database are both
+reconstructed and ranked by cosine; zeros pad the features; few items give few centroids.
 """
 
 from __future__ import annotations

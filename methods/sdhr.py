@@ -1,10 +1,11 @@
 """Supervised discrete hashing with relaxation (SDHR).
 
-Gui, Liu, Sun, Tao, Tan, "Supervised discrete hashing with relaxation", TNNLS 2018. SDH regresses labels 0 and
-1 on the codes. Here the targets R (n, C) are learned too, and need only set an item's class apart by a margin:
-||R - B W - 1 t'||^2 + lambda ||W||^2 + nu ||B - F(X)||^2 with R_iy - R_ik >= 1 for all k but the class y.
-Its steps: t, the mean of R - B W; W by ridge regression; F(x) = P'phi(x) of RBF features by least squares;
-B by discrete cyclic coordinate descent, as in SDH; R row by row, the nearest targets that keep the margin.
+Gui, Liu, Sun, Tao, Tan, "Supervised discrete hashing with relaxation", TNNLS 2018. SDH regresses labels 0
+and 1 on the codes. Here the targets R (n, C) are learned too, and need only set an item's class apart by a
+margin: ||R - B W - 1 t'||^2 + lambda ||W||^2 + nu ||B - F(X)||^2 with R_iy - R_ik >= 1 for all k but the
+class y. Its steps: t, the mean of R - B W; W by ridge regression; F(x) = P'phi(x) of RBF features by least
+squares; B by discrete cyclic coordinate descent, as in SDH; R row by row, the nearest targets that keep the
+margin.
 Formula: from memory; the step for R is derived here.
 Departures from the paper: only its abstract was read, so that order, start and constants, which are those of
 SDH, are ours. An item with several labels keeps the margin between each of them and each other class.

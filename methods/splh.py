@@ -1,14 +1,14 @@
 """Sequential projection learning for hashing (SPLH).
 
-Wang, Kumar, Chang, "Sequential projection learning for hashing with compact codes", ICML 2010; TPAMI 2012. As
-SSH, with S_ij = 1 for two labelled items of one class, -1 for two classes, 0 for an item and itself, but bit by
-bit, so that a bit mends what the bits before it got wrong: w is the leading eigenvector of
-X_l'S X_l / l + eta cov(X), X centred, X_l its l labelled rows. Then S -= alpha T, T the products of X_l w of two
-items where they have the wrong sign, and X -= X w w'.
+Wang, Kumar, Chang, "Sequential projection learning for hashing with compact codes", ICML 2010; TPAMI 2012.
+As SSH, with S_ij = 1 for two labelled items of one class, -1 for two classes, 0 for an item and itself, but
+bit by bit, so that a bit mends what the bits before it got wrong: w is the leading eigenvector of X_l'S X_l
+/ l + eta cov(X), X centred, X_l its l labelled rows. Then S -= alpha T, T the products of X_l w of two items
+where they have the wrong sign, and X -= X w w'.
 Formula: read in the authors' code (trainSPLH.m, in a public copy).
-Departures from the paper: the copy keeps X_l as it is and sets eta to 0; the deflation and eta are the paper's,
-as recalled, and eta = 1 is ours. S needs l^2 numbers: more than ``n_labelled`` labelled items are sampled.
-Items with several labels are similar where they share one.
+Departures from the paper: the copy keeps X_l as it is and sets eta to 0; the deflation and eta are the
+paper's, as recalled, and eta = 1 is ours. S needs l^2 numbers: more than ``n_labelled`` labelled items are
+sampled. Items with several labels are similar where they share one.
 """
 
 from __future__ import annotations

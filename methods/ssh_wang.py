@@ -1,13 +1,14 @@
 """Semi-supervised hashing (SSH, of Wang, Kumar and Chang).
 
-Wang, Kumar, Chang, "Semi-supervised hashing for scalable image retrieval", CVPR 2010; "Semi-supervised hashing
-for large-scale search", TPAMI 2012. With S_ij = 1 for two labelled items of one class, -1 for two classes, 0
-for an item and itself, the directions of the bits maximise the agreement of labelled pairs and the variance
-of all items: the leading eigenvectors of M = X_l'S X_l / l + eta cov(X), X centred, X_l its l labelled rows.
+Wang, Kumar, Chang, "Semi-supervised hashing for scalable image retrieval", CVPR 2010; "Semi-supervised
+hashing for large-scale search", TPAMI 2012. With S_ij = 1 for two labelled items of one class, -1 for two
+classes, 0 for an item and itself, the directions of the bits maximise the agreement of labelled pairs and
+the variance of all items: the leading eigenvectors of M = X_l'S X_l / l + eta cov(X), X centred, X_l its l
+labelled rows.
 Formula: from memory; S and the factor 1 / l as in the release of SPLH, its successor.
-Departures from the paper: the directions are orthogonal; the paper has a variant without that. eta, which the
-authors tune, is 1: supervision decides the first C - 1 directions of C classes, variance the others. Items
-with several labels are similar where they share one.
+Departures from the paper: the directions are orthogonal; the paper has a variant without that. eta, which
+the authors tune, is 1: supervision decides the first C - 1 directions of C classes, variance the others.
+Items with several labels are similar where they share one.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """Two-step hashing (TSH).
 
 Lin, Shen, Suter, van den Hengel, "A general two-step approach to learning-based hashing", ICCV 2013. Step 1
-finds the bits of the training items one after the other, without a hash function: any loss of Hamming distances
-is a quadratic function of the next bit, min sum a_ij z_i z_j with a_ij the loss if the bits are equal less the
-loss if they differ. Step 2 learns each bit by a classifier.
-Formula: read in the authors' code (fasthash_*.m of FastHash, in a public copy); what is TSH's own from memory.
-Departures from the paper: items of one class have the same a_ij to all others, so that step 1 gives one bit a
-class: it is solved over classes (sets of labels), weighted by their sizes, by coordinate descent from a
-spectral and from random starts; the paper solves it over items, by a spectral start and L-BFGS. The classifier
-is ridge regression on RBF features or on the features, in place of an SVM. n_bits in the hinge loss counts the
-bits so far, as in FastHash. Sets of labels are similar where they share one.
+finds the bits of the training items one after the other, without a hash function: any loss of Hamming
+distances is a quadratic function of the next bit, min sum a_ij z_i z_j with a_ij the loss if the bits are
+equal less the loss if they differ. Step 2 learns each bit by a classifier.
+Formula: read in the authors' code (fasthash_*.m of FastHash, in a public copy); what is TSH's own from
+memory.
+Departures from the paper: items of one class have the same a_ij to all others, so that step 1 gives one bit
+a class: it is solved over classes (sets of labels), weighted by their sizes, by coordinate descent from a
+spectral and from random starts; the paper solves it over items, by a spectral start and L-BFGS. The
+classifier is ridge regression on RBF features or on the features, in place of an SVM. n_bits in the hinge
+loss counts the bits so far, as in FastHash. Sets of labels are similar where they share one.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
             return None
         return (
             f"{cls.name()} needs the package {' and '.join(missing)}, which is not installed; "
-            f"pip install 'hashbench[{cls.needs[0]}]', or leave {cls.name()} out"
+            f"pip install 'hashbench[{cls.needs[0]}]'"
         )
 
     # -- what a method writes ---------------------------------------------------------------------

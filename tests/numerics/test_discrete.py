@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hashbench.numerics import (
     block_descent,
     coordinate_descent,
     label_sets,
+    pair_weights,
     sign,
     spread,
 )
@@ -51,7 +52,7 @@ def test_more_cycles_lower_the_objective_until_no_flip_of_a_bit_does():
         return (B @ W).square().sum(1) - 2 * (B * Q).sum(1)
 
     values = [objective(coordinate_descent(B, W @ W.T, Q, n)) for n in (0, 1, 2, 100)]
-    assert all((after <= before + 1e-4).all() for before, after in zip(values, values[1:], strict=False))
+    assert all((after <= before + 1e-4).all() for before, after in pairwise(values))
     for bit in range(6):
         flipped = coordinate_descent(B, W @ W.T, Q, 100)
         flipped[:, bit] *= -1
@@ -143,3 +144,17 @@ def test_label_sets_of_classes_and_of_several_labels():
     member, similarity = label_sets(labels)
     expected = [[1, 1, -1, 1], [1, 1, 1, 1], [-1, 1, 1, -1], [1, 1, -1, 1]]
     assert similarity[member][:, member].tolist() == expected
+
+
+@pytest.mark.parametrize("loss", ["hinge", "ksh"])
+def test_pair_weights_are_the_loss_with_an_equal_bit_less_that_with_a_different_one(loss):
+    def naive(m, similar, n_bits):
+        if loss == "ksh":
+            return ((n_bits if similar else -n_bits) - (n_bits - 2 * m)) ** 2
+        return m**2 if similar else max(n_bits / 2 - m, 0) ** 2
+
+    for n_bits in (1, 2, 5, 8):
+        for m, similar in product(range(n_bits), (True, False)):
+            found = pair_weights(torch.tensor([float(m)]), torch.tensor([similar]), n_bits, loss)
+            assert float(found) == naive(m, similar, n_bits) - naive(m + 1, similar, n_bits)
+            assert float(found) < 0 or not similar
