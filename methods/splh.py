@@ -20,7 +20,7 @@ import torch
 
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.numerics import covariance, label_sets, top_eigenvectors, wide
+from hashbench.numerics import covariance, label_sets, ridged, top_eigenvectors, wide
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -50,17 +50,16 @@ class SPLH(HashMethod):
         rows = X[known] - self.mean_
         member, similarity = label_sets(y[known])
         S = similarity[member][:, member].fill_diagonal_(0)
-        directions: list[torch.Tensor] = []
+        W = wide(torch.empty(X.shape[1], 0).to(X))
         for _ in range(self.n_bits):
             matrix = wide(rows.T @ (S @ rows)) / len(rows) + self.eta * spread
-            w = top_eigenvectors((matrix + matrix.T) / 2, 1)[1]
-            directions.append(w)
-            values = rows @ w.to(X)
-            S = corrected(S, values[:, 0], self.alpha)
-            rows = rows - values @ w.to(X).T
-            keep = torch.eye(len(w)).to(w) - w @ w.T
-            spread = keep @ spread @ keep
-        self.directions_ = torch.cat(directions, 1).to(X)
+            residual = ridged(-W @ W.T, 1.0)  # rows residual = rows - rows W W'
+            matrix = residual @ (matrix + matrix.T) @ residual / 2
+            matrix = matrix - 2 * matrix.norm() * (W @ W.T)  # earlier directions come last
+            w = top_eigenvectors(matrix, 1)[1]
+            W = torch.cat([W, w], 1)
+            S = corrected(S, (rows @ w.to(X))[:, 0], self.alpha)
+        self.directions_ = W.to(X)
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
         return (X - self.mean_) @ self.directions_

@@ -53,4 +53,5 @@ def pairwise_agreement(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """X'S X / l (d, d) float64 of the l labelled rows X, without S (l, l)."""
     member, similarity = label_sets(y)
     sums = gram(X, one_hot(member))
-    return (sums @ wide(similarity) @ sums.T - gram(X, X)) / len(X)
+    own = similarity.diagonal()[member, None]  # -1 for an item that has no label at all
+    return (sums @ wide(similarity) @ sums.T - gram(own * X, X)) / len(X)
