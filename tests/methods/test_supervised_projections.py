@@ -46,25 +46,36 @@ def test_agreement_of_pairs_equals_the_sum_over_all_of_them(labels):
     np.testing.assert_allclose(found, X.T.astype(float) @ S @ X / 90, rtol=1e-4)
 
 
-@pytest.mark.parametrize("cls", [SSH, SPLH])
-def test_with_all_weight_on_the_variance_the_directions_are_principal_components(cls):
-    directions = fitted(cls, eta=1e6).directions_.numpy()
+ORTHOGONAL = [(SSH, {}), (SPLH, {"deflation": True})]
+
+
+@pytest.mark.parametrize(("cls", "params"), ORTHOGONAL)
+def test_with_all_weight_on_the_variance_the_directions_are_principal_components(cls, params):
+    directions = fitted(cls, eta=1e6, **params).directions_.numpy()
     np.testing.assert_allclose(np.abs(PCA(4).fit(X).components_ @ directions), np.eye(4), atol=0.01)
 
 
-@pytest.mark.parametrize("cls", [SSH, SPLH])
+@pytest.mark.parametrize(("cls", "params"), ORTHOGONAL)
 @pytest.mark.parametrize("labels", [half, several], ids=["classes", "multi-hot"])
-def test_directions_of_some_labels_are_orthonormal_and_use_those_of_no_other(cls, labels):
-    directions = fitted(cls, labels=labels).directions_.numpy()
+def test_directions_of_some_labels_are_orthonormal_and_use_those_of_no_other(cls, params, labels):
+    directions = fitted(cls, labels=labels, **params).directions_.numpy()
     np.testing.assert_allclose(directions.T @ directions, np.eye(4), atol=1e-5)
-    all_known = fitted(cls, labels=y).directions_.numpy()
+    all_known = fitted(cls, labels=y, **params).directions_.numpy()
     assert np.abs(directions - all_known).max() > 0.01
 
 
-@pytest.mark.parametrize("cls", [SSH, SPLH])
-def test_more_bits_than_features(cls):
+@pytest.mark.parametrize(("cls", "params"), ORTHOGONAL)
+def test_more_orthogonal_bits_than_features(cls, params):
     with pytest.raises(InvalidInputError, match="n_bits=7"):
-        fitted(cls, 7)
+        fitted(cls, 7, **params)
+
+
+def test_splh_without_deflation_mends_pairs_that_the_earlier_bits_got_wrong():
+    def wrong(alpha):
+        codes = signs(fitted(SPLH, 12, alpha=alpha))
+        return ((codes @ codes.T > 0) != (y[:, None] == y)).mean()
+
+    assert wrong(1.0) < wrong(0.0)  # without a correction all bits are the same
 
 
 def test_splh_corrects_pairs_of_the_wrong_sign_only():
