@@ -60,22 +60,22 @@ def test_tsh_bit_after_bit_is_the_best_of_all(loss):
         assert float(words[:, k] @ A @ words[:, k]) == pytest.approx(float(values.min()), rel=1e-4)
 
 
-def test_fasthash_block_does_not_raise_the_loss_of_the_next_bit():
+def test_fasthash_next_bit_is_no_worse_with_more_passes_and_better_than_equal_bits():
     generator = torch.Generator().manual_seed(0)
-    codes = torch.randn(60, 3, generator=generator).sign()
-    member = torch.from_numpy(y)
-    z = torch.randn(60, generator=generator).sign()
+    codes, member = torch.randn(60, 3, generator=generator).sign(), torch.from_numpy(y)
     A = pair_weights((3 - codes @ codes.T) / 2, member[:, None] == member, 4, "hinge")
-    method = FastHash(n_bits=4)
-    values = [float(z @ A @ z)]
-    for number in (0, 1, 2, 0, 1, 2):
-        block = (member == number).nonzero()[:, 0]
-        new = method._renewed(z, block, codes, member == number)
-        assert torch.equal(new[member != number], z[member != number])
-        z = new
-        values.append(float(z @ A @ z))
-    assert (np.diff(values) <= 1e-3).all()
-    assert values[-1] < values[0]
+
+    def loss(n_passes):
+        z = FastHash(n_bits=4, n_passes=n_passes)._next_bit(
+            codes, member, 2 * torch.eye(3) - 1, torch.Generator().manual_seed(1)
+        )
+        return float(z @ A @ z)
+
+    assert float(A.sum()) == loss(0)
+    assert loss(3) <= loss(2) <= loss(1) < loss(0)
+    rng = np.random.default_rng(0)
+    at_random = [z @ A.numpy() @ z for z in rng.choice([-1.0, 1.0], (500, 60))]
+    assert loss(2) < min(at_random)
 
 
 def test_fasthash_learns_from_the_bits_that_the_trees_give():
