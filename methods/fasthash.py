@@ -9,8 +9,9 @@ Formula: read in the authors' code (fasthash_*.m, in a public copy).
 Departures from the paper: a block is solved by descent from three starts in place of a graph cut. The trees
 are scikit-learn's gradient boosting of the squared error on features of 8 bits, in place of AdaBoost with
 weight trimming. The release boosts 200 trees of depth 4, our default is ``n_trees=40`` at the rate 0.3: at
-48 bits, 5,000 items of 512 features take 50 seconds on one core, and three minutes with ``n_trees=200``.
-Items with several labels are similar where they share one; a block is the items of one set of labels.
+48 bits, 5,000 items of 512 features take about 50 seconds on one core (reckoned from 2 bits), some three
+minutes with ``n_trees=200``. Items with several labels are similar where they share one; a block is the
+items of one set of labels.
 """
 
 from __future__ import annotations
