@@ -48,7 +48,7 @@ ROOMS = {
     "methods": Room(
         (*GROUND, "contracts", "numerics", "training", "families"),
         ("numpy", "torch"),
-        late=("PIL", "imagehash", "pdqhash"),
+        late=("PIL", "faiss", "imagehash", "pdqhash", "sklearn"),
     ),
     "datasets": Room((*GROUND, "contracts", "captions"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "features": Room((*GROUND, "contracts", "training"), ("numpy",), late=("torch",)),

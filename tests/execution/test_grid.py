@@ -26,7 +26,7 @@ def names(*methods, **content):
 
 def test_groups_are_spelt_out_controls_first_deep_last():
     control, shallow, deep = names("control"), names("shallow"), names("deep")
-    assert control == ["classifier", "fixmatch", "random", "real_valued"]
+    assert control == ["classifier", "fixmatch", "opq", "pq", "random", "real_valued"]
     assert {"itq", "ksh", "lsh", "pcah", "sdh", "sh", "cca_itq"} <= set(shallow)
     assert {"dpsh", "dsh", "dtsh", "mu_liu"} <= set(deep)
     assert names("all") == control + shallow + deep
