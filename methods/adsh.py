@@ -10,9 +10,9 @@ Formula: read in the authors' code (jiangqy/ADSH-AAAI2018).
 Departures from the paper: it learns V of the database from the labels of the database and ranks these codes;
 queries alone pass the network. Here no method sees the database: V are codes of the training images, which
 only teach the network, and it encodes queries and database alike. Results are not comparable to the paper's.
-V is updated from all training images before each epoch, not from 2,000 drawn ones, and starts at sgn(u), not at
-0, which would draw u to 0. A bit of V stays where both values are equally good. Backbone and recipe are the
-suite's.
+V is updated from all training images before each epoch, not from 2,000 drawn ones, and starts at sgn(u), not
+at 0, which would draw u to 0. Sums over the database are means; gamma is the authors' 200 for their 59,000
+images. A bit of V stays where both values are equally good. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class ADSH(DeepHashMethod):
-    """ADSH. gamma: weight of ||v_i - u_i||^2. n_cycles: cycles over the bits of V before an epoch."""
+    """ADSH.
 
-    gamma: float = 200.0
+    gamma: weight of ||v_i - u_i||^2 beside a mean over j. n_cycles: cycles over the bits of V before an epoch.
+    """
+
+    gamma: float = 200 / 59_000
     n_cycles: int = 1
 
     def make_state(self, data: TrainingData) -> nn.Module:
@@ -50,18 +53,18 @@ class ADSH(DeepHashMethod):
         if epoch.progress < 1:
             U = torch.tanh(epoch.outputs())
             V = sign(U) if epoch.progress == 0 else self.state_.codes.to(U)
-            pull = self.n_bits * self.state_.similarity_times(U) + self.gamma * U
+            pull = self.n_bits * self.state_.similarity_times(U) + self.gamma * len(U) * U
             self.state_.store(bits_in_turn(V, U.T @ U, pull, self.n_cycles))
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Mean over pairs of an image i and a training image j of (<u_i, v_j> - K S_ij)^2, plus gamma / n."""
+        """Mean over pairs of an image i and a training image j of (<u_i, v_j> - K S_ij)^2, plus gamma's."""
         assert isinstance(self.state_, Database)
         u, state, n = torch.tanh(z), self.state_, len(self.state_.codes)
         own, sets = state.codes[batch.index].to(z.dtype), state.sets[batch.index]
         # The square is expanded, so that no (b, n) matrix is needed.
         squares = (u @ state.inner * u).sum(dim=1) + self.n_bits**2 * state.squares[sets]
         errors = squares - 2 * self.n_bits * (u * state.pulls[sets]).sum(dim=1)
-        return (errors.mean() + self.gamma * (own - u).square().sum(dim=1).mean()) / n
+        return errors.mean() / n + self.gamma * (own - u).square().sum(dim=1).mean()
 
 
 class Database(nn.Module):

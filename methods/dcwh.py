@@ -9,10 +9,11 @@ its corners.
 Formula: read in a port (mzhang367/dcwh), with two slips of it put right.
 
 Departures from the paper: its two steps are known from the abstract and from the port; here the cubic
-constraint holds throughout, and the vertex constraint from half of the training on. The port's cubic weight is
-divided by the batch above 1.1 but not below -1.1, by operator precedence; here it is a mean over images. Class
-means are taken before each epoch; the port does so every second of 150. An image of several classes counts in
-the means of all, and its target has equal shares of them. Backbone and recipe are the suite's.
+constraint holds throughout, and the vertex constraint from half of the training on. The port's cubic weight
+is divided by the batch above 1.1 but not below -1.1, by operator precedence, and its vertex weight is divided
+twice; here both are means over images. Class means are taken before each epoch; the port does so every second
+of 150. An image of several classes counts in the means of all, and its target has equal shares of them.
+Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

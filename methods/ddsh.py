@@ -1,17 +1,17 @@
 """Deep discrete supervised hashing (DDSH).
 
-Jiang, Cui & Li, "Deep discrete supervised hashing", IEEE Transactions on Image Processing 2018. A few training
-images Omega are drawn anew for each epoch. Their binary codes B are learned bit by bit, each by a binary
-quadratic programme, from ||K S - B B'||^2 within Omega and ||K S - B_Gamma B'||^2 with the codes B_Gamma of
-the others; then the network descends ||tanh(z) B' - K S||^2 on the others. S is 1 for similar pairs and -r for
-others, r = similar / dissimilar pairs.
+Jiang, Cui & Li, "Deep discrete supervised hashing", IEEE Transactions on Image Processing 2018. A few
+training images Omega are drawn anew for each epoch. Their binary codes B are learned bit by bit, each by a
+binary quadratic programme, from ||K S - B B'||^2 within Omega and ||K S - B_Gamma B'||^2 with the codes
+B_Gamma of the others; then the network descends ||tanh(z) B' - K S||^2 on the others. S is 1 for similar
+pairs and -r for others, r = similar / dissimilar pairs.
 
 Formula: read in the authors' code (jiangqy/DDSH-TIP2018).
 
-Departures from the paper: it solves the programmes by a 2-approximation through a clustering problem; here the
-best single flip is made until none helps, from the present signs of the network's outputs. With multi-label
-images the release sets S to 0 for some pairs; here two images are similar or not. Backbone and recipe are the
-suite's.
+Departures from the paper: it solves the programmes by a 2-approximation through a clustering problem; here
+the best single flip is made until none helps, from the present signs of the network's outputs. With
+multi-label images the release sets S to 0 for some pairs; here two images are similar or not. Backbone and
+recipe are the suite's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class DDSH(DeepHashMethod):
-    """DDSH. n_columns: images of Omega, at most half of all. n_cycles: cycles over the bits of their codes."""
+    """DDSH. n_columns: images of Omega, at most half of all. n_cycles: cycles over their bits."""
 
     n_columns: int = 100
     n_cycles: int = 3

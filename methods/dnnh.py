@@ -67,7 +67,7 @@ class Slices(nn.Module):
 def triplet_hinge(distances: torch.Tensor, similar: torch.Tensor, margin: float) -> torch.Tensor:
     """Mean of [margin + d_qp - d_qn]_+ over all triplets of a batch; 0 where there are none.
 
-    distances, similar: (b, b). O(b^3) memory: a mask over all triplets, as an index would wait for the device.
+    distances, similar: (b, b). O(b^3) memory: a mask over all triplets; an index would wait for the device.
     """
     positive = similar & all_pairs(len(similar), similar.device)
     triplet = positive[:, :, None] & ~similar[:, None, :]

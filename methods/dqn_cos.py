@@ -9,8 +9,8 @@ With C > 2 classes -1 is out of reach for all dissimilar pairs: the best mean co
 Formula: read in the authors' code (thulab/DeepHash), the pair loss; its quantisation is another one here.
 
 Departures from the paper: it learns a product quantiser, whose error is the second term with weight 1e-4. The
-suite ranks by Hamming distance; here the second term draws outputs to +-1, and its weight is ours. The mean is
-over pairs of two different images. Backbone and recipe are the suite's.
+suite ranks by Hamming distance; here the second term draws outputs to +-1, and its weight is ours. The mean
+is over pairs of two different images. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hashing-guided hinge function (HHF), on the proxy-anchor loss.
 
-Xu et al., "HHF: hashing-guided hinge function for deep hashing retrieval", arXiv 2021. Metric losses go on pulling and pushing where codes cannot get
-better; a hinge stops them: similar pairs at a cosine of 0.8, dissimilar ones at zeta + 0.2, where zeta is the
-largest cosine that C codewords of n_bits can all keep to.
+Xu et al., "HHF: hashing-guided hinge function for deep hashing retrieval", arXiv 2021. Metric losses go
+on pulling and pushing where codes cannot get better; a hinge stops them: similar pairs at a cosine of 0.8,
+dissimilar ones at zeta + 0.2, where zeta is the largest cosine that C codewords of n_bits can all keep to.
 
 Formula: read in the authors' code (JerryXu0129/HHF), the form on proxy anchors (Kim et al., CVPR 2020).
 

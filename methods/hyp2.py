@@ -10,8 +10,8 @@ zeta = 1 - 2 d / n_bits, where d is how many bits C codewords may differ in at l
 Formula: read in the authors' code (JerryXu0129/HyP2-Loss).
 
 Departures from the paper: the release looks d up in a table of linear codes; here it is Griesmer's bound on
-them, which few classes attain (zeta = 0 for 10 classes at 12, 24, 32 and 48 bits in both). Backbone and recipe
-are the suite's.
+them, which few classes attain (zeta = 0 for 10 classes at 12, 24, 32 and 48 bits in both). Backbone and
+recipe are the suite's.
 """
 
 from __future__ import annotations
