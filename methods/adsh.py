@@ -37,7 +37,7 @@ from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
 class ADSH(DeepHashMethod):
     """ADSH.
 
-    gamma: weight of ||v_i - u_i||^2 beside a mean over j. n_cycles: cycles over the bits of V before an epoch.
+    gamma: weight of ||v_i - u_i||^2 beside a mean over j. n_cycles: cycles over the bits of V an epoch.
     """
 
     gamma: float = 200 / 59_000
