@@ -7,7 +7,7 @@ learns the signs of H, bit by bit.
 
 S depends on labels only, so that the codes are nearly one word a class.
 
-Formula: read in a port (swuxyj/DeepHash-pytorch), the first stage; the second is from memory.
+Formula: from a port (swuxyj/DeepHash-pytorch), the first stage; the second is from memory.
 
 Departures from the paper: the Newton steps of a bit are taken for all images at once, and shortened until the
 objective falls; entry by entry they would take hours. The step sizes are those of the port. The similarities

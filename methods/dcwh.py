@@ -6,7 +6,7 @@ one a class, around the class means over the training set; the loss is -log of t
 class. The cubic constraint keeps outputs within the cube of side 2.2, and the vertex constraint draws them to
 its corners.
 
-Formula: read in a port (mzhang367/dcwh), with two slips of it put right.
+Formula: from a port (mzhang367/dcwh), with two slips of it put right.
 
 Departures from the paper: its two steps are known from the abstract and from the port; here the cubic
 constraint holds throughout, and the vertex constraint from half of the training on. The port's cubic weight

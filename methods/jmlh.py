@@ -4,7 +4,7 @@ Shen, Qin, Chen, Liu, Zhu & Shen, "Embarrassingly simple binary representation l
 Each bit is drawn with probability q = sigmoid(z), a linear classifier reads the bits, and a Kullback-Leibler
 term keeps q near a fair coin: a variational information bottleneck. The gradient of a bit is that of q.
 
-Formula: read in a port (CISiPLab/cisip-FIRe).
+Formula: from a port (CISiPLab/cisip-FIRe).
 
 Departures from the paper: unknown beyond the port. Multi-label images have a logistic loss for each class.
 Backbone and recipe are the suite's.
