@@ -85,7 +85,7 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: both), LABEL=FILE.npy of yours",
+        help="what shallow methods read: pixels, cnn (default: these two), gist, LABEL=FILE.npy of yours",
     )
     grid.add_argument(
         "--pretraining",
