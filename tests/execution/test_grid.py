@@ -26,7 +26,7 @@ def names(*methods, **content):
 
 def test_groups_are_spelt_out_controls_first_deep_last():
     control, shallow, deep = names("control"), names("shallow"), names("deep")
-    assert control == ["classifier", "fixmatch", "opq", "pq", "random", "real_valued"]
+    assert {"classifier", "fixmatch", "opq", "pq", "random", "real_valued"} <= set(control)
     assert {"itq", "ksh", "lsh", "pcah", "sdh", "sh", "cca_itq"} <= set(shallow)
     assert {"dpsh", "dsh", "dtsh", "mu_liu"} <= set(deep)
     assert names("all") == control + shallow + deep
@@ -71,7 +71,7 @@ def test_a_folder_is_one_data_set_however_it_is_written(tmp_path, monkeypatch):
 def test_every_cell_has_a_file_of_its_own():
     works = works_of(datasets=["digits", "mnist"], protocols=sorted(protocols(), key="full".__ne__))
     assert len({work.stem for work in works}) == len(works)
-    assert works[0].stem.startswith("digits/full/classifier-vgg7-12b-r0-")
+    assert works[0].stem.startswith("digits/full/ce_sign-vgg7-12b-r0-")
 
 
 def test_the_data_set_says_what_may_be_done_to_its_images_and_the_recipe_stays_as_it_is():
