@@ -27,7 +27,7 @@ from hashbench.numerics.discrete_deep import (
     LabelSets,
     asymmetric_similarity,
     bits_in_turn,
-    label_sets,
+    similar_sets,
     sums_by_set,
 )
 from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
@@ -84,7 +84,7 @@ class Database(nn.Module):
 
     def __init__(self, labels: torch.Tensor, n_bits: int) -> None:
         super().__init__()
-        sets = label_sets(labels)
+        sets = similar_sets(labels)
         similarity = asymmetric_similarity(sets)
         counts = sums_by_set(torch.ones(len(labels), 1, device=labels.device), sets)[:, 0]
         tables = {

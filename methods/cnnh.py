@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from hashbench.numerics import sign
-from hashbench.numerics.discrete_deep import LabelSets, label_sets, sums_by_set
+from hashbench.numerics.discrete_deep import LabelSets, similar_sets, sums_by_set
 from hashbench.training import Batch, DeepHashMethod, TrainingData
 
 
@@ -36,7 +36,7 @@ class CNNH(DeepHashMethod):
     def make_state(self, data: TrainingData) -> nn.Module:
         """The first stage: codes of the training images, from their labels."""
         H = torch.rand(data.n, self.n_bits).to(data.labels.device) * 2 - 1
-        return Codes(relaxed_codes(H, label_sets(data.labels), self.n_sweeps))
+        return Codes(relaxed_codes(H, similar_sets(data.labels), self.n_sweeps))
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The logistic loss of each bit, log(1 + exp(-h z)), the mean over images and bits."""

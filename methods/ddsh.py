@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from hashbench.numerics import sign
-from hashbench.numerics.discrete_deep import LabelSets, asymmetric_similarity, label_sets, sums_by_set
+from hashbench.numerics.discrete_deep import LabelSets, asymmetric_similarity, similar_sets, sums_by_set
 from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
 
 
@@ -78,7 +78,7 @@ class Columns(nn.Module):
 
     def __init__(self, labels: torch.Tensor, n_columns: int, n_bits: int) -> None:
         super().__init__()
-        sets = label_sets(labels)
+        sets = similar_sets(labels)
         self.register_buffer("sets", sets.of, persistent=False)
         self.register_buffer("similar", sets.similar, persistent=False)
         self.register_buffer("similarity", asymmetric_similarity(sets), persistent=False)

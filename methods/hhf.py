@@ -20,7 +20,7 @@ from torch import nn
 from hashbench.numerics import sign
 from hashbench.numerics.bounds import griesmer_distance
 from hashbench.training import Batch, DeepHashMethod, TrainingData, cosines
-from hashbench.training.losses import multi_hot
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -45,7 +45,7 @@ class HHF(DeepHashMethod):
         assert isinstance(self.state_, nn.ParameterList)
         (proxies,) = self.state_
         zeta = 1 - 2 * griesmer_distance(len(proxies), self.n_bits) / self.n_bits
-        classes = multi_hot(batch.labels, len(proxies)) > 0
+        classes = memberships(batch.labels, len(proxies))
         to_proxies = cosines(z, proxies)
         near = torch.expm1(self.scale * (self.similar_until - to_proxies).relu())
         far = torch.expm1(self.scale * (to_proxies - zeta - self.slack).relu())

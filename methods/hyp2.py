@@ -23,7 +23,7 @@ from torch import nn
 
 from hashbench.numerics.bounds import griesmer_distance
 from hashbench.training import Batch, DeepHashMethod, TrainingData, all_pairs, cosines, same_label
-from hashbench.training.losses import multi_hot
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -41,7 +41,7 @@ class HyP2(DeepHashMethod):
         assert isinstance(self.state_, nn.ParameterList)
         (proxies,) = self.state_
         zeta = 1 - 2 * griesmer_distance(len(proxies), self.n_bits) / self.n_bits
-        classes = multi_hot(batch.labels, len(proxies)) > 0
+        classes = memberships(batch.labels, len(proxies))
         to_proxies = cosines(z, proxies)
         total = mean_where(1 - to_proxies, classes) + mean_where((to_proxies - zeta).relu(), ~classes)
         if batch.labels.ndim == 1:

@@ -19,7 +19,7 @@ class LabelSets(NamedTuple):
     similar: torch.Tensor
 
 
-def label_sets(labels: torch.Tensor) -> LabelSets:
+def similar_sets(labels: torch.Tensor) -> LabelSets:
     """The sets of labels (n,) int64 or (n, C) multi-hot. An image without labels is similar to none."""
     if labels.ndim == 1:
         named, of = labels.unique(return_inverse=True)

@@ -81,14 +81,19 @@ def classification_loss(z: torch.Tensor, batch: Batch, label_smoothing: float = 
     return (known * values).sum() / (known.sum() * z.shape[1])
 
 
-def multi_hot(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """(b, n_classes) float32, 1 at the classes of an image; a row of zeros where it has none or no label.
+def memberships(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """(b, n_classes) bool: which classes an image has; none where it is unlabelled.
 
-    labels: (b,) int64 or (b, C) multi-hot, -1 where an image has none.
+    labels: (b,) int64 or (b, n_classes) multi-hot, -1 where an image has none.
     """
     if labels.ndim == 2:
-        return labels.clamp_min(0).float()
-    return (labels[:, None] == torch.arange(n_classes, device=labels.device)).float()
+        return labels > 0
+    return labels[:, None] == torch.arange(n_classes, device=labels.device)
+
+
+def multi_hot(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """``memberships`` as (b, n_classes) float32."""
+    return memberships(labels, n_classes).float()
 
 
 def shared_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

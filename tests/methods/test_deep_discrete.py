@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hashbench.methods import adsh, cnnh, ddsh, dfh, dsdh
-from hashbench.numerics.discrete_deep import bits_in_turn, label_sets
+from hashbench.numerics.discrete_deep import bits_in_turn, similar_sets
 from hashbench.training import Batch, Epoch, TrainingData
 
 N, K, C = 20, 5, 3
@@ -259,7 +259,7 @@ def test_cnnh_never_raises_its_objective_by_a_sweep(labels):
     H = torch.rand(N, K, generator=torch.Generator().manual_seed(0)) * 2 - 1
     before = cnnh_objective(H, labels)
     for sweeps in range(4):
-        swept = cnnh.relaxed_codes(H, label_sets(labels), sweeps)
+        swept = cnnh.relaxed_codes(H, similar_sets(labels), sweeps)
         assert swept.abs().max() <= 1
         assert cnnh_objective(swept, labels) <= before + 1e-3
         before = cnnh_objective(swept, labels)
@@ -267,7 +267,7 @@ def test_cnnh_never_raises_its_objective_by_a_sweep(labels):
 
 
 def test_cnnh_compares_trial_columns_by_its_objective():
-    sets, H, trials = label_sets(MULTI), torch.rand(N, K) * 2 - 1, torch.rand(N, 3) * 2 - 1
+    sets, H, trials = similar_sets(MULTI), torch.rand(N, K) * 2 - 1, torch.rand(N, 3) * 2 - 1
     full = []
     for trial in trials.T:
         changed = H.clone()

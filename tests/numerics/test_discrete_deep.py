@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hashbench.numerics.bounds import griesmer_distance
-from hashbench.numerics.discrete_deep import asymmetric_similarity, bits_in_turn, label_sets, sums_by_set
+from hashbench.numerics.discrete_deep import asymmetric_similarity, bits_in_turn, similar_sets, sums_by_set
 
 SINGLE = torch.tensor([2, 0, 2, 5, 0, 2])
 MULTI = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1], [1, 1, 0], [-1, -1, -1]])
@@ -25,7 +25,7 @@ def shares(labels, i, j):
 
 @pytest.mark.parametrize("labels", [SINGLE, MULTI])
 def test_similarities_of_sets_are_those_of_images(labels):
-    sets, n = label_sets(labels), len(labels)
+    sets, n = similar_sets(labels), len(labels)
     similar = [[shares(labels, i, j) for j in range(n)] for i in range(n)]
     assert sets.similar[sets.of][:, sets.of].tolist() == similar
     values = draw(n, 3)
@@ -38,10 +38,10 @@ def test_similarities_of_sets_are_those_of_images(labels):
 
 
 def test_balanced_classes_have_rows_that_sum_to_zero_and_one_class_has_ones():
-    sets = label_sets(torch.arange(20) % 5)
+    sets = similar_sets(torch.arange(20) % 5)
     full = asymmetric_similarity(sets)[sets.of][:, sets.of]
     torch.testing.assert_close(full.sum(dim=1), torch.zeros(20), atol=1e-5, rtol=0)
-    assert asymmetric_similarity(label_sets(torch.zeros(4, dtype=torch.int64))).tolist() == [[1]]
+    assert asymmetric_similarity(similar_sets(torch.zeros(4, dtype=torch.int64))).tolist() == [[1]]
 
 
 def objective(B, inner, Q):
