@@ -6,9 +6,9 @@ Formula: read in the authors' code (doubling/Stochastic_Generative_Hashing).
 Departures from the paper: what is generated is the activations of the suite's label-free network, not pixels
 or descriptors, each of deviation 1; images are augmented before they are coded, and generated as they are.
 Bits are thresholded at 1/2, as in the release (the paper draws them), and in the confidence term their
-gradient is stopped. The decoder's mean starts lower by what half of the bits add: else the first steps switch bits to mend it. The
-penalties of both matrices are the recipe's weight decay; the loss is a mean over images, which leaves Adam's
-steps as they are. Recipe and optimiser are the suite's.
+gradient is stopped. The decoder's mean starts lower by what half of the bits add: else the first steps switch
+bits to mend it. The penalties of both matrices are the recipe's weight decay; the loss is a mean over images,
+which leaves Adam's steps as they are. Recipe and optimiser are the suite's.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ Departures from the paper: the fixed network is the suite's label-free one, not 
 no published number compares; its activations are standardised, and the decoder ends without a ReLU. The
 reconstruction is a mean over features times ``rec_weight`` (release: half a sum over batch and features,
 beside which the critics hardly act). Logits of bits are normalised over the batch: at the suite's rate (5e-3,
-the release's is 1e-4) bits become constant without it. Critics and encoder train in one step, by a gradient reversal: equal to the
-release's two optimisers at one rate. Recipe and optimiser are the suite's, with batches of 125 images
-(release: 400).
+the release's is 1e-4) bits become constant without it. Critics and encoder train in one step, by a gradient
+reversal: equal to the release's two optimisers at one rate. Recipe and optimiser are the suite's, with
+batches of 125 images (release: 400).
 """
 
 from __future__ import annotations
