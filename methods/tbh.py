@@ -4,12 +4,11 @@ Shen, Qin, Chen, Yu, Liu, Zhu, Shen & Shao, "Auto-encoding twin-bottleneck hashi
 
 Formula: read in the authors' code (ymcidence/TBH, the first author's second implementation).
 Departures from the paper: the fixed network is the suite's label-free one, not VGG-16 trained on ImageNet, so
-no published number compares; its activations are standardised, and the decoder ends without a ReLU. The
-reconstruction is a mean over features times ``rec_weight`` (release: half a sum over batch and features,
-beside which the critics hardly act). Logits of bits are normalised over the batch: at the suite's rate (5e-3,
-the release's is 1e-4) bits become constant without it. Critics and encoder train in one step, by a gradient
-reversal: equal to the release's two optimisers at one rate. Recipe and optimiser are the suite's, with
-batches of 125 images (release: 400).
+no published number compares; its activations are standardised, and the decoder ends without a ReLU. Logits of
+bits are normalised over the batch: at the suite's rate (5e-3, the release's is 1e-4) bits become constant
+without it. Critics and encoder train in one step, by a gradient reversal: equal to the release's two
+optimisers at one rate. Recipe and optimiser are the suite's, with batches of 125 images (release: 400) and
+some hundred steps, in which it learns little: give it more with recipe.epochs.
 """
 
 from __future__ import annotations
@@ -47,13 +46,14 @@ class Twin(nn.Module):
 class TBH(DeepHashMethod):
     """A graph of the batch's codes passes messages between the real bottleneck's values.
 
-    rec_weight: of the reconstruction. hidden: units of the encoder's and the decoder's hidden layer.
+    rec_weight: of the reconstruction, a sum over images and features; the critics hardly act beside it at 1,
+    the release's. hidden: units of the encoder's and the decoder's hidden layer.
     width: of the real bottleneck.
     """
 
     pretraining: Pretraining = "frozen"
     start_from: str = "ssl"
-    rec_weight: float = 50.0
+    rec_weight: float = 1.0
     hidden: int = 1024
     width: int = 512
 
@@ -78,7 +78,7 @@ class TBH(DeepHashMethod):
         assert isinstance(net, Twin)
         bits, real = hard_bits(self.readout(z)), net.real(relu(z)).sigmoid()
         passed = (normalised(affinity(bits)) @ net.graph(real)).sigmoid()
-        reconstruction = mse_loss(net.decoder(passed), net.fixed(batch.index))
+        reconstruction = mse_loss(net.decoder(passed), net.fixed(batch.index), reduction="sum") / 2
         critics = criticism(net.of_bits, bits, (torch.rand_like(bits) < 0.5).to(bits.dtype))
         critics = critics + criticism(net.of_real, passed, torch.rand_like(passed))
         return self.rec_weight * reconstruction + critics
