@@ -26,6 +26,13 @@ NEAR, MANIFOLD = 0.06, 0.09  # shares of the images that are neighbours
 DIFFUSION = 0.99
 
 
+class Graph(FixedFeatures):
+    """The activations of the images in the graph, the place of each image in it, and the table of S."""
+
+    place: torch.Tensor
+    confirmed: torch.Tensor
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class MLS3RDUH(DeepHashMethod):
     """Neighbours by cosine count as similar where the manifold of the activations confirms it.
@@ -39,9 +46,9 @@ class MLS3RDUH(DeepHashMethod):
 
     supervision: ClassVar = "unsupervised"
 
-    def make_state(self, data: TrainingData) -> FixedFeatures:
-        """The activations of the images in the graph, the place of each image in it, and the table of S."""
-        state = FixedFeatures(data)
+    def make_state(self, data: TrainingData) -> Graph:
+        """The graph of the start's activations."""
+        state = Graph(data)
         everything = state.rows
         state.rows = everything[:: -(-data.n // self.n_graph)]
         places = [cosines(part, state.rows).argmax(dim=1) for part in everything.split(1000)]
@@ -53,7 +60,7 @@ class MLS3RDUH(DeepHashMethod):
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The mean over all pairs of log cosh(h_i . h_j / K - S), h = tanh(z)."""
         state = self.state_
-        assert state is not None
+        assert isinstance(state, Graph)
         place = state.place[batch.index]
         similar = similarity(state(place), state.confirmed[place[:, None], place])
         h = z.tanh()

@@ -25,6 +25,13 @@ RARE = 0.01
 MOST, AT_A_TIME = 10_000, 500  # images whose distances are counted
 
 
+class Structure(FixedFeatures):
+    """The start's activations, and the two distances beyond which a pair counts."""
+
+    near: torch.Tensor
+    far: torch.Tensor
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class SSDHU(DeepHashMethod):
     """Pairs much nearer or farther than usual become similar and dissimilar; the others are left out.
@@ -39,9 +46,9 @@ class SSDHU(DeepHashMethod):
 
     supervision: ClassVar = "unsupervised"
 
-    def make_state(self, data: TrainingData) -> FixedFeatures:
-        """The start's activations, and the two distances beyond which a pair counts."""
-        state = FixedFeatures(data)
+    def make_state(self, data: TrainingData) -> Structure:
+        """Activations and distances of the start."""
+        state = Structure(data)
         mode, left, right, low, high = distance_statistics(state.rows[:: -(-data.n // MOST)])
         state.register_buffer("near", torch.maximum(mode - self.alpha * left, low))
         state.register_buffer("far", torch.minimum(mode + self.beta * right, high))
@@ -49,7 +56,7 @@ class SSDHU(DeepHashMethod):
 
     def loss(self, z: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The mean over all pairs of |S| (h_i . h_j / K - S)^2, h = tanh(z); S = 0 is left out."""
-        assert self.state_ is not None
+        assert isinstance(self.state_, Structure)
         rows = self.state_(batch.index)
         similar = structure(1 - cosines(rows, rows), self.state_.near, self.state_.far)
         h = z.tanh()

@@ -112,5 +112,5 @@ class Reversed(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]  # noqa: D102
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return -gradient

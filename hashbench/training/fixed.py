@@ -38,7 +38,7 @@ def scaled_layer(inputs: torch.Tensor, n_outputs: int) -> nn.Linear:
 
     For bits above a hidden layer, as ``Network.with_new_head`` scales those above the backbone.
     """
-    layer = nn.Linear(inputs.shape[1], n_outputs).to(inputs.device)
+    layer = nn.Linear(inputs.shape[1], n_outputs).to(inputs)
     deviation, mean = torch.std_mean(layer(inputs), dim=0)
     layer.weight /= deviation.clamp_min(1e-6)[:, None]
     layer.bias.copy_((layer.bias - mean) / deviation.clamp_min(1e-6))

@@ -27,9 +27,9 @@ def prepared(name, rows=features):
     torch.manual_seed(0)
     method = find("method", name)(n_bits=N_BITS)
     method.network_ = torch.nn.Module()
-    method.network_.head = torch.nn.Linear(rows.shape[1], method.n_outputs(0))
+    method.network_.head = torch.nn.Linear(rows.shape[1], method.n_outputs(0), dtype=rows.dtype)
     nothing = torch.empty(len(rows), 0)
-    method.state_ = method.make_state(TrainingData(nothing, 0, rows.shape[1], lambda: rows))
+    method.state_ = method.make_state(TrainingData(nothing, 0, rows.shape[1], lambda: rows)).to(rows.dtype)
     place = torch.arange(len(rows)).repeat(method.views)
     return method, Batch(nothing.repeat(method.views, 1), place, 0.5, rows.repeat(method.views, 1))
 
@@ -82,15 +82,15 @@ def test_two_images_and_images_that_are_all_alike_are_no_fault(name, rows):
 
 def test_the_order_of_images_does_not_matter(name, monkeypatch):
     monkeypatch.setattr(torch, "rand_like", torch.zeros_like)  # TBH's critics draw other codes for each image
-    method, batch = prepared(name)
+    method, batch = prepared(name, features.double())
     order = torch.randperm(N, generator=torch.Generator().manual_seed(2))
     both = torch.cat([order + view * N for view in range(method.views)])
     shuffled = Batch(batch.labels, batch.index[both], 0.5, batch.features[both])
-    z = outputs_of(method, N).detach()
+    z = outputs_of(method, N).detach().double()
     first, again = (
         value(method, part.clone().requires_grad_(), b) for part, b in ((z, batch), (z[both], shuffled))
     )
-    assert first.item() == pytest.approx(again.item(), rel=1e-5)
+    assert first.item() == pytest.approx(again.item(), rel=1e-9)
     if method.views == 1:
         mixed = value(method, z[both].clone().requires_grad_(), batch)
-        assert mixed.item() != pytest.approx(first.item(), rel=1e-5), "outputs belong to their images"
+        assert mixed.item() != pytest.approx(first.item(), rel=1e-9), "outputs belong to their images"
