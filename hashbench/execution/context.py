@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter, time
@@ -31,6 +31,7 @@ from hashbench.system.text import text_of
 from hashbench.training.checkpoints import save_atomically, seconds_before
 from hashbench.training.encoding import network_features
 from hashbench.training.network import Network, build_network, gains_from_bf16
+from hashbench.training.quality import quality_of
 
 T = TypeVar("T")
 HASH_STAGE_ONLY = ("epochs", "backbone_lr")  # recipe fields that the training of a feature does not read
@@ -39,12 +40,16 @@ ROWS_AT_A_TIME = 8192  # images per call of a feature that is not a network
 
 @dataclass(frozen=True)
 class Backbone:
-    """A trained network, the digest of all it depends on, its seed, and what its training took."""
+    """A trained network, the digest of all it depends on, its seed, and what its training took.
+
+    quality: of the rows of a network that saw no labels, ``hashbench.training.quality``; else empty.
+    """
 
     network: Network
     digest: str
     seed: int
     seconds: float
+    quality: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +190,9 @@ def _backbone(
             "losses": network.pretrain_losses,
             "seconds": perf_counter() - start,
         }
+        if feature.learned_from == "images":  # the network is trained: what labels say of it changes nothing
+            known = torch.from_numpy(context.train_labels).to(device)
+            state["quality"] = quality_of(network_features(network, images), known, seed)
         save_atomically(state, path)
         checkpoint.unlink(missing_ok=True)
         _remove_abandoned(path.parent)
@@ -199,7 +207,7 @@ def _backbone(
     network = build_network(images, recipe, n_outputs, invariances)
     network.load_state_dict(state["network"])
     network.pretrain_losses = state["losses"]
-    return Backbone(network.eval(), digest, seed, state["seconds"])
+    return Backbone(network.eval(), digest, seed, state["seconds"], state.get("quality", {}))
 
 
 def forget_networks() -> None:

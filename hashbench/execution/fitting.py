@@ -161,8 +161,11 @@ class CellEncoder:
 
     @property
     def history(self) -> Mapping[str, list[float]]:
-        """The curves of its training."""
-        curves = getattr(self.method, "history_", {})
+        """The curves of its training, and the quality of the label-free network that it stands on."""
+        backbone, feature = self.ground.backbone, self.ground.work.trained
+        quality = {} if backbone is None else backbone.quality
+        curves = {f"{feature and feature.name()}_{name}": [value] for name, value in quality.items()}
+        curves |= getattr(self.method, "history_", {})
         for name, values in curves.items():
             if not np.isfinite(np.asarray(values, np.float64)).all():
                 raise FloatingPointError(
