@@ -104,6 +104,11 @@ def _add_run(commands: Any) -> None:
     _add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
+    how.add_argument(
+        "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE or LSF"
+    )
+    how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
     how.add_argument(
         "--threads",
         "-t",

@@ -1,0 +1,106 @@
+"""A cluster of jobs of a queueing system, as a TOML file describes it."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.system.paths import is_regular
+from hashbench.system.text import text_of
+
+if TYPE_CHECKING:
+    from dask_jobqueue import JobQueueCluster
+
+SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
+# What a run sets itself, or what dask-jobqueue keeps for old scripts.
+OWN = ("self", "scheduler", "name", "processes", "nanny", "config_name", "worker_command", "protocol", "security")
+OLD = ("extra", "env_extra", "header_skip", "job_extra", "project")
+MOST_JOBS = 4096
+
+
+@dataclass(frozen=True)
+class JobQueue:
+    """The content of the file.
+
+    system: slurm, pbs, sge or lsf. jobs: how many jobs of the system, each with one worker. options: keyword
+    arguments of dask-jobqueue's class for the system.
+    """
+
+    system: str
+    jobs: int
+    options: dict[str, Any]
+
+    @contextmanager
+    def cluster(self, n_jobs: int) -> Iterator[JobQueueCluster]:
+        """The cluster, with as many jobs as asked for but no more than there is to do.
+
+        A job that ends before the run is replaced by a new one.
+        """
+        cls, n = _class(self.system), min(self.jobs, n_jobs)
+        extra = [*self.options.get("worker_extra_args", ()), "--nthreads", "1", "--memory-limit", "0"]
+        with cls(**{**self.options, "processes": 1, "worker_extra_args": extra}) as cluster:
+            cluster.scale(jobs=n)
+            cluster.sync(cluster._correct_state)
+            cluster.adapt(minimum_jobs=n, maximum_jobs=n, interval="5s")
+            yield cluster
+
+
+def read_jobqueue(path: Path) -> JobQueue:
+    """The cluster that a file describes; nothing is started. Raises InvalidInputError, UnknownNameError.
+
+    ::
+
+        system = "slurm"
+        jobs = 8
+        queue = "gpu"
+        cores = 2
+        memory = "16GB"
+        walltime = "04:00:00"
+        job_extra_directives = ["--gres=gpu:1"]
+    """
+    what = f"cluster file '{path}'"
+    if not is_regular(path):
+        raise InvalidInputError(f"{what} does not exist; give the path of a TOML file")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{what} is not valid TOML in UTF-8: {error}") from error
+    system, jobs = content.pop("system", None), content.pop("jobs", None)
+    if system not in SYSTEMS:
+        raise UnknownNameError(f"system in {what}:", str(system), SYSTEMS)
+    if type(jobs) is not int or not 1 <= jobs <= MOST_JOBS:
+        raise InvalidInputError(f"{what}: jobs = {jobs!r}: must be a number from 1 to {MOST_JOBS:,}")
+    known = _keywords(system)
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise UnknownNameError(f"key in {what}:", unknown[0], {"system", "jobs", *known})
+    command = _class(system).job_cls.submit_command
+    if shutil.which(command.split()[0]) is None:
+        raise InvalidInputError(f"{what}: there is no '{command}' here; run where jobs are submitted")
+    try:
+        _class(system).job_cls(scheduler="tcp://0.0.0.0:0", name="try", **content).job_script()
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        reason = " ".join(text_of(error).split())
+        raise InvalidInputError(f"{what}: {reason}") from error
+    return JobQueue(system, jobs, content)
+
+
+def _class(system: str) -> type[JobQueueCluster]:
+    import dask_jobqueue
+
+    cls: type[JobQueueCluster] = getattr(dask_jobqueue, SYSTEMS[system])
+    return cls
+
+
+def _keywords(system: str) -> set[str]:
+    """The keyword arguments of a system's jobs, and the options of the scheduler."""
+    job = _class(system).job_cls
+    names = {name for cls in job.__mro__[:-1] for name in inspect.signature(cls.__init__).parameters}
+    return {name for name in names if "kwargs" not in name} - {*OWN, *OLD} | {"scheduler_options"}
