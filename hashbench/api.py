@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find, register_file
-from hashbench.system.paths import absolute, expanded
+from hashbench.system.paths import absolute
 from hashbench.system.threads import THREADS, threads_put_back
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Run:
         from hashbench.records import Record
 
         paths = [self.place.record(work) for work in self.grid.works]
-        kept = {path: Record.load(path) for path in paths if path.exists()}
-        return {path: kept.get(path) or self._seen[path] for path in paths if path in kept or path in self._seen}
+        found = {path: Record.load(path) if path.exists() else self._seen.get(path) for path in paths}
+        return {path: record for path, record in found.items() if record is not None}
 
 
 def prepare(
@@ -115,7 +115,7 @@ def prepare(
     device: str = "auto",
     jobs: int = 1,
     scheduler: str | None = None,
-    cluster: str | os.PathLike[str] | None = None,
+    cluster: str | Path | None = None,
     shard: str | None = None,
     threads: int = THREADS,
     plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
@@ -145,7 +145,8 @@ def prepare(
             raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
     if sum((jobs > 1, scheduler is not None, cluster is not None)) > 1:
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
-    workers = Workers(jobs, scheduler, None if cluster is None else read_jobqueue(expanded(cluster, "cluster")))
+    queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
+    workers = Workers(jobs, scheduler, queue)
     part = None if shard is None else Shard.of(shard)
     files = tuple(absolute(path, "plugin") for path in _tuple(plugins))
     for file in files:

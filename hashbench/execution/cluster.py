@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from queue import Empty, SimpleQueue
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 Outcome = Made | Record | Failure | None  # a Failure is of the workers; None: another run is at the job
 DEATHS = 3  # workers that a job may take with it before it is given up
-SETTINGS = {
+SETTINGS: dict[str, object] = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
     "distributed.scheduler.worker-ttl": None,  # a worker that computes without a pause is not dead
     "distributed.worker.profile.enabled": False,
@@ -111,7 +110,7 @@ class There:
         except Empty:
             return None
         if future.status == "finished":
-            return self._numbers.pop(future.key), future.result()
+            return self._numbers.pop(str(future.key)), future.result()
         if future.status != "error":
             raise ClusterError("the cluster is gone; what is done is saved, the same command resumes")
         error = future.exception()
@@ -122,7 +121,7 @@ class There:
                 "there is not enough memory"
             )
             failure = Failure(type=KilledWorker.__name__, message=message, traceback="")
-        return self._numbers.pop(future.key), failure
+        return self._numbers.pop(str(future.key)), failure
 
 
 def _do(job: Job, cache: str) -> Made | Record | None:
@@ -173,9 +172,7 @@ def _local(n: int, device: str) -> Iterator[SpecCluster]:
 
     options = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL, "host": "127.0.0.1"}
     gpus = _gpus() if device in {"auto", "cuda"} else []
-    specs = {
-        i: {"cls": Nanny, "options": options | {"env": _environment(i, n, gpus)}} for i in range(n)
-    }
+    specs = {i: {"cls": Nanny, "options": options | {"env": _environment(i, n, gpus)}} for i in range(n)}
     scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": True, "dashboard_address": "127.0.0.1:0"}
     with _main_stays_out():
         cluster = SpecCluster(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
 # What a run sets itself, or what dask-jobqueue keeps for old scripts.
-OWN = ("self", "scheduler", "name", "processes", "nanny", "config_name", "worker_command", "protocol", "security")
+OWN = ("scheduler", "name", "processes", "nanny", "config_name", "worker_command", "protocol", "security")
 OLD = ("extra", "env_extra", "header_skip", "job_extra", "project")
 MOST_JOBS = 4096
 
@@ -73,7 +73,7 @@ def read_jobqueue(path: Path) -> JobQueue:
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{what} is not valid TOML in UTF-8: {error}") from error
     system, jobs = content.pop("system", None), content.pop("jobs", None)
-    if system not in SYSTEMS:
+    if str(system) not in SYSTEMS:
         raise UnknownNameError(f"system in {what}:", str(system), SYSTEMS)
     if type(jobs) is not int or not 1 <= jobs <= MOST_JOBS:
         raise InvalidInputError(f"{what}: jobs = {jobs!r}: must be a number from 1 to {MOST_JOBS:,}")
@@ -81,11 +81,12 @@ def read_jobqueue(path: Path) -> JobQueue:
     unknown = sorted(set(content) - known)
     if unknown:
         raise UnknownNameError(f"key in {what}:", unknown[0], {"system", "jobs", *known})
-    command = _class(system).job_cls.submit_command
+    command = _job(system).submit_command
     if shutil.which(command.split()[0]) is None:
         raise InvalidInputError(f"{what}: there is no '{command}' here; run where jobs are submitted")
     try:
-        _class(system).job_cls(scheduler="tcp://0.0.0.0:0", name="try", **content).job_script()
+        given = {key: value for key, value in content.items() if key != "scheduler_options"}
+        _job(system)(scheduler="tcp://0.0.0.0:0", name="try", **given).job_script()
     except (ValueError, TypeError, AttributeError, OSError) as error:
         reason = " ".join(text_of(error).split())
         raise InvalidInputError(f"{what}: {reason}") from error
@@ -99,8 +100,15 @@ def _class(system: str) -> type[JobQueueCluster]:
     return cls
 
 
+def _job(system: str) -> Any:
+    """The class of one job."""
+    return _class(system).job_cls
+
+
 def _keywords(system: str) -> set[str]:
     """The keyword arguments of a system's jobs, and the options of the scheduler."""
-    job = _class(system).job_cls
-    names = {name for cls in job.__mro__[:-1] for name in inspect.signature(cls.__init__).parameters}
-    return {name for name in names if "kwargs" not in name} - {*OWN, *OLD} | {"scheduler_options"}
+    known = {"scheduler_options"}
+    for cls in _job(system).__mro__[:-1]:
+        of_class = inspect.signature(cls.__init__).parameters.values()
+        known |= {each.name for each in of_class if each.kind is not each.VAR_KEYWORD}
+    return known - {"self", "args", "kwargs", *OWN, *OLD}

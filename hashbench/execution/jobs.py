@@ -27,8 +27,8 @@ class Made:
 class Job:
     """An artefact to make or a cell to run.
 
-    before: when the cell's record that is to be replaced was written. unmade: why the job cannot be done, known
-    before.
+    before: when the cell's record that is to be replaced was written. unmade: why it cannot be done, where
+    that is known.
     """
 
     task: Artefact | Work

@@ -55,7 +55,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
                 work.feature.check(context.images)
             plan.pending.append(work)
             plan.reasons.append(reason)
-            plan.before.append(record and record.created)
+            plan.before.append(None if record is None else record.created)
             continue
         plan.done.append(work)
         assert record is not None

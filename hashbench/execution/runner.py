@@ -33,7 +33,8 @@ def run_plan(
     what was finished is on disk.
     """
     works = [*plan.pending, *plan.done]
-    for folder in sorted({place.record(work).parent for work in plan.pending}):
+    folders = {place.out, *(place.record(work).parent for work in plan.pending)} if plan.pending else set()
+    for folder in sorted(folders):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=folder).close()

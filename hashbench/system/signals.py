@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 
-class Stopped(KeyboardInterrupt):  # noqa: N818  as its base class
+class Stopped(KeyboardInterrupt):
     """A signal that is not Ctrl-C."""
 
     def __init__(self, number: int) -> None:
