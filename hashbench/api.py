@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,8 @@ class Run:
         from hashbench.execution.runner import run_plan
         from hashbench.records import Record
 
-        with threads_put_back():
-            for event in run_plan(self.plan, self.place, self.workers, say):
+        with threads_put_back(), closing(run_plan(self.plan, self.place, self.workers, say)) as events:
+            for event in events:
                 if isinstance(event, Record):
                     stem = event.cell.stem(event.digests.task, event.digests.recipe)
                     self._seen[self.place.out / f"{stem}.json"] = event

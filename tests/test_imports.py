@@ -58,7 +58,7 @@ ROOMS = {
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation"),
         ("numpy", "pydantic", "torch"),
-        late=("PIL", "dask", "dask_jobqueue", "distributed"),
+        late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),

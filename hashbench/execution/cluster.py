@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
@@ -23,7 +26,8 @@ from hashbench.records import Failure, Record
 from hashbench.system.text import text_of
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, SpecCluster
+    from distributed import Client, Future, Nanny, SpecCluster
+    from tornado.ioloop import IOLoop
 
 Outcome = Made | Record | Failure | None  # a Failure is of the workers; None: another run is at the job
 DEATHS = 3  # workers that a job may take with it before it is given up
@@ -174,10 +178,11 @@ def _local(n: int, device: str) -> Iterator[SpecCluster]:
     gpus = _gpus() if device in {"auto", "cuda"} else []
     specs = {i: {"cls": Nanny, "options": options | {"env": _environment(i, n, gpus)}} for i in range(n)}
     scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": True, "dashboard_address": "127.0.0.1:0"}
-    with _main_stays_out():
+    with _main_stays_out(), _deaf_loop() as loop:
         cluster = SpecCluster(
             workers=specs,
             scheduler={"cls": Scheduler, "options": scheduler},
+            loop=loop,
             name="hashbench",
             silence_logs=logging.CRITICAL,
         )
@@ -185,13 +190,42 @@ def _local(n: int, device: str) -> Iterator[SpecCluster]:
             yield cluster
         finally:
             nannies = list(cluster.workers.values())
-
-            async def stop() -> None:
-                for nanny in nannies:
-                    await nanny.close(timeout=0.2)
-
-            cluster.sync(stop)
+            cluster.sync(_end, nannies)
             cluster.close()
+
+
+async def _end(nannies: Sequence[Nanny]) -> None:
+    """End the workers at once: none has work that is to be waited for."""
+    for nanny in nannies:
+        nanny.close_gracefully()  # starts no other worker
+        if nanny.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+    await asyncio.gather(*(nanny.close(timeout=30) for nanny in nannies), return_exceptions=True)
+
+
+@contextmanager
+def _deaf_loop() -> Iterator[IOLoop]:
+    """Dask's thread for the cluster, with SIGINT blocked in it, and so in the processes that it starts.
+
+    Only this process gets Ctrl-C, and stops them; else each prints a traceback of its own.
+    """
+    from distributed.utils import LoopRunner
+
+    runner = LoopRunner()
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # started later, it would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            runner.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        runner.start()
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
 
 
 def _gpus() -> list[str]:

@@ -102,7 +102,7 @@ def _class(system: str) -> type[JobQueueCluster]:
 
 def _job(system: str) -> Any:
     """The class of one job."""
-    return _class(system).job_cls
+    return vars(_class(system))["job_cls"]
 
 
 def _keywords(system: str) -> set[str]:
