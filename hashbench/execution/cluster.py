@@ -163,7 +163,8 @@ def open_pool(workers: Workers, n_jobs: int, device: str, say: Callable[[str], N
             client = stack.enter_context(Client(at, set_as_default=False))
         except (OSError, ValueError, RuntimeError) as error:
             what = workers.scheduler or "a cluster"
-            raise ClusterError(f"{what} cannot be used ({text_of(error)})") from error
+            reason = " ".join(text_of(error).split())
+            raise ClusterError(f"{what} cannot be used ({reason})") from error
         if find_spec("bokeh") is not None or workers.scheduler is not None:
             say(f"dashboard: {client.dashboard_link}")
         yield There(client)

@@ -6,7 +6,7 @@ import inspect
 import shutil
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,16 @@ class JobQueue:
         """
         cls, n = _class(self.system), min(self.jobs, n_jobs)
         extra = [*self.options.get("worker_extra_args", ()), "--nthreads", "1", "--memory-limit", "0"]
-        with cls(**{**self.options, "processes": 1, "worker_extra_args": extra}) as cluster:
-            cluster.scale(jobs=n)
-            cluster.sync(cluster._correct_state)
+        cluster = cls(**{**self.options, "processes": 1, "worker_extra_args": extra})
+        try:
+            for _ in range(n):
+                cluster.worker_spec.update(cluster.new_worker_spec())
+            cluster.sync(cluster._correct_state)  # as ``scale`` does, but raises what the submission raises
             cluster.adapt(minimum_jobs=n, maximum_jobs=n, interval="5s")
             yield cluster
+        finally:
+            with suppress(AssertionError):  # dask's, about jobs that could not be submitted
+                cluster.close()
 
 
 def read_jobqueue(path: Path) -> JobQueue:
