@@ -106,17 +106,11 @@ def _add_run(commands: Any) -> None:
     how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
     how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
     how.add_argument(
-        "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE or LSF"
+        "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE, LSF"
     )
     how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
-    how.add_argument(
-        "--threads",
-        "-t",
-        type=_count,
-        default=THREADS,
-        metavar="N",
-        help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
-    )
+    text = f"threads a cell computes with, whatever --jobs; default {THREADS}"
+    how.add_argument("--threads", "-t", type=_count, default=THREADS, metavar="N", help=text)
     _add_plugin(how)
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 
