@@ -33,7 +33,7 @@ class Room:
 GROUND = ("errors", "system", "identity")
 ROOMS = {
     "errors": Room(),
-    "system": Room(("errors",), late=("numpy", "scipy", "threadpoolctl", "torch")),
+    "system": Room(("errors",), late=("numpy", "psutil", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
     "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("torch",)),
     "plugins": Room((*GROUND, "contracts")),
@@ -58,8 +58,8 @@ ROOMS = {
     # What runs them and shows what came of it.
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation"),
-        ("joblib", "numpy", "pydantic", "torch"),
-        late=("PIL",),
+        ("numpy", "pydantic", "torch"),
+        late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),

@@ -109,14 +109,13 @@ def _add_run(commands: Any) -> None:
     add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument("--jobs", "-j", type=a_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
     how.add_argument(
-        "--threads",
-        "-t",
-        type=a_count,
-        default=THREADS,
-        metavar="N",
-        help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
+        "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE, LSF"
     )
+    how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
+    text = f"threads a cell computes with, whatever --jobs; default {THREADS}"
+    how.add_argument("--threads", "-t", type=a_count, default=THREADS, metavar="N", help=text)
     add_plugin(how)
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from hashbench.execution.work import Work
 from hashbench.plugins.registry import register_file
-from hashbench.records import Failure
 from hashbench.system.device import resolve_device
 from hashbench.system.threads import THREADS, use_threads
 
 
 @dataclass(frozen=True)
 class Place:
-    """Paths are absolute. threads: how many a cell computes with. command: what the user called.
-
-    unmade: what could not be made for several cells, by ``Artefact.key``, and why.
-    """
+    """Paths are absolute. threads: how many a cell computes with. command: what the user called."""
 
     out: Path
     data: Path
@@ -28,7 +23,6 @@ class Place:
     threads: int = THREADS
     plugins: tuple[Path, ...] = ()
     command: str = ""
-    unmade: Mapping[object, Failure] = field(default_factory=dict)
 
     def record(self, work: Work) -> Path:
         """The file of a cell's record."""
