@@ -201,8 +201,8 @@ def test_the_ablation_holds_the_experiment_of_the_paper_and_its_controls():
 def test_ours_holds_our_constants_beside_the_authors():
     works = works_of(**read_suite("ours"))
     assert {work.label or work.cell.label for work in works} == {
-        *("cca_itq", "ksh", "sdh"),
-        *("ours: rho = 1", "ours: whitened", "ours: mean distance, raw rows"),
+        *("lsh", "cca_itq", "ksh", "sdh"),
+        *("ours: centred", "ours: rho = 1", "ours: whitened", "ours: mean distance, raw rows"),
     }
     assert {
         (work.cell.dataset, work.cell.features, work.cell.bits, work.cell.repetition) for work in works
