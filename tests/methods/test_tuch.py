@@ -7,14 +7,7 @@ import torch
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import evaluate
-from hashbench.methods.tuch import (
-    N_NOISE,
-    TUCH,
-    bits,
-    irrelevant,
-    pair_loss,
-    ranking_loss,
-)
+from hashbench.methods.tuch import N_NOISE, TUCH, bits, irrelevant, off_bits, pair_loss, ranking_loss
 from hashbench.testing.toy import LONGER, SHORT, toy, toy_texts
 from hashbench.training import Batch, gradient_norms
 from hashbench.training.generation import to_pixels
@@ -174,15 +167,32 @@ def test_mu_weighs_the_hash_loss_for_the_generator_alone(fitted):
     torch.testing.assert_close(gradients[0.0]["network.head.weight"], gradients[2.0]["network.head.weight"])
 
 
-def test_generated_images_teach_the_network_but_not_its_statistics(fitted):
-    head = "network.head.weight"
-    assert not torch.allclose(step(fitted, 0.0)[head], step(fitted, 0.9)[head], rtol=1e-2, atol=1e-6)
+def test_the_network_learns_from_real_images_alone(fitted):
+    """Neither its weights nor its statistics move with generated images, also after the warm-up."""
+    early, late = step(fitted, 0.0), step(fitted, 0.9)
+    of_network = [name for name in early if name.startswith("network")]
+    assert of_network
+    for name in of_network:
+        torch.testing.assert_close(late[name], early[name])
     method = copy.deepcopy(fitted)
     method.network_.train()
     before = copy.deepcopy(dict(method.network_.named_buffers()))
-    method.outputs_of_fakes(random(5, 1, 8, 8).tanh())
+    images = random(5, 1, 8, 8).tanh().requires_grad_()
+    method.outputs_of_fakes(images).sum().backward()
+    assert images.grad.any()
+    assert all(p.grad is None for p in method.network_.parameters())
     assert all(torch.equal(value, before[name]) for name, value in method.network_.named_buffers())
     assert method.network_.backbone.training
+
+
+def test_the_quantisation_draws_outputs_to_bits():
+    z = random(B, K).double()
+    expected = np.mean([(abs(v) - 1) ** 2 for row in z.tolist() for v in row])
+    assert off_bits(z).item() == pytest.approx(expected)
+    values = {
+        weight: fit(quantization=weight, generator=False, recipe=LONGER).project(X) for weight in (0.0, 30.0)
+    }
+    assert off_bits(torch.tensor(values[30.0])) < off_bits(torch.tensor(values[0.0])) / 2
 
 
 # -- codes of texts ---------------------------------------------------------------------------------
@@ -277,7 +287,8 @@ def test_without_the_generator_the_same_loss_is_that_of_the_texts_codes():
     value = method.loss(z, Batch(labels, torch.arange(B), 0.0))
     torch.manual_seed(0)
     other, found = irrelevant(labels)
-    expected = method.hash_loss(bits(z), bits(method.state_(method.texts_[:B])), labels, other, found)
+    u = method.state_(method.texts_[:B])
+    expected = method.hash_loss(bits(z), bits(u), labels, other, found) + off_bits(torch.cat([z, u]))
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
