@@ -17,9 +17,10 @@ L_T = mean over texts of max(0, K / 2 + D(x~, x) - D(x~, x^));
 H is trained with L_H of real images + quantization mean (|u| - 1)^2 of its outputs u;
 G and T with BCE(D(x~, t), 1) + mu (L_H + (ranking / K) L_T + quantization mean (|u| - 1)^2) +
 reconstruction |x~ - x|, where x is the text's own image and |.| the mean over pixels in [-1, 1] (Isola, Zhu,
-Zhou & Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017; the weight 100 is theirs). Without this last term G ignored its
-texts within the suite's budget: on digits all images looked alike, and text->image was at chance. The
-gradient of a bit is passed to the output u where |u| <= 1 (straight through). Until ``warm_up`` of the
+Zhou & Efros, "Image-to-image translation with conditional adversarial networks", CVPR
+2017; the weight 100 is theirs). Without this last term G ignored its texts within the suite's budget: on
+digits all images looked alike, and text->image was at chance. The gradient of a bit is passed to the
+output u where |u| <= 1 (straight through). Until ``warm_up`` of the
 training is done, the weight mu is 0.
 
 Departures from the paper: unknown beyond what is said above. Ours are all formulas, layers and weights, and:
