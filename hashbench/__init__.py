@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hashbench.api import compare, get_method, load_dataset, run
+    from hashbench.api import compare, get_method, load_dataset, run, verify
     from hashbench.contracts.codes import Codes
     from hashbench.contracts.dataset import Dataset, Images
     from hashbench.contracts.feature import Feature, TrainedFeature
@@ -46,6 +46,7 @@ _HOMES = {
     "load_dataset": "api",
     "read_records": "records",
     "run": "api",
+    "verify": "api",
 }
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "load_dataset",
     "read_records",
     "run",
+    "verify",
 ]
 
 

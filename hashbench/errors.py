@@ -38,6 +38,10 @@ class InvalidInputError(HashbenchError, ValueError):
     """Data or a parameter that cannot be used as given."""
 
 
+class DamagedRecordError(InvalidInputError):
+    """A file that should hold a record and does not; a run computes its cell anew."""
+
+
 class BrokenPluginError(HashbenchError):
     """A plugin that cannot be imported or does not fulfil its contract; the cause is chained."""
 

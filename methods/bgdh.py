@@ -11,6 +11,7 @@ in half of the pairs, i and j are labelled images of one class instead. The code
 [f(x); relu(FC e)], f the network's features. It learns from the pairs of labelled images, by the likelihood
 of DPSH (Li, Wang & Kang, IJCAI 2016).
 
+Formula: from memory (the abstract was read; no code was found).
 Departures from the paper: its abstract is all that is at hand. It fixes the bipartite graph, embeddings that
 predict the context, images and embeddings joined before the hash layer, any pairwise loss, and an
 inductive form whose embedding is a function of fixed features. Only that form can encode new images; it is

@@ -3,6 +3,7 @@
 Yang, Gu and Niu, "Block mean value based image perceptual hashing", IIH-MSP 2006, as OpenCV's img_hash has it
 (BlockMeanHash, mode 0): the grey image is resized to 256 x 256 and cut in 16 x 16 blocks;
     bit = mean of the block >= mean of the image
+Formula: from a port (OpenCV).
 Departures from the paper: it was not at hand; formula and sizes are those of OpenCV, in floating point, where
 OpenCV rounds to whole grey levels. ``against="median"`` compares with the median of the blocks' means, as the
 paper is said to. Other lengths have a grid of as many blocks, as near to a square as can be. Resizing and
@@ -12,46 +13,32 @@ averaging are one linear map here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 
-from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.numerics import averaging, block_grid, relative_luma, resizing
+from hashbench.families.blocks import BlockHash
+from hashbench.numerics import relative_luma, resizing
 
 SIZE = 256
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BlockMean(HashMethod):
+class BlockMean(BlockHash):
     """Which blocks of an image are bright.
 
     against: what the mean of a block is compared with.
     """
 
-    inputs: ClassVar = "images"
-    made_for: ClassVar = ("authentication",)
-
     against: Literal["mean", "median"] = "mean"
 
-    @classmethod
-    def accepts_bits(cls, n_bits: int) -> str | None:
-        """One bit a block, at least two, in a grid that is not too long."""
-        grid = block_grid(n_bits)
-        if n_bits < 2 or grid is None or max(grid) > SIZE:
-            return f"{cls.name()} has a bit a block in a grid of blocks, such as 64 or 256, not {n_bits}"
-        return None
-
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
-        fault, grid = self.accepts_bits(self.n_bits), block_grid(self.n_bits)
-        if fault is not None or grid is None:
-            raise InvalidInputError(str(fault))
         if self.against not in ("mean", "median"):
             raise InvalidInputError(f"{self.name()}: against is {self.against!r}; choose mean or median")
         self.rows_, self.columns_ = (
-            averaging(SIZE, parts, X.device) @ resizing(side, SIZE, "bilinear", X.device)
-            for parts, side in zip(grid, X.shape[2:], strict=True)
+            average @ resizing(side, SIZE, "bilinear", X.device)
+            for average, side in zip(self._averages(SIZE, X.device), X.shape[2:], strict=True)
         )
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:

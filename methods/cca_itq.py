@@ -6,6 +6,7 @@ the correlation of X w with labels Y u solve X'Y (Y'Y + rho I)^-1 Y'X w = lambda
 each w scaled by its lambda, is then rotated as in ITQ.
 C classes have at most C - 1 correlations above zero. For longer codes the other scaled directions are
 zero, as in the authors' release, and the rotation spreads the C - 1 over all n_bits.
+Formula: read in the authors' code (Gong's cca.m, in a copy).
 Departures from the paper: none; both views are centred and rho is 0.0001, as in the authors' release. That
 value suits GIST. With it, 3,072 pixels of 5,000 items overfit; ``ridge=1.0, relative=True`` does better there
 (suite ``ours``). It was chosen among 0.0001, 0.001, ..., 10 by the mAP among 1,500 of the 5,000 training

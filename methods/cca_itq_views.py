@@ -9,6 +9,7 @@ the signs of X A R and T B R.
 Where the texts have fewer independent words than the code has bits, the missing directions are zero and the
 rotation spreads the others over all bits.
 
+Formula: read in the authors' code (Gong's cca.m, in a copy).
 Departures from the paper: TPAMI encodes images only; the stacked fit of R is ours. IJCV raises the
 correlations to the power 4, TPAMI to 1; power is a parameter, 1 by default. Both views are centred by their
 training means. The ridges are ours, relative to each view's mean variance; chosen among
@@ -22,22 +23,18 @@ from dataclasses import dataclass
 
 import torch
 
-from hashbench.contracts.cross_view import CrossViewMethod
-from hashbench.numerics import canonical_pairs, cholesky, gram, procrustes, random_rotation, sign
+from hashbench.families.canonical import CanonicalViews
+from hashbench.numerics import procrustes, random_rotation, sign
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class CCAITQViews(CrossViewMethod):
+class CCAITQViews(CanonicalViews):
     """Directions in which images and texts agree, rotated to lie near the corners of the hypercube.
 
-    ridge, text_ridge: added to the diagonals of the covariances of images and texts, in units of their mean
-        diagonals.
     power: of a direction's correlation, which scales it.
     n_iter: iterations of ITQ's two steps.
     """
 
-    ridge: float = 1.0
-    text_ridge: float = 1e-4
     power: float = 1.0
     n_iter: int = 50
 
@@ -49,20 +46,10 @@ class CCAITQViews(CrossViewMethod):
         texts: torch.Tensor | None = None,
     ) -> None:
         assert texts is not None
-        self.mean_, self.text_mean_ = X.mean(0), texts.mean(0)
-        centred, words = X - self.mean_, texts - self.text_mean_
-        left = cholesky(gram(centred, centred) / len(X), self.ridge, relative=True)
-        right = cholesky(gram(words, words) / len(X), self.text_ridge, relative=True)
-        A, B, correlations = canonical_pairs(left, right, gram(centred, words) / len(X), self.n_bits)
+        centred, words, A, B, correlations = self._correlate(X, texts)
         A, B = (side * correlations**self.power for side in (A, B))
         V = torch.cat([centred @ A.to(X), words @ B.to(X)])
         R = random_rotation(self.n_bits, generator).to(X)
         for _ in range(self.n_iter):
             R = procrustes(V, sign(V @ R))
         self.directions_, self.text_directions_ = A.to(X) @ R, B.to(X) @ R
-
-    def _project(self, X: torch.Tensor) -> torch.Tensor:
-        return (X - self.mean_) @ self.directions_
-
-    def _project_text(self, T: torch.Tensor) -> torch.Tensor:
-        return (T - self.text_mean_) @ self.text_directions_

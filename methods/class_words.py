@@ -7,6 +7,7 @@ learned to name classes. Naive Bayes: Bernoulli features, a model of McCallum & 
 event models for naive Bayes text classification", AAAI workshop 1998, with add-one smoothing. The classifier
 is ridge regression of the classes. The codeword of a class is its row of a Hadamard matrix.
 
+Formula: ours.
 Departures from the paper: Hadamard rows instead of a short class number; two views; the classifiers are ours.
 """
 

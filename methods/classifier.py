@@ -4,6 +4,7 @@ Sablayrolles, Douze, Usunier & Jegou, "How should we evaluate supervised hashing
 trivial code beats many supervised hashes where all classes are known. The codeword of a class is its row of a
 Hadamard matrix of order n_bits, so that wrong classes are all equally far away.
 
+Formula: ours.
 Departures from the paper: Hadamard rows instead of a short class number, so that the code length matches; the
 network is pre-trained, then trained for the same budget as every deep method, with softmax cross-entropy.
 """

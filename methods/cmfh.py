@@ -8,6 +8,7 @@ and texts X_2 (n, q) of the same items share latent factors Y (n, K): they minim
 in turn over the bases U_v (K, d_v), the factors Y and the projections P_v (d_v, K), each a least-squares
 problem with one solution. The code of an item of view v is sgn(X_v P_v).
 
+Formula: from a port (BMC-SDNU/Cross-Modal-Hashing-Retrieval).
 Departures from the paper: the constants a = (0.5, 0.5), mu = 100, gamma = 0.01, 25 rounds and the uniform
 random start are those of a port [Cross-Modal-Hashing-Retrieval]; J is read off its three steps. An item is
 encoded from one view, in the database too, where the paper fuses both: a fused code would let the text of a

@@ -8,6 +8,7 @@ paper minimises, eq. (1): sum_ij [softplus(Theta_ij) - S_ij Theta_ij] + gamma (|
 table of all texts, a batch of texts with the table of all images; a batch's rows of a table are its newest
 outputs. B is updated before each epoch.
 
+Formula: from a port (TensorFlow).
 Departures from the paper: a batch's images and texts are trained in one step, not in turns. Tables start
 with the fresh networks' outputs, not at random: the budget is some epochs in place of 500. Both terms of a
 step are divided by n b, as public implementations do. The sum F' 1 over all items is estimated by n / b

@@ -2,6 +2,7 @@
 
 Li, Wang & Kang, "Feature learning based deep supervised hashing with pairwise labels", IJCAI 2016.
 
+Formula: read in the authors' code (jiangqy/DPSH-pytorch).
 Departures from the paper: pairs are those within a batch, not the batch against the stored outputs of the
 whole training set; both terms are means, over pairs and over images; backbone and recipe are the suite's.
 The quantisation weight is 50 / n_train at the authors' 5,000 training images. That is their eta = 50 in the

@@ -19,6 +19,7 @@ times the share of the bits so far, and J_0 = 0. A group's reward is the improve
 J_{g-1} - J_G, and L_L becomes -mean sum_g (return - baseline) sum_k log pi(a_k), over the bits k of the group
 in all three images. The baseline is the mean return of the batch's other triplets.
 
+Formula: read in the authors' code (PKU-ICST-MIPL/DRLIH_TMM2020).
 Departures from the paper: the release takes 16 random triplets a step; here L_R and L_L are means over all
 triplets within a batch, which has the same expectation with less noise. The policy gradient takes one random
 positive and negative for each anchor, with bits of their own, so that the baseline is independent of them.

@@ -2,6 +2,7 @@
 
 Liu, Wang, Shan & Chen, "Deep supervised hashing for fast image retrieval", CVPR 2016.
 
+Formula: read in the authors' code (lhmRyan/deep-supervised-hashing-DSH).
 Departures from the paper: backbone and recipe are the suite's; the mean over all pairs of a batch, as in the
 authors' online pair generation, instead of the sum.
 """

@@ -2,6 +2,7 @@
 
 Wang, Shi & Kitani, "Deep supervised hashing with triplet labels", ACCV 2016.
 
+Formula: read in the authors' code (Minione/DTSH).
 Departures from the paper: by default, the triplets are all those within a batch, with gradients for anchor,
 positive and negative; the release draws positives and negatives from stored outputs, and only the anchor gets
 gradients (``triplets="stored"``). Both terms are means. The release weighs the quantisation by 100 against a

@@ -6,6 +6,7 @@ the network gives their weak version with a probability of at least ``threshold`
 semi-supervised hashing is hashing: the classes that it guesses go to the pairwise likelihood of Li, Wang &
 Kang, IJCAI 2016 (DPSH), which knows nothing of images without labels.
 
+Formula: from memory (the constants from a public README); the hash layer is ours.
 Departures from the paper: the hash layer, its loss and its weight are ours; the paper classifies. Weak views
 are cropped and, where allowed, mirrored; strong ones get the recipe's augmentation, not RandAugment. A
 quarter of a batch's images is labelled, not an eighth. The consistency term is a mean over all images of the

@@ -3,6 +3,7 @@
 Gong & Lazebnik, "Iterative quantization: a Procrustean approach to learning binary codes", CVPR 2011.
 V = X W are the n_bits leading principal components. The rotation R minimises Q(B, R) = ||B - V R||_F^2,
 eq. (2), in turn: B = sgn(V R) for fixed R; for fixed B, R solves the orthogonal Procrustes problem.
+Formula: read in the authors' code (Gong's smallcode, in a copy).
 Departures from the paper: none.
 """
 

@@ -6,6 +6,7 @@ squared distance to the anchors. With S_ij = 1 for items of one class and -1 oth
 over codes H (n, r) is solved bit by bit: each maximises h'R h, R = r S - (sum of h h' over earlier bits). The
 largest eigenvector of K'R K a = lambda K'K a, scaled to a'K'K a = n, starts a gradient ascent on b'R b with
 b = phi(K a), phi(x) = 2 / (1 + exp(-x)) - 1 in place of sgn. Its result is kept where its h'R h is larger.
+Formula: read in the authors' code (Liu's OptProjectionFast.m, in a copy).
 Departures from the paper: all items given to ``fit`` are labelled items, as for every supervised method here;
 ``n_labelled`` gives the 1,000 of the paper. K'K has a ridge, for anchors that are equal. Items with several
 labels are similar where they share one.

@@ -2,6 +2,7 @@
 
 Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002, Sec. 3:
 h_r(x) = [r . x > 0] with r ~ N(0, I), so that P[h_r(x) != h_r(y)] = angle(x, y) / pi.
+Formula: read in the authors' code (Gong's smallcode, in a copy).
 Departures from the paper: the hyperplanes pass through the mean of the training items, not the origin;
 non-negative features lie in one orthant, where most pairs of items would share most bits.
 """

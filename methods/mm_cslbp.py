@@ -18,6 +18,7 @@ added to the image changes no bit (without clipping), nor does a positive factor
 authentication using LBP-based perceptual image hashing", J. AI and Data Mining 3(1), 2015, and "Perceptual
 image hashing using center-symmetric local binary patterns", Multimedia Tools and Applications, 2016; Patil
 and Sarode's siblings, IJECE 9(4), 2019, 2950-2959 and 2982-2992.
+Formula: in the paper's text (the abstract; the rest is reconstructed).
 Departures from the paper: the abstract fixes CS-LBP, "minimum magnitude" that compresses the histogram to a
 quarter, a weight of edges from a modified LBP of the gradient image, and the comparison by Hamming
 distance. Ours are all else: argmin |D_i| as the meaning of minimum magnitude (``reading="two_pairs"`` is
@@ -35,16 +36,16 @@ from typing import ClassVar, Literal
 
 import torch
 
-from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.numerics import averaging, block_grid, neighbours, relative_luma, resizing
+from hashbench.families.blocks import BlockHash
+from hashbench.numerics import neighbours, relative_luma, resizing
 
 BINS = 4
 RADIUS = 3  # of the Gaussian, in pixels
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class MMCSLBP(HashMethod):
+class MMCSLBP(BlockHash):
     """Directions of smallest difference in the blocks of an image.
 
     weight: of a pixel in its block's histogram. flat: mean contrast in grey levels below which a block's bits
@@ -52,21 +53,13 @@ class MMCSLBP(HashMethod):
     pixels that images are brought to.
     """
 
-    inputs: ClassVar = "images"
-    made_for: ClassVar = ("authentication",)
+    bits_a_block: ClassVar = BINS
 
     weight: Literal["contrast", "none", "magnitude", "lbp_count"] = "contrast"
     flat: float = 2.0
     quantiser: Literal["threshold", "double"] = "threshold"
     reading: Literal["argmin", "two_pairs"] = "argmin"
     size: int = 64
-
-    @classmethod
-    def accepts_bits(cls, n_bits: int) -> str | None:
-        """Four bits a block, in a grid that is not too long."""
-        if n_bits % BINS or block_grid(n_bits // BINS) is None:
-            return f"{cls.name()} has 4 bits a block in a grid of blocks, such as 12, 64 or 256, not {n_bits}"
-        return None
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, generator: torch.Generator) -> None:
         for name, allowed in (
@@ -78,22 +71,14 @@ class MMCSLBP(HashMethod):
                 raise InvalidInputError(
                     f"{self.name()}: {name} is {getattr(self, name)!r}; choose from {', '.join(allowed)}"
                 )
-        fault = self.accepts_bits(self.n_bits)
         per_block = BINS * (2 if self.quantiser == "double" else 1)
-        grid = None if self.n_bits % per_block else block_grid(self.n_bits // per_block)
-        if fault is not None or grid is None:
-            raise InvalidInputError(
-                fault or f"{self.name()}: {self.n_bits} bits, {per_block} a block, make no grid of blocks"
-            )
-        if self.size < max(grid):
-            raise InvalidInputError(f"{self.name()}: size {self.size} is less than {max(grid)} blocks")
+        self.blocks_ = self._averages(self.size, X.device, per_block)
         height, width = X.shape[2:]
         rows, columns = (
             resizing(side, self.size, "bicubic", X.device) @ _smoothing(side, X.device)
             for side in (height, width)
         )
         self.rows_, self.columns_ = rows, columns.T.contiguous()
-        self.blocks_ = tuple(averaging(self.size, parts, X.device) for parts in grid)
 
     def project_batch(self, device: torch.device) -> int:
         """On a CPU, as many images as its cache holds."""

@@ -18,6 +18,7 @@ factor gives it. Replace b by the expected bits h = tanh(z / 2). Then P_ij = pro
 With F_k = c - s d h_ik h_jk, the gradient is dP_ij / dh_ik = -s d h_jk P_ij / F_k: bit k gives more
 weight to the pairs that the other bits get wrong.
 
+Formula: ours, from what the paper's abstract fixes.
 Departures from the paper: unknown beyond the abstract. Ours are the form of the pair loss, its scale, the
 weights of pairs, the standardised outputs, and what the suite gives all methods: network, recipe and softmax
 pre-training.

@@ -3,6 +3,7 @@
 The unsupervised case of Wang, Kumar, Chang, "Semi-supervised hashing for scalable image retrieval", CVPR
 2010, and the PCA-Direct baseline of Gong & Lazebnik, CVPR 2011: signs of the n_bits leading principal
 components of the mean-centred features.
+Formula: read in the authors' code (Gong's smallcode, in a copy).
 Departures from the paper: none.
 """
 

@@ -3,6 +3,7 @@
 A control that shows what chance scores: each bit is a bit of SHAKE-256 (FIPS 202) of the seed and the image's
 bytes. The codes carry no information about the class, they are the same in every call and on every device,
 and copies of an image share their code, as they do for any method.
+Formula: ours.
 Departures from the paper: none, there is no paper.
 """
 

@@ -2,6 +2,7 @@
 
 A control that shows what chance scores between views: each bit is a bit of SHAKE-256 (FIPS 202) of the seed,
 the view and the item's bytes. Equal texts share their code, as they do for any method.
+Formula: ours.
 Departures from the paper: none, there is no paper.
 """
 

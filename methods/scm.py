@@ -8,6 +8,7 @@ solutions of C Ctt^-1 C' w = s^2 Cxx w with C = X' S T, Cxx = X'X, Ctt = T'T, an
 X' sgn(X w) sgn(T u)' T. S (n, n) is never formed: C = 2 (X'L)(T'L)' - (X'1)(T'1)'.
 With c classes, ``orth`` has at most c - 1 solutions for centred views; bits beyond these are constant.
 
+Formula: from a port (BMC-SDNU/Cross-Modal-Hashing-Retrieval).
 Departures from the paper: formulas from a port of the release [Cross-Modal-Hashing-Retrieval], with its
 ridge of 0.000001. ``seq`` starts from K C; as in the port, where the leading value grows from one bit to the
 next, the bits that are left keep the directions of ``orth``. Both views are centred by the training means,

@@ -5,6 +5,7 @@ linear classifier W of codes and a hash function F(x) = P' phi(x) of RBF feature
 ||Y - B W||^2 + lambda ||W||^2 + nu ||B - F(X)||^2 in turn: W by ridge regression, P by least squares, B by
 discrete cyclic coordinate descent, column by column: z = sgn(q - B' W' v), with B' and W' the other bits, v
 the row of W and q the column of Q = Y W' + nu F(X) that belong to z. The code of a new item is sgn(F(x)).
+Formula: from a port (copies of the authors' release, which was not seen itself).
 Departures from the paper: rows of length 1 with sigma = 0.4, a ridge of 0.01 for P and a constant feature in
 phi are those of the releases. B starts each iteration from the last B; one release starts from 0.
 """

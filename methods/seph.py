@@ -11,6 +11,7 @@ kernel logistic regression: weights w of the RBF features phi of some anchors mi
 sum log(1 + exp(-bit phi w)) + lambda w' K w, K the anchors' kernel matrix. An item is encoded by its own
 view.
 
+Formula: from a port (BMC-SDNU/Cross-Modal-Hashing-Retrieval).
 Departures from the paper: constants from a port [Cross-Modal-Hashing-Retrieval]: alpha = 0.01, 100 steps at
 the rate 500 with momentum 0.5 and t-SNE's gains, 500 anchors, lambda = 0.01, the squared width of the RBF the
 mean squared distance (here: to the anchors). Anchors are drawn from the training items, there they are

@@ -4,6 +4,7 @@ Weiss, Torralba, Fergus, "Spectral hashing", NIPS 2008. The data are taken as un
 principal directions. On a side [a, b] the eigenfunctions of the Laplacian are
 Phi_m(x) = sin(pi / 2 + m pi (x - a) / (b - a)), with eigenvalue 1 - exp(-eps^2 / 2 |m pi / (b - a)|^2). The
 bits are the signs of the eigenfunctions with the n_bits smallest eigenvalues over all sides and m >= 1.
+Formula: read in the authors' code (Weiss).
 Departures from the paper: none. As in the authors' release there are min(n_bits, d) principal directions.
 """
 

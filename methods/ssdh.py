@@ -12,6 +12,7 @@ J = L1 + lambda (L2 + L3) + L4, each the mean over its own anchors:
   a, and n of the one that it finds least probable;
 - L4, of labelled images: (1/2) sum_c (p_c - y_c)^2.
 
+Formula: read in the authors' code (PKU-ICST-MIPL/SSDH_TCSVT2017).
 Departures from the paper: only its abstract is at hand; it names a semi-supervised loss, an online graph, and
 one network for both. All else is read in the authors' release (PKU-ICST-MIPL/SSDH_TCSVT2017), weights and
 margins included. The loss of the class head is what the release's gradient descends, a squared error; the

@@ -23,6 +23,7 @@ digits all images looked alike, and text->image was at chance. The gradient of a
 output u where |u| <= 1 (straight through). Until ``warm_up`` of the
 training is done, the weight mu is 0.
 
+Formula: in the paper's text (abstract and first page; the rest is reconstructed).
 Departures from the paper: unknown beyond what is said above. Ours are all formulas, layers and weights, and:
 - The draw of |u| to 1. Without it H was lost on CIFAR-10, with no generated image in play: outputs shrank to
   about 0.2, where a step turns bits over. On 1,000 images held out of the training part, image->image of 12

@@ -5,6 +5,7 @@ supervised hashing with pairwise labels", IJCAI 2016, eq. (1), across views as J
 hashing", CVPR 2017, use it. The loss of matched pairs is InfoNCE: van den Oord, Li & Vinyals, "Representation
 learning with contrastive predictive coding", arXiv 1807.03748, 2018, eq. (4), in both directions.
 
+Formula: ours.
 Departures from the paper: this is our baseline, not a published method. A text is one hidden layer of 256
 units. Outputs z of both towers pass tanh before they are compared; |z| is drawn to 1. Image network and
 recipe are the suite's. With objective="pairs" the loss never reads the labels: it only knows which text

@@ -43,9 +43,10 @@ ROOMS = {
     "evaluation": Room((*GROUND, "contracts"), ("numba", "numpy", "scipy", "torch")),
     "training": Room((*GROUND, "contracts"), ("numpy", "torch")),
     "captions": Room((*GROUND, "contracts"), ("numpy",)),
+    "families": Room((*GROUND, "contracts", "numerics"), ("numpy", "torch"), late=("PIL",)),
     # Plugins: each a file, none knows another.
     "methods": Room(
-        (*GROUND, "contracts", "numerics", "training"),
+        (*GROUND, "contracts", "numerics", "training", "families"),
         ("numpy", "torch"),
         late=("PIL", "imagehash", "pdqhash"),
     ),

@@ -81,3 +81,40 @@ def add_selection(parser: Any) -> None:
         help="of methods that make codes; the others stay",
     )
     group.add_argument("--digest", metavar="HEX", help="whose task, recipe, split or data digest starts so")
+
+
+def command(commands: Any, name: str, call: str, text: str, **options: str) -> argparse.ArgumentParser:
+    """Add a command; ``call`` names the function that does its work, ``options`` are arguments of it."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(call=call, **options)
+    return parser
+
+
+def a_count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not '{text}'")
+    return int(text)
+
+
+def add_plugin(parser: Any) -> None:
+    """The option for files with plugins."""
+    parser.add_argument(
+        "--plugin",
+        action=Several,
+        dest="plugins",
+        type=a_path,
+        default=[],
+        metavar="FILE.py",
+        help="a method, data set, feature or task of yours",
+    )
+
+
+def add_data_dir(parser: Any) -> None:
+    """The option for the folder of the data sets."""
+    parser.add_argument(
+        "--data-dir",
+        type=a_path,
+        metavar="DIR",
+        help="folder of the data sets; default: $HASHBENCH_DATA, then the cache",
+    )

@@ -30,12 +30,18 @@ def import_(*, name: str, folder: Path, data_dir: Path | None, plugins: Sequence
 
 
 def verify(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]) -> int:
-    """Check that the files are there and undamaged, and all bytes of the decoded copy; 1 where it was not."""
+    """Check that the files are there and undamaged, and all bytes of the decoded copy; 1 where it was not.
+
+    Without names: all bytes of everything in the cache.
+    """
+    from hashbench.cli.caching import verify_cache
     from hashbench.images.store import data_root, dataset_from, verify_decoded
     from hashbench.images.store import verify as verify_files
 
     _register(plugins)
     root, code = data_root(data_dir), 0
+    if not names:
+        return verify_cache()
     for name in names:
         dataset = dataset_from(name)
         print(f"{name}: {verify_files(dataset, root)} files are as they should be")

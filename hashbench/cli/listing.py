@@ -1,16 +1,12 @@
-"""``hashbench list`` and ``hashbench info``: what is available."""
+"""``hashbench list``: what is available."""
 
 from __future__ import annotations
 
-import inspect
 import json
-import sys
-import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hashbench.contracts.dataset import Dataset
@@ -43,47 +39,6 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
     else:
         _print_rows(rows)
     return 0
-
-
-def info(*, name: str, plugins: Sequence[Path]) -> int:
-    """Show a plugin's source, its parameters, and fields specific to its kind, such as a licence."""
-    from hashbench.plugins.guard import named
-    from hashbench.plugins.registry import find_any, register_file
-    from hashbench.system.text import repr_of
-
-    for file in plugins:
-        register_file(file)
-    kind, cls = find_any(name)
-    print(f"{name} ({kind})\n")
-    print((sys.modules[cls.__module__].__doc__ or "").strip())
-    print(f"\nparameters of {cls.__name__}:")
-    hints = _hints(cls)
-    for field in fields(cls):
-        with named(f"parameter {field.name} of {kind} '{name}'"):
-            default = field.default if field.default_factory is MISSING else field.default_factory()
-        hint = hints[field.name]
-        shown = hint.__name__ if isinstance(hint, type) else inspect.formatannotation(hint)
-        print(f"  {field.name}: {shown}" + ("" if default is MISSING else f" = {repr_of(default)}"))
-    for owner in cls.__mro__:
-        if "__dataclass_fields__" in vars(owner):
-            print("\n" + textwrap.indent(inspect.getdoc(owner) or "", "  "))
-    if kind == "method":
-        _print_published(name)
-    elif kind == "dataset":
-        print(f"\nlicence: {cls.licence or 'not stated'}")
-    elif kind == "feature":
-        print(f"\nlearned from: {cls.learned_from}")
-    else:
-        _print_task(cls)
-    return 0
-
-
-def _hints(cls: type) -> dict[str, Any]:
-    """The types of a class's fields; as they are written, where one of them cannot be resolved."""
-    try:
-        return get_type_hints(cls)
-    except Exception:  # whatever evaluating a plugin's text raises
-        return {field.name: field.type for field in fields(cls)}
 
 
 def _plugin_rows(kind: Kind, describe: Callable[[Any], list[Entry]]) -> list[Entry]:
@@ -241,25 +196,3 @@ def _print_rows(rows: list[Entry]) -> None:
         broken = any(str(value).startswith("BROKEN") for value in row.values())
         table.add_row(*(str(row.get(column, "")) for column in columns), style="red" if broken else None)
     make_console().print(table, markup=False)
-
-
-def _print_published(name: str) -> None:
-    from hashbench.reporting.published import published_numbers
-
-    numbers = [number for number in published_numbers() if number.method == name]
-    if numbers:
-        print("\npublished, as printed by their sources (other protocols and backbones than ours may apply):")
-    for number in numbers:
-        print(
-            f"  {number.value:.3f}  {number.dataset}, {number.bits or '?'} bits, {number.metric}; "
-            f"{number.protocol}; {number.features}; {number.source}"
-        )
-
-
-def _print_task(cls: type[Task]) -> None:
-    from hashbench.plugins.registry import protocols
-
-    names = [name for name, protocol in protocols().items() if isinstance(protocol.task, cls)]
-    print(f"\nunit: {cls.unit[0]}")
-    print(f"metrics: {', '.join(cls.default_metrics)}; others: see 'hashbench list metrics'")
-    print(f"protocols: {', '.join(names)}")

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from hashbench import __version__
-from hashbench.cli.arguments import Parser, Several, a_path, add_selection
+from hashbench.cli.arguments import (
+    Parser,
+    Several,
+    a_count,
+    a_path,
+    add_data_dir,
+    add_plugin,
+    add_selection,
+    command,
+)
+from hashbench.cli.parser_data import add_data, add_verify
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
@@ -26,23 +36,18 @@ def make_parser() -> argparse.ArgumentParser:
     _add_table(commands)
     _add_compare(commands)
     _add_rescore(commands)
+    add_verify(commands)
     _add_list(commands)
     _add_info(commands)
-    _add_data(commands)
+    add_data(commands)
     _add_new(commands)
     _add_check(commands)
     _add_eval(commands)
     return parser
 
 
-def _command(commands: Any, name: str, call: str, text: str, **options: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(call=call, **options)
-    return parser
-
-
 def _add_run(commands: Any) -> None:
-    run = _command(
+    run = command(
         commands,
         "run",
         "running.run",
@@ -89,7 +94,7 @@ def _add_run(commands: Any) -> None:
         help="how deep methods start: softmax (their default), none, frozen, joint",
     )
     lengths = "code lengths (default: those of the task)"
-    grid.add_argument("--bits", "-b", action=Several, type=_count, metavar="N", help=lengths)
+    grid.add_argument("--bits", "-b", action=Several, type=a_count, metavar="N", help=lengths)
     grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
     grid.add_argument(
         "--set",
@@ -101,29 +106,23 @@ def _add_run(commands: Any) -> None:
     )
     how = run.add_argument_group("where and how")
     how.add_argument("--out", type=a_path, default=Path("runs"), metavar="DIR", help="default: runs")
-    _add_data_dir(how)
+    add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
-    how.add_argument("--jobs", "-j", type=_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument("--jobs", "-j", type=a_count, default=1, metavar="N", help="worker processes, default 1")
     how.add_argument(
         "--threads",
         "-t",
-        type=_count,
+        type=a_count,
         default=THREADS,
         metavar="N",
         help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
     )
-    _add_plugin(how)
+    add_plugin(how)
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not '{text}'")
-    return int(text)
-
-
 def _add_table(commands: Any) -> None:
-    table = _command(
+    table = command(
         commands,
         "table",
         "results.table",
@@ -146,11 +145,11 @@ def _add_results(parser: Any) -> None:
     parser.add_argument(
         "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"
     )
-    _add_plugin(parser)
+    add_plugin(parser)
 
 
 def _add_compare(commands: Any) -> None:
-    compare = _command(
+    compare = command(
         commands,
         "compare",
         "comparing.compare",
@@ -167,7 +166,7 @@ def _add_compare(commands: Any) -> None:
 
 
 def _add_rescore(commands: Any) -> None:
-    rescore = _command(
+    rescore = command(
         commands,
         "rescore",
         "rescoring.rescore",
@@ -185,46 +184,21 @@ def _add_rescore(commands: Any) -> None:
     rescore.add_argument(
         "--device", default="cpu", help="where distances are counted: cpu (default), cuda, auto"
     )
-    _add_plugin(rescore)
+    add_plugin(rescore)
 
 
 def _add_list(commands: Any) -> None:
-    list_ = _command(commands, "list", "listing.list_", f"List what is available: {', '.join(LISTED)}.")
+    list_ = command(commands, "list", "listing.list_", f"List what is available: {', '.join(LISTED)}.")
     list_.add_argument("what", choices=LISTED, metavar="WHAT")
     list_.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
-    _add_plugin(list_)
+    add_plugin(list_)
 
 
 def _add_info(commands: Any) -> None:
-    info = _command(
-        commands,
-        "info",
-        "listing.info",
-        "Show a plugin's source and parameters: of a method, a data set, a feature or a task.",
-    )
+    info = command(commands, "info", "information.info", "Show a method's card, or what another plugin is.")
     info.add_argument("name", metavar="NAME")
-    _add_plugin(info)
-
-
-def _add_data(commands: Any) -> None:
-    data = commands.add_parser("data", help="Fetch, import, verify and describe data sets.")
-    actions = data.add_subparsers(metavar="ACTION", required=True)
-    for name, text in (
-        ("get", "Download data sets, checksums verified."),
-        ("verify", "Check that the files are there and undamaged."),
-        ("info", "Describe data sets and their split under each protocol."),
-    ):
-        action = _command(actions, name, f"data.{name}", text)
-        action.add_argument("names", nargs="+", metavar="NAME")
-        _add_data_dir(action)
-        _add_plugin(action)
-    import_ = _command(
-        actions, "import", "data.import_", "Copy a data set's files from a folder, checksums verified."
-    )
-    import_.add_argument("name", metavar="NAME")
-    import_.add_argument("folder", type=a_path, help="torchvision's layout, the files, or their archive")
-    _add_data_dir(import_)
-    _add_plugin(import_)
+    info.add_argument("--results", type=a_path, metavar="DIR", help="set beside published numbers")
+    add_plugin(info)
 
 
 def _add_new(commands: Any) -> None:
@@ -232,7 +206,7 @@ def _add_new(commands: Any) -> None:
     kinds = new.add_subparsers(metavar="KIND", required=True)
     for kind in ("method", "dataset", "feature"):
         text = f"Write NAME.py, a {kind} that works and passes the checks, and its test."
-        parser = _command(kinds, kind, "checking.new", text, kind=kind)
+        parser = command(kinds, kind, "checking.new", text, kind=kind)
         parser.add_argument("name", metavar="NAME", help="a lower-case identifier: file stem and row name")
         if kind == "method":
             style = parser.add_mutually_exclusive_group()
@@ -247,13 +221,13 @@ def _add_new(commands: Any) -> None:
 
 
 def _add_check(commands: Any) -> None:
-    check = _command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
+    check = command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
     check.add_argument("name", metavar="NAME", help="a plugin of any kind, or a FILE.py with one")
-    _add_plugin(check)
+    add_plugin(check)
 
 
 def _add_eval(commands: Any) -> None:
-    eval_ = _command(
+    eval_ = command(
         commands,
         "eval",
         "results.eval_",
@@ -275,24 +249,3 @@ def _add_eval(commands: Any) -> None:
         "--per-query", type=a_path, metavar="OUT.npz", help="write each metric's value of each query here too"
     )
     eval_.add_argument("--json", action="store_true", dest="as_json", help="one object {metric: value}")
-
-
-def _add_plugin(parser: Any) -> None:
-    parser.add_argument(
-        "--plugin",
-        action=Several,
-        dest="plugins",
-        type=a_path,
-        default=[],
-        metavar="FILE.py",
-        help="a method, data set, feature or task of yours",
-    )
-
-
-def _add_data_dir(parser: Any) -> None:
-    parser.add_argument(
-        "--data-dir",
-        type=a_path,
-        metavar="DIR",
-        help="folder of the data sets; default: $HASHBENCH_DATA, then the cache",
-    )

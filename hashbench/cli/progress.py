@@ -46,14 +46,15 @@ def follow(console: Console, prepared: Run) -> list[Record]:
 def failure(record: Record) -> str:
     """The cell and why it failed, in one line; the record holds the traceback."""
     assert record.error is not None
-    return visible(f"failed: {_name(record.cell)}: {_reason(record.error)}")
+    return visible(f"failed: {name_of(record.cell)}: {_reason(record.error)}")
 
 
 def _reason(failure: Failure) -> str:
     return " ".join(failure.message.split()) or failure.type
 
 
-def _name(cell: Cell) -> str:
+def name_of(cell: Cell) -> str:
+    """The cell in words: data set, protocol, method, features, bits, repetition."""
     parts = [cell.dataset, cell.protocol, cell.label, cell.features, cell.bits and f"{cell.bits} bits"]
     return " ".join(str(part) for part in parts if part) + f" r{cell.repetition}"
 
@@ -74,4 +75,4 @@ def _said(event: Made | Record) -> str:
     metric = task.headline()
     seconds = sum(event.timings.get(stage, 0.0) for stage in ("fit", "encode", "evaluate"))
     value = f"{event.metrics[metric]:.{task.describe(metric).decimals}f}"
-    return f"{_name(event.cell)} {metric} {value} in {seconds:.1f} s"
+    return f"{name_of(event.cell)} {metric} {value} in {seconds:.1f} s"

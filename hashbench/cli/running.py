@@ -78,9 +78,10 @@ def _other_metric(prepared: Run, records: Iterable[Record]) -> str:
 
 
 def _is_saved(path: Path) -> bool:
-    from hashbench.records import Record
+    from hashbench.records import look_up
 
-    return path.exists() and Record.load(path).status == "done"
+    record, _ = look_up(path)
+    return record is not None and record.status == "done"
 
 
 def _announce(console: Console, prepared: Run, out: Path) -> None:

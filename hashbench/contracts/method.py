@@ -29,6 +29,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
     n_bits: length of the codes.
     random_state: seed of all randomness of ``fit``.
     device: "auto" (CUDA, then MPS, then the CPU) or any torch device, such as "cuda:1".
+
     A method that can learn from fewer labels than it is given has a parameter ``n_labelled``, which tables
     then show.
     """
@@ -66,7 +67,7 @@ class HashMethod(TransformerMixin, BaseEstimator):
 
     @classmethod
     def accepts_bits(cls, n_bits: int) -> str | None:
-        """Why the method cannot make codes of this length; None where it can."""
+        """Why the method cannot make codes of this length, which ``fit`` then refuses; None where it can."""
         return None
 
     # -- what a method writes ---------------------------------------------------------------------
@@ -150,6 +151,9 @@ class HashMethod(TransformerMixin, BaseEstimator):
     def _check_inputs(self, X: ArrayLike) -> NDArray:
         if not isinstance(self.n_bits, int | np.integer) or self.n_bits < 1:
             raise InvalidInputError(f"{self.name()}: n_bits must be a positive integer, not {self.n_bits!r}")
+        fault = type(self).accepts_bits(self.n_bits)
+        if fault is not None:
+            raise InvalidInputError(fault)
         array = np.asarray(X)
         if self.inputs == "images":
             if array.ndim != 4 or array.dtype != np.uint8:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter, time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,9 +26,10 @@ from hashbench.identity.digest import differing, digest_of, seed_of
 from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
 from hashbench.system.atomic import atomic_file
+from hashbench.system.integrity import array_is_sound, check_members, is_of_the_machine, note_use, save_array
 from hashbench.system.text import text_of
+from hashbench.training.checkpoints import save_atomically, seconds_before
 from hashbench.training.encoding import network_features
-from hashbench.training.loop import save_atomically, seconds_before
 from hashbench.training.network import Network, build_network, gains_from_bf16
 
 T = TypeVar("T")
@@ -106,11 +107,15 @@ class Context:
             with atomic_file(timing) as file:
                 file.write(json.dumps({"seconds": perf_counter() - start}).encode())
             with atomic_file(path) as file:
-                np.save(file, rows)
+                save_array(file, Path(file.name), rows)
 
-        return _cached(
-            path, lambda: (np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]), compute
-        )
+        def read() -> tuple[NDArray, float]:
+            if array_is_sound(path) is False:
+                raise ValueError("its bytes have changed")
+            note_use(path)
+            return np.load(path, mmap_mode="r"), json.loads(timing.read_text())["seconds"]
+
+        return _cached(path, read, compute)
 
     def _rows_path(self, feature: Feature, trained: Backbone | None, device: torch.device) -> Path:
         if trained is not None:
@@ -184,12 +189,22 @@ def _backbone(
         checkpoint.unlink(missing_ok=True)
         _remove_abandoned(path.parent)
 
-    state = _cached(path, lambda: torch.load(path, map_location=device, weights_only=True), compute)
+    def read() -> dict[str, Any]:
+        check_members(path)
+        note_use(path)
+        return torch.load(path, map_location=device, weights_only=True)
+
+    state = _cached(path, read, compute)
     n_outputs = len(state["network"]["head.bias"])
     network = build_network(images, recipe, n_outputs, invariances)
     network.load_state_dict(state["network"])
     network.pretrain_losses = state["losses"]
     return Backbone(network.eval(), digest, seed, state["seconds"])
+
+
+def forget_networks() -> None:
+    """Forget the networks in memory: when next used, they are read from the cache, or trained."""
+    _backbone.cache_clear()
 
 
 def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T:
@@ -202,23 +217,13 @@ def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T
         return read()
     except FileNotFoundError:
         pass
-    except (OSError, MemoryError):
-        raise
     except Exception as error:
-        if _is_of_the_machine(error):
+        if is_of_the_machine(error):
             raise
         text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
         warnings.warn(text, stacklevel=2)
     compute()
     return read()
-
-
-def _is_of_the_machine(error: Exception) -> bool:
-    """Whether torch says that memory or device failed: nothing is known of the file then."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    text = text_of(error).lower()
-    return isinstance(error, RuntimeError) and any(word in text for word in ("memory", "cuda", "device"))
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -23,8 +23,8 @@ from hashbench.identity.digest import digest_of, seed_of
 from hashbench.identity.source import method_digest
 from hashbench.plugins.registry import find, title_of
 from hashbench.records import Card, Digests, Failure, recordable
+from hashbench.training.checkpoints import seconds_before
 from hashbench.training.encoding import network_features
-from hashbench.training.loop import seconds_before
 
 AT_A_TIME = 8192  # images whose inputs are in memory at once during encoding
 UNLABELLED = -1

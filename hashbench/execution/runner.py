@@ -15,7 +15,7 @@ from hashbench.execution.place import Place
 from hashbench.execution.work import Artefact, Work
 from hashbench.execution.workers import each
 from hashbench.identity.rooms import ROOMS
-from hashbench.records import Failure, Record
+from hashbench.records import Failure, Record, look_up
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
     plan = Plan([], [], [])
     for work in works:
         path = place.record(work)
-        record = Record.load(path) if path.exists() else None
-        reason = "new" if record is None else _why_stale(record, work, place)
+        record, why_none = look_up(path)
+        reason = why_none if record is None else why_stale(record, work, place)
         if reason is not None:
             context = context_of(work.setting, place.data)
             if work.feature is not None:
@@ -67,7 +67,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
     return plan
 
 
-def _why_stale(record: Record, work: Work, place: Place) -> str | None:
+def why_stale(record: Record, work: Work, place: Place) -> str | None:
     """Why a cell's record is stale; None if images, split, settings and code are the same."""
     if record.status == "failed":
         return "that failed before"

@@ -1,6 +1,7 @@
 """Digests of plugin files: results of other code are computed again.
 
-Classes of the package's shared rooms are not digested; rooms have numbers (``hashbench.identity.rooms``).
+Classes of the package's shared rooms are not digested; rooms have numbers (``hashbench.identity.rooms``). The
+base classes of families are: they belong to few methods.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import inspect
 from functools import cache
 from pathlib import Path
 
+# Where classes are digested; those of the other rooms have a number.
+_DIGESTED = ("hashbench.methods.", "hashbench.families.", "hashbench.plugins.files.")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def method_digest(cls: type) -> str:
-    """The digest of the file that defines a method, and of the files of the methods it inherits from."""
+    """The digest of a method's file, and of the files of the methods and families it inherits from."""
     digests = [code_digest(file) for file in own_files(cls)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -44,11 +47,7 @@ def imports_room(cls: type, room: str) -> bool:
 
 def own_files(cls: type) -> list[Path]:
     """The files of a class and its base classes, except shared rooms and libraries."""
-    own = [
-        base
-        for base in cls.__mro__
-        if base is cls or base.__module__.startswith(("hashbench.methods.", "hashbench.plugins.files."))
-    ]
+    own = [base for base in cls.__mro__ if base is cls or base.__module__.startswith(_DIGESTED)]
     return list(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
 
 

@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 import shutil
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, cast
@@ -20,12 +21,14 @@ from hashbench.identity.digest import digest_of
 from hashbench.images.files import download, import_folder, staging, verify
 from hashbench.plugins.guard import named
 from hashbench.plugins.registry import find
+from hashbench.system.integrity import note_use, sum_of
 from hashbench.system.paths import expanded
 
 __all__ = [
     "cache_root",
     "data_root",
     "dataset_from",
+    "decoded_fault",
     "download",
     "import_folder",
     "load_images",
@@ -58,18 +61,22 @@ def dataset_from(spec: str) -> Dataset:
 def load_images(dataset: Dataset, root: Path) -> Images:
     """The images, memory-mapped read-only from a decoded copy that is made at the first call.
 
-    The copy is made again when a source file or the data set's own code changes. Raises MissingDataError
-    where the source files are not there, or (checked only before decoding) are damaged.
+    The copy is made again when a source file or the data set's own code changes and, with a warning, when its
+    bytes are no longer those that were written. Raises MissingDataError where the source files are not there,
+    or (checked only before decoding) are damaged.
     """
     dataset.require(root)
     key = _key(dataset, root)
     folder = _folder(dataset, key)
     images = _open(folder, key)
     if images is None:
+        if folder.is_dir():
+            warnings.warn(f"decoded copy '{folder}' is damaged and is made again", stacklevel=2)
         verify(dataset, root)
         _write(decoded(dataset, root), folder, key)
         images = _open(folder, key)
         assert images is not None, f"{folder} cannot be read back"
+    note_use(folder / "meta.json")
     return images
 
 
@@ -78,17 +85,26 @@ def verify_decoded(dataset: Dataset, root: Path) -> bool | None:
 
     A damaged copy is removed, so that the next call makes it anew.
     """
-    key = _key(dataset, root)
-    folder = _folder(dataset, key)
+    folder = _folder(dataset, _key(dataset, root))
     if not folder.is_dir():
         return None
-    images = _open(folder, key)
-    if images is not None:
-        stored = vars(images).pop("digest")
-        if images.digest == stored:
-            return True
+    if decoded_fault(folder) is None:
+        return True
     shutil.rmtree(folder, ignore_errors=True)
     return False
+
+
+def decoded_fault(folder: Path) -> str | None:
+    """What is wrong with a decoded copy, every byte compared by SHA-256; None where nothing is."""
+    try:
+        key = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["key"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"its meta.json cannot be used ({type(error).__name__})"
+    images = _open(folder, key)
+    if images is None:
+        return "its bytes have changed"
+    stored = vars(images).pop("digest")
+    return None if images.digest == stored else f"its SHA-256 is {images.digest}, not {stored}"
 
 
 def decoded(dataset: Dataset, root: Path) -> Images:
@@ -151,13 +167,22 @@ def _open(folder: Path, key: str) -> Images | None:
         if meta.pop("sum") != zlib.crc32(json.dumps(meta).encode()):
             return None
         for name, expected in meta["arrays"].items():
-            if _sum_of(folder / f"{name}.npy") != expected:
+            if sum_of(folder / f"{name}.npy") != expected:
                 return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
         images = Images(class_names=tuple(meta["class_names"]), **arrays)
         vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
         return images if meta["key"] == key else None
-    except (FileNotFoundError, NotADirectoryError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
 
 
@@ -173,7 +198,7 @@ def _write(images: Images, folder: Path, key: str) -> None:
             "key": key,
             "digest": images.digest,
             "class_names": images.class_names,
-            "arrays": {name: _sum_of(temporary / f"{name}.npy") for name in arrays},
+            "arrays": {name: sum_of(temporary / f"{name}.npy") for name in arrays},
         }
         meta["sum"] = zlib.crc32(json.dumps(meta).encode())
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
@@ -184,11 +209,3 @@ def _write(images: Images, folder: Path, key: str) -> None:
         except OSError:  # another process has put the same copy there in the meantime
             if _open(folder, key) is None:
                 raise
-
-
-def _sum_of(file: Path) -> int:
-    total = 0
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            total = zlib.crc32(block, total)
-    return total

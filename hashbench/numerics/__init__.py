@@ -4,6 +4,7 @@ All functions are deterministic given their generator, which lives on the CPU, s
 the same numbers. Decompositions run in float64, on the CPU where the device has none (MPS).
 """
 
+from hashbench.numerics.clustering import anchor_graph, graph_mean, graph_rows, kmeans, nearest, unit_rows
 from hashbench.numerics.kernels import mean_squared_distance, rbf, sample_rows, squared_distances
 from hashbench.numerics.linear import (
     canonical_pairs,
@@ -22,6 +23,7 @@ from hashbench.numerics.pixels import averaging, block_grid, neighbours, relativ
 from hashbench.numerics.words import codewords, hadamard, one_hot, sign
 
 __all__ = [
+    "anchor_graph",
     "averaging",
     "block_grid",
     "canonical_pairs",
@@ -29,8 +31,12 @@ __all__ = [
     "codewords",
     "covariance",
     "gram",
+    "graph_mean",
+    "graph_rows",
     "hadamard",
+    "kmeans",
     "mean_squared_distance",
+    "nearest",
     "neighbours",
     "one_hot",
     "pca",
@@ -44,6 +50,7 @@ __all__ = [
     "sign",
     "squared_distances",
     "top_eigenvectors",
+    "unit_rows",
     "whitening",
     "wide",
 ]

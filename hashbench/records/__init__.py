@@ -4,7 +4,14 @@ A cell is done when its record exists. A failed cell has a record too, with the 
 tries it again. Everything that tables and reports print comes from here.
 """
 
-from hashbench.records.files import read_record_files, read_records, read_sound_files, to_frame, write_record
+from hashbench.records.files import (
+    look_up,
+    read_record_files,
+    read_records,
+    read_sound_files,
+    to_frame,
+    write_record,
+)
 from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring, recordable
 from hashbench.records.values import save_values
 
@@ -16,6 +23,7 @@ __all__ = [
     "Failure",
     "Record",
     "Rescoring",
+    "look_up",
     "read_record_files",
     "read_records",
     "read_sound_files",

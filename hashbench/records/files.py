@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import stat
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import InvalidInputError
+from hashbench.errors import DamagedRecordError, InvalidInputError
 from hashbench.records.schema import Card, Record
 from hashbench.system.atomic import atomic_file
 
@@ -17,8 +19,34 @@ if TYPE_CHECKING:
 
 def write_record(path: str | Path, record: Record) -> None:
     """Write atomically: at any moment the path holds the old record, the new one, or nothing."""
+    _make_way(Path(path))
     with atomic_file(Path(path)) as file:
         file.write(record.to_json().encode())
+
+
+def _make_way(path: Path) -> None:
+    """Set aside a pipe, a folder or a link to one that stands where a record belongs; never a device."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # there is nothing
+        return
+    if stat.S_ISFIFO(mode) or stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and path.exists()):
+        if path.is_file():
+            return
+        path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.aside"))
+
+
+def look_up(path: Path) -> tuple[Record | None, str]:
+    """The record of a cell; None where there is none or it is damaged, and the reason to run the cell then.
+
+    Raises InvalidInputError for a record of another version, which must not be lost.
+    """
+    if not path.exists():
+        return None, "new"
+    try:
+        return Record.load(path), ""
+    except DamagedRecordError:
+        return None, f"whose record '{path.name}' is damaged"
 
 
 def read_records(folder: str | Path) -> list[Record]:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from hashbench.errors import InvalidInputError
+from hashbench.errors import DamagedRecordError, InvalidInputError
 from hashbench.identity.digest import digest_of
 from hashbench.system.paths import is_regular
 from hashbench.system.sharing import shareable_traceback
@@ -241,7 +241,7 @@ class Record(_Model):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The record in a file. Raises InvalidInputError where it cannot be read as a record."""
+        """The record in a file. Raises DamagedRecordError where it holds none; InvalidInputError."""
         path = Path(path)
         cure = "delete the file and run the same command again: only its cell is computed anew"
         if path.suffix != ".json":
@@ -250,15 +250,19 @@ class Record(_Model):
             if not is_regular(path):
                 raise OSError("it is no regular file")
             content = json.loads(path.read_text(encoding="utf-8"))
+        except PermissionError as error:  # nothing is known of the file
+            raise InvalidInputError(f"record '{path}' cannot be read ({error}); ask its owner") from error
         except (OSError, ValueError, RecursionError) as error:
-            raise InvalidInputError(f"record '{path}' cannot be read ({error}); {cure}") from error
+            raise DamagedRecordError(f"record '{path}' cannot be read ({error}); {cure}") from error
         if not isinstance(content, dict) or "schema_version" not in content:
-            raise InvalidInputError(
+            raise DamagedRecordError(
                 f"'{path}' is not a hashbench record; move it out of the folder, or {cure}"
             )
-        if content["schema_version"] != SCHEMA_VERSION:
-            raise InvalidInputError(
-                f"record '{path}' has schema version {repr_of(content['schema_version'])[:40]}, this "
+        version = content["schema_version"]
+        if version != SCHEMA_VERSION:
+            kind = InvalidInputError if isinstance(version, int) else DamagedRecordError
+            raise kind(
+                f"record '{path}' has schema version {repr_of(version)[:40]}, this "
                 f"hashbench reads {SCHEMA_VERSION}; choose another --out, move such records away, or {cure}"
             )
         try:
@@ -266,11 +270,11 @@ class Record(_Model):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "record"
-            raise InvalidInputError(
+            raise DamagedRecordError(
                 f"record '{path}' is not valid ({where}: {first['msg']}); {cure}"
             ) from error
         except RecursionError as error:
-            raise InvalidInputError(f"record '{path}' is nested too deeply; {cure}") from error
+            raise DamagedRecordError(f"record '{path}' is nested too deeply; {cure}") from error
 
     def to_json(self) -> str:
         """The file's text: keys sorted, one value per line, so that equal records are equal files."""

@@ -13,12 +13,27 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-_NAMES = {"cca-itq": "cca_itq", "mu-liu": "mu_liu"}  # the file's method names that are not ours
+# The file's method names that are not ours.
+_NAMES = {
+    "bre": "bre_sup",  # in tables of supervised methods
+    "cca-itq": "cca_itq",
+    "greedyhash-unsup": "greedyhash_u",
+    "mu-liu": "mu_liu",
+    "orthocos": "orthohash",
+    "ssdh": "ssdh_u",  # semantic structure, IJCAI 2018; ours of that name is Zhang & Peng's
+    "ssdh-sup": "ssdh_classes",
+}
 
 TASK = "retrieval"  # all numbers of the file are of this task
 
 # "mAP@ALL" of other code breaks ties in whatever order its sort leaves them; tables say so under a note.
-_METRICS = {"mAP@ALL": "map", "tie-aware mAP@ALL": "map"}
+_METRICS = {
+    "mAP@ALL": "map",
+    "tie-aware mAP@ALL": "map",
+    "mAP@ALL (MATLAB sort, ties in file order)": "map",
+    "mAP@ALL (README: 0.78-0.79)": "map",  # of a range, the lower end
+    "mAP@ALL (README: 0.93-0.94)": "map",
+}
 
 _5K = "1000 query (100/class), 5000 train (500/class), db 59000 (all non-query, includes train)"
 _DRAWN_ANEW = "queries drawn anew, not the official test images"
@@ -27,6 +42,10 @@ _DRAWN_ANEW = "queries drawn anew, not the official test images"
 _PROTOCOLS: dict[str, tuple[str, str | None]] = {
     _5K: ("5k", None),
     f"{_5K}; unsupervised": ("5k", None),
+    f"{_5K} [split as in the authors' released code: preprocessing.m, code shapes 1000 x K and 59000 x K]": (
+        "5k",
+        None,
+    ),
     "1000 query (100/class), no training data used, db 59000": ("5k", None),
     "1000 query, 5000 train (random), db 59000 (includes train)": (
         "5k",
@@ -51,6 +70,10 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
     "10000 query (official test set), 50000 train = db (official train set); unsupervised": ("full", None),
     "10000 query (1000/class), 50000 train = db": ("full", _DRAWN_ANEW),
     "10000 query (1000/class), 50000 train = db; unsupervised": ("full", _DRAWN_ANEW),
+    "10000 official test queries, 50000 official train = db (best of evaluations every 10 epochs on the "
+    "query set)": ("full", "the best of several evaluations on the queries"),
+    "10000 official test queries, 50000 official train = db [split of the re-implementation; that of the "
+    "paper not read]": ("full", "split not read in the paper"),
     "10000 query (official test), 45000 train = db, 5000 held out for validation": (
         "full",
         "45,000 images trained on and searched, not 50,000",
@@ -68,17 +91,21 @@ _SOURCES: list[tuple[int, str, str | None]] = [
     (0, "jiangqy/DPSH-pytorch", "dpsh"),
     (0, "jiangqy/ADSH-AAAI2018", "adsh"),
     (0, "fcakir/mihash", "mihash"),
+    (0, "fcakir/deep-mihash", "mihash"),
+    (0, "jiangqy/DDSH-TIP2018", "ddsh"),
+    (0, "Jiang, Cui, Li", "ddsh"),
     (0, "gimpong/AAAI22-MeCoQ", "mecoq"),
     (0, "kevinlin311tw/caffe-cvprw15 README (Lin et al., CVPRW 2015)", "dlbhc"),
-    (0, "kevinlin311tw/Caffe-DeepBinaryCode", "ssdh-sup"),
+    (0, "kevinlin311tw/Caffe-DeepBinaryCode", "ssdh_classes"),
     # 1: the paper's value, as reprinted by others
     (1, "Xia et al.", None),
     (1, "Luo et al.", None),
     (1, "Zhang et al., MBDH", None),
-    (1, "paper value quoted", None),
+    (1, "paper value", None),
     # 2: run again by the authors of another paper
     (2, "Zhao et al.", None),
     (2, "fcakir/mihash", None),
+    (2, "Jiang, Cui, Li", None),
     # 3: everybody else: re-implementations and users' runs
 ]
 _RANK_OF_OTHERS = 3

@@ -11,9 +11,9 @@ from time import monotonic
 import torch
 
 from hashbench.identity.digest import seed_of
-from hashbench.system.atomic import atomic_file
 from hashbench.system.device import fork_rng
 from hashbench.training.batches import Batches, Loss
+from hashbench.training.checkpoints import load_checkpoint, save_atomically
 from hashbench.training.contract import Epoch
 from hashbench.training.encoding import network_features
 from hashbench.training.network import Network
@@ -48,8 +48,8 @@ def train(
     modules = torch.nn.ModuleList(module for module, _ in groups)
 
     start, losses, began = 0, list[float](), monotonic()
-    if checkpoint is not None and checkpoint.exists():
-        state = torch.load(checkpoint, map_location=batches.labels.device, weights_only=True)
+    state = load_checkpoint(checkpoint, batches.labels.device)
+    if state is not None:
         modules.load_state_dict(state["modules"])
         optimisation.load_state_dict(state["optimisation"])
         start, losses, began = state["epoch"], state["losses"], began - state["seconds"]
@@ -133,16 +133,3 @@ def between_epochs(network: Network, batches: Batches, epoch: int, epochs: int, 
         features,
         cache(outputs),
     )
-
-
-def seconds_before(checkpoint: Path) -> float:
-    """The seconds of training that a checkpoint saves; 0 where there is none."""
-    if not checkpoint.exists():
-        return 0.0
-    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["seconds"]
-
-
-def save_atomically(state: object, path: Path) -> None:
-    """``torch.save`` to a file that is never half-written."""
-    with atomic_file(path) as file:
-        torch.save(state, file)

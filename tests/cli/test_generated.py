@@ -144,6 +144,28 @@ GRAMMAR = (
         {"--metric": METRICS, "--device": DEVICES, "--plugin": PLUGINS},
         {1: PATHS},
     ),
+    Command(
+        ("verify", "results", "--sample", "1"),
+        {
+            "--sample": COUNTS,
+            "--seed": tuple(text for text in COUNTS if text != "0"),
+            "--tolerance": ("nan", "inf", "-1", "", "x"),
+            "--device": DEVICES,
+            "-m": NAMES,
+            "-d": NAMES,
+            "--plugin": PLUGINS,
+            "--data-dir": ("", "~nosuchuser/x"),
+        },
+        {1: PATHS, 3: COUNTS},
+    ),
+    Command(
+        ("data", "prune", "--dry-run"),
+        {
+            "--older-than": ("nan", "inf", "-1", "", "x", "9" * 5000),
+            "--keep": ("nan", "-1", "", "G", "5X", "1e9", "9" * 5000, "\x1b"),
+        },
+        {},
+    ),
     Command(("list", "methods"), {"--plugin": PLUGINS}, {1: NAMES}),
     Command(("info", "lsh"), {"--plugin": PLUGINS}, {1: NAMES}),
     Command(("check", "lsh"), {"--plugin": PLUGINS}, {1: NAMES}),

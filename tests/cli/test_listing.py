@@ -122,8 +122,8 @@ def test_info_explains_the_parameters(call):
     shown = call("info", "mu_liu").out
     assert "  relaxation: Literal['bilinear', 'naive', 'taylor'] = 'bilinear'\n" in shown
     assert "  pretraining: Literal['softmax', 'none', 'frozen', 'joint'] = 'softmax'\n" in shown
-    for parameter in ("dissimilar_scale", "budget"):  # each with its default, and with its meaning
-        assert len(re.findall(rf"^ +{parameter}: ", shown, re.MULTILINE)) == 2
+    for parameter in ("dissimilar_scale", "budget"):  # each with its default, and then its meaning
+        assert re.search(rf"^  {parameter}: .* = .*\n      \w", shown, re.MULTILINE)
 
 
 def test_info_of_a_method_shows_source_parameters_and_published_numbers(call):
@@ -132,10 +132,19 @@ def test_info_of_a_method_shows_source_parameters_and_published_numbers(call):
     for part in ("ksh (method)", "Kernel-based supervised hashing", "CVPR 2012", "n_anchors: int = 300"):
         assert part in shown.out
     assert "Departures from the paper:" in shown.out
+    assert "formula: read in the authors' code" in shown.out
     assert "published, as printed by their sources" in shown.out
     data = call("info", "digits").out
     assert "digits (dataset)" in data
     assert "licence: " in data
+
+
+def test_info_sets_results_beside_published_numbers(call):
+    results = Path(__file__).parents[2] / "results"
+    shown = call("info", "dpsh", "--results", results)
+    assert (shown.code, shown.err) == (0, "")
+    assert re.search(r"cifar10 5k, images, 48 bits: 0\.75\d \(mean of 3\); published 0\.\d{3} ‡ ", shown.out)
+    assert "absent" in call("info", "dpsh", "--results", "absent").refused(2)
 
 
 def test_info_of_a_task_and_of_a_feature(call, tmp_path):

@@ -90,12 +90,18 @@ def test_its_rows_are_computed_once_and_mapped(own_cache, open_, monkeypatch):
     assert same_seconds == seconds
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half of a file"])
-def test_a_damaged_file_is_computed_again_and_told(own_cache, trainings, open_, new_process, content):
+def flipped(content):
+    at = len(content) // 2
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("harm", [lambda _: b"", lambda _: b"PK\x03\x04 half of a file", flipped])
+def test_a_damaged_file_is_computed_again_and_told(own_cache, trainings, open_, new_process, harm):
     context, backbone = open_()
     kept, rows = weights(backbone), np.array(context.rows(CNN(), backbone, CPU)[0])
-    for suffix in (".pt", ".rows.npy", ".rows.json"):
-        (own_cache / "backbones" / f"{backbone.digest[:16]}{suffix}").write_bytes(content)
+    for suffix in (".pt", ".rows.npy", *((".rows.json",) if harm is not flipped else ())):
+        file = own_cache / "backbones" / f"{backbone.digest[:16]}{suffix}"
+        file.write_bytes(harm(file.read_bytes()))
         new_process()
         with warnings.catch_warnings(record=True) as caught:
             context, again = open_()

@@ -1,5 +1,6 @@
 """A run computes what is not done, writes each cell as it ends, and a failure or a stop costs one cell."""
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -93,14 +94,42 @@ def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plug
     assert records("own", text=body) == [("lsh", "done"), ("own", "done")]
 
 
-def test_a_damaged_record_is_named_before_anything_runs(grid, place):
+def test_a_damaged_record_is_named_and_its_cell_runs_anew(grid, place):
+    works = grid("lsh", "itq")
+    run_all(works, place)
+    path = place.record(works[0])
+    before = path.read_text()
+    path.write_text(before[:100])
+    plan = make_plan(works, place)
+    assert (plan.pending, plan.done) == ([works[0]], [works[1]])
+    assert path.name in plan.reasons[0]
+    run_all(works, place)
+    assert Record.load(path).metrics == json.loads(before)["metrics"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "round", "dangling"])
+def test_what_stands_where_a_record_belongs_is_set_aside(grid, place, kind):
     (work,) = grid("lsh")
-    run_all([work], place)
     path = place.record(work)
-    path.write_text(path.read_text()[:100])
-    with pytest.raises(
-        InvalidInputError, match=r"cannot be read .* delete the file and run the same command"
-    ):
+    path.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        (path / "mine").mkdir(parents=True)
+    else:
+        path.symlink_to(path if kind == "round" else "absent")
+    run_all([work], place)
+    assert Record.load(path).status == "done"
+    if kind == "folder":
+        assert [folder.is_dir() for folder in path.parent.glob("*.aside/mine")] == [True]
+
+
+def test_a_record_of_another_version_is_not_replaced(grid, place):
+    (work,) = grid("lsh")
+    path = place.record(work)
+    path.parent.mkdir(parents=True)
+    path.write_text('{"schema_version": 3}')
+    with pytest.raises(InvalidInputError, match="schema version 3"):
         make_plan([work], place)
 
 

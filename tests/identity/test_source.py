@@ -48,3 +48,9 @@ def test_a_method_is_its_own_file_and_says_which_room_it_stands_on(tmp_path):
     assert source.method_digest(find("method", "itq")) != source.method_digest(find("method", "lsh"))
     assert source.imports_room(find("method", "itq"), "numerics")
     assert not source.imports_room(find("method", "random"), "numerics")
+
+
+def test_a_family_counts_as_the_methods_own():
+    cls = find("method", "keyed_cs_lbp")
+    assert [path.stem for path in source.own_files(cls)] == ["keyed_cs_lbp", "patterns", "blocks"]
+    assert source.imports_room(cls, "numerics")  # by its family alone

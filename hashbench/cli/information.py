@@ -1,0 +1,111 @@
+"""``hashbench info``: one plugin's source, parameters and, for a method, its card."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from textwrap import fill, indent
+from typing import TYPE_CHECKING
+
+from hashbench.system.text import visible
+
+if TYPE_CHECKING:
+    from hashbench.contracts.method import HashMethod
+    from hashbench.contracts.task import Task
+    from hashbench.records import Record
+    from hashbench.reporting.card import Pair, Parameter
+
+WIDTH = 100
+CLOSE = 0.02  # a larger difference from a comparable published number is pointed at
+
+
+def info(*, name: str, results: Path | None, plugins: Sequence[Path]) -> int:
+    """Show a plugin's source and parameters, and what is specific to its kind, such as a licence."""
+    from hashbench.plugins.registry import find_any, register_file
+
+    for file in plugins:
+        register_file(file)
+    kind, cls = find_any(name)
+    if kind == "method":
+        return _method(cls, results)
+    from hashbench.reporting.card import parameters_of
+
+    print(f"{name} ({kind})\n")
+    print((sys.modules[cls.__module__].__doc__ or "").strip())
+    parameters = parameters_of(cls, f"{kind} '{name}'").values()
+    print(f"\nparameters of {cls.__name__}:" + ("" if parameters else " none"))
+    _print_parameters(parameters)
+    if kind == "dataset":
+        print(f"\nlicence: {cls.licence or 'not stated'}")
+    elif kind == "feature":
+        print(f"\nlearned from: {cls.learned_from}")
+    elif kind == "task":
+        _print_task(cls)
+    return 0
+
+
+def _method(cls: type[HashMethod], results: Path | None) -> int:
+    from hashbench.cli.reading import read_results
+    from hashbench.reporting.card import card_of
+
+    card, folder = card_of(cls), results or Path("runs")
+    wanted = results is not None or any(folder.rglob("*.json"))
+    files, code = read_results(folder) if wanted else ({}, 0)
+    print(f"{card.name} (method)\n\n{card.title}\n\n{card.text}\n")
+    for fact in (*card.facts, f"formula: {card.formula}"):
+        print(fact)
+    print("\nDepartures from the paper:\n" + fill(card.departures or "not stated", WIDTH))
+    print(f"\nparameters of {cls.__name__}:" + ("" if card.own else " none of its own"))
+    _print_parameters(card.own)
+    print("\nparameters that it shares with others:")
+    _print_parameters(card.shared)
+    _print_published(cls.name(), files.values())
+    return code
+
+
+def _print_parameters(parameters: Collection[Parameter]) -> None:
+    for parameter in parameters:
+        print(f"  {parameter.line}")
+        if parameter.text:
+            print(indent(fill(parameter.text, WIDTH - 6), "      "))
+
+
+def _print_published(name: str, records: Iterable[Record]) -> None:
+    from hashbench.reporting.card import pairs_of
+    from hashbench.reporting.published import published_numbers
+
+    pairs = pairs_of(name, records)
+    if pairs:
+        print("\nmAP, ours and published (‡: not comparable, for the reason given):")
+    for pair in pairs:
+        print(f"  {visible(_pair(pair))}")
+    numbers = [number for number in published_numbers() if number.method == name]
+    if numbers:
+        print("\npublished, as printed by their sources (other protocols and backbones than ours may apply):")
+    for number in numbers:
+        print(
+            f"  {number.value:.3f}  {number.dataset}, {number.bits or '?'} bits, {number.metric}; "
+            f"{number.protocol}; {number.features}; {number.source}"
+        )
+
+
+def _pair(pair: Pair) -> str:
+    where = f"{pair.dataset} {pair.protocol}, {pair.features}, {pair.bits} bits"
+    ours = f"{where}: {pair.ours:.3f}" + (f" (mean of {pair.n})" if pair.n > 1 else "")
+    if pair.quote is None or pair.difference is None:
+        return f"{ours}; no published number"
+    value = f"{ours}; published {pair.quote.number.value:.3f}"
+    if pair.quote.reasons:
+        return f"{value} ‡ {'; '.join(pair.quote.reasons)}"
+    far = "" if abs(pair.difference) <= CLOSE else f", more than {CLOSE} away"
+    return f"{value}, difference {pair.difference:+.3f}{far}"
+
+
+def _print_task(cls: type[Task]) -> None:
+    from hashbench.plugins.registry import protocols
+
+    names = [name for name, protocol in protocols().items() if isinstance(protocol.task, cls)]
+    print(f"\nunit: {cls.unit[0]}")
+    print(f"metrics: {', '.join(cls.default_metrics)}; others: see 'hashbench list metrics'")
+    print(f"protocols: {', '.join(names)}")
