@@ -87,11 +87,11 @@ class Parts(nn.Module):
 
     noises: torch.Tensor
 
-    def __init__(self, n_words: int, shape: tuple[int, int, int], noises: torch.Tensor) -> None:
+    def __init__(self, n_words: int, shape: tuple[int, int, int], noises: torch.Tensor, speed: float) -> None:
         super().__init__()
-        self.text = text_embedding(n_words, HIDDEN, N_TEXT)
-        self.generator = Generator(N_NOISE, N_TEXT, shape)
-        self.discriminator = Discriminator(N_TEXT, shape)
+        self.text = text_embedding(n_words, HIDDEN, N_TEXT, speed)
+        self.generator = Generator(N_NOISE, N_TEXT, shape, speed)
+        self.discriminator = Discriminator(N_TEXT, shape, speed)
         self.register_buffer("noises", noises)
 
     def forward(self, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -112,6 +112,7 @@ class TUCH(DeepCrossViewMethod):
     quantization: weight of the mean of (|u| - 1)^2 of outputs u, beside L_H.
     mu: weight of L_H and L_T for the generator, after the warm-up.
     reconstruction: weight of the difference between an image and the one generated from its text.
+    speed: how many times faster T, G and D learn than the recipe's rate says.
     votes: 1: a text's code is that of its image at noise 0; an odd number: the majority over as many noises.
     """
 
@@ -121,6 +122,7 @@ class TUCH(DeepCrossViewMethod):
     quantization: float = 1.0
     mu: float = 1.0
     reconstruction: float = 100.0
+    speed: float = 1.0
     votes: int = 1
 
     def _fit(self, X: torch.Tensor, y: torch.Tensor | None, *args: Any, **options: Any) -> None:
@@ -130,7 +132,7 @@ class TUCH(DeepCrossViewMethod):
     def make_state(self, data: TrainingData) -> nn.Module:
         """T, G and D, or T and its hash layer."""
         if not self.generator:
-            embedding = text_embedding(self.n_words_, HIDDEN, N_TEXT)
+            embedding = text_embedding(self.n_words_, HIDDEN, N_TEXT, self.speed)
             return standardised([embedding], nn.Linear(N_TEXT, self.n_bits), self.texts_)
         channels, height, width = self._input_shape_
         noises = torch.zeros(1, N_NOISE)
@@ -138,7 +140,7 @@ class TUCH(DeepCrossViewMethod):
             noises = torch.randn(
                 self.votes, N_NOISE, generator=torch.Generator().manual_seed(self.random_state)
             )
-        return Parts(self.n_words_, (channels, height, width), noises)
+        return Parts(self.n_words_, (channels, height, width), noises, self.speed)
 
     def refresh(self, epoch: Epoch) -> None:
         """After the last step: statistics of the batch normalisation anew, those of the averaged weights."""
@@ -256,6 +258,8 @@ class TUCH(DeepCrossViewMethod):
             )
         if not 0 <= self.warm_up <= 1:
             raise InvalidInputError(f"{self.name()}: warm_up must be in [0, 1], not {self.warm_up}")
+        if not self.speed > 0:
+            raise InvalidInputError(f"{self.name()}: speed must be above 0, not {self.speed}")
 
 
 def bits(z: torch.Tensor) -> torch.Tensor:
