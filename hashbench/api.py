@@ -198,6 +198,38 @@ def compare(
     return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
 
 
+def report(
+    results: str | os.PathLike[str] = "runs",
+    output: str | os.PathLike[str] = "report.html",
+    *,
+    metrics: Names = (),
+    published: bool = True,
+    pictures: str | os.PathLike[str] | None = None,
+    **selected: Any,
+) -> Path:
+    """Write a report on a folder of records, one HTML file that needs no network; returns its path.
+
+    metrics: none named is all that are recorded. published: with published numbers. pictures: a folder of PNG
+    and JPEG files to show. selected: methods, datasets, protocols, features, bits, lists of names to keep, and
+    digest. Raises InvalidInputError, also where jinja2 or plotly is missing; UnknownNameError,
+    MixedProtocolsError.
+    """
+    from hashbench.reporting import only
+    from hashbench.reporting.report import write_report
+
+    kept = only(
+        _sound_files(Path(results)), **{k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
+    )
+    write_report(
+        kept,
+        Path(output),
+        metrics=_tuple(metrics),
+        published=published,
+        pictures=None if pictures is None else Path(pictures),
+    )
+    return Path(output)
+
+
 def verify(
     results: str | os.PathLike[str] = "runs",
     sample: int = 5,
