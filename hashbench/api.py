@@ -209,10 +209,7 @@ def report(
 ) -> Path:
     """Write a report on a folder of records, one HTML file that needs no network; returns its path.
 
-    metrics: none named is all that are recorded. published: with published numbers. pictures: a folder of PNG
-    and JPEG files to show. selected: methods, datasets, protocols, features, bits, lists of names to keep, and
-    digest. Raises InvalidInputError, also where jinja2 or plotly is missing; UnknownNameError,
-    MixedProtocolsError.
+    Options as of ``reporting.report.make_report``; selected: as of ``reporting.only``. Raises what they raise.
     """
     from hashbench.reporting import only
     from hashbench.reporting.report import write_report
@@ -220,13 +217,9 @@ def report(
     kept = only(
         _sound_files(Path(results)), **{k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
     )
-    write_report(
-        kept,
-        Path(output),
-        metrics=_tuple(metrics),
-        published=published,
-        pictures=None if pictures is None else Path(pictures),
-    )
+    options = {"metrics": _tuple(metrics), "published": published}
+    folder = None if pictures is None else Path(pictures)
+    write_report(kept, Path(output), pictures=folder, **options)
     return Path(output)
 
 

@@ -146,8 +146,8 @@ def _add_report(commands: Any) -> None:
         commands,
         "report",
         "results.report",
-        "Write a report to open in a browser: one HTML file, offline, with tables, curves, ranks and a page per "
-        "method. Needs the extra 'report'.",
+        "Write a report to open in a browser: one HTML file, offline, with tables, curves, ranks and a page "
+        "per method. Needs the extra 'report'.",
     )
     add_results(report, metrics="all that are recorded")
     report.add_argument(

@@ -1,8 +1,10 @@
 // Figures by plotly. Each row has its own colour, marker and dashes, by its place among the rows shown.
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star", "hexagon"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
-const ON_DARK = { "#000000": "#FFFFFF", "#0072B2": "#5AA9E6", "#6B4C9A": "#B79CE0", "#777777": "#A8A8A8" };
-const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches && !matchMedia("print").matches;
+const ON_DARK = { "#000000": "#FFFFFF", "#0072B2": "#4C7DFF", "#6B4C9A": "#B79CE0", "#777777": "#A8A8A8" };
+const isDark = () => !state.printing && matchMedia("(prefers-color-scheme: dark)").matches;
+const ink = () => (state.printing ? "#000000" : cssOf("--text"));
+const plots = []; // of the view, drawn once all have their place, as a place is narrower beside others
 const cssOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 // plotly reads some HTML in texts, which names must not be taken for.
 const literal = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -40,7 +42,11 @@ function chart(folder, title, traces, x, y, more = {}) {
   if (!traces.length) return;
   const place = make("div", { role: "img", "aria-label": `${title}: ${traces.map((one) => one.name).join(", ")}` });
   folder.append(make("div", {}, make("h3", {}, title), place));
-  plot(place, traces, x, y, more);
+  plots.push(() => plot(place, traces, x, y, more));
+}
+
+function drawPlots() {
+  plots.splice(0).forEach((one) => one());
 }
 
 function plot(place, traces, x, y, { legend = true, height = 330, ...layout } = {}) {
@@ -50,7 +56,7 @@ function plot(place, traces, x, y, { legend = true, height = 330, ...layout } = 
   Plotly.react(place, traces, {
     height: height + below, margin: { l: 56, r: 12, t: 8, b: 56 + below }, hovermode: "closest",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: cssOf("--text"), size: 12, family: "system-ui, sans-serif" },
+    font: { color: ink(), size: 12, family: "system-ui, sans-serif" },
     showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top" },
     xaxis: x, yaxis: y, ...layout,
   }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
@@ -98,6 +104,7 @@ function drawCurves() {
     });
     chart(folder, `${title}, as a share of the first epoch's`, traces, axis("epoch"), axis("share"));
   }
+  drawPlots();
   if (!folder.childElementCount) folder.append(make("p", {}, "No row that passes the filters has a curve."));
 }
 
@@ -133,7 +140,8 @@ function drawTime() {
     })];
   });
   chart(folder, `${table().metric} by seconds of “${state.stage}”, ${lengthOf(state.bits)}`, traces,
-    axis("seconds", { type: "log" }), axis(table().metric), { height: 420 });
+    axis("seconds", { type: "log", dtick: "D2" }), axis(table().metric), { height: 420 });
+  drawPlots();
   if (!traces.length) folder.append(make("p", {}, "No row that passes the filters has such a time."));
 }
 

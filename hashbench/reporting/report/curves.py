@@ -28,8 +28,8 @@ def curves_of(
 ) -> list[dict[str, Any]]:
     """The curves of each row and code length: {"row", "bits", "n", "curves": {name: values or axis number}}.
 
-    rows: the number of each ``Cell.row``. axes: values that many curves share are added to it and referred to by
-    their place. Curves that differ in length between repetitions are those of the first one.
+    rows: the number of each ``Cell.row``. axes: values that many curves share are added to it, and their place
+    stands for them. Curves that differ in length between repetitions are those of the first one.
     """
     found = []
     done = [record for record in records if record.status == "done" and record.cell.row in rows]
@@ -54,7 +54,7 @@ def curves_of(
 
 
 def seconds_of(records: Sequence[Record], rows: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Mean seconds by stage of each row and code length: {"row", "bits", "seconds": {stage: s}, "devices"}."""
+    """Mean seconds by stage of each row and code length: {"row", "bits", "seconds", "devices"}."""
     found = []
     done = [record for record in records if record.status == "done" and record.cell.row in rows]
     for (row, bits), members in grouped(done, lambda record: (record.cell.row, record.cell.bits)).items():

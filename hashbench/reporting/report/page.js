@@ -4,7 +4,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const TOP = 10; // rows in figures unless one chooses others
 const ALL = ""; // no filter
 const by = (id) => document.getElementById(id);
-const state = { setting: 0, metric: null, bits: null, stage: null, chosen: new Map() };
+const state = { setting: 0, metric: null, bits: null, stage: null, printing: false, chosen: new Map() };
 
 // An element with attributes (of which class, dataset and on... too) and children: elements or texts.
 function make(tag, facts = {}, ...children) {
@@ -102,6 +102,9 @@ function listen() {
   by("stage").addEventListener("change", (event) => { state.stage = event.target.value; draw(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   addEventListener("hashchange", route);
+  for (const [name, printing] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(name, () => { state.printing = printing; draw(); });
+  }
 }
 
 // "#tables", "#tables=3" (a setting), "#method=itq".

@@ -28,7 +28,7 @@ def inlined(folder: Path) -> list[dict[str, str]]:
     size = sum(len(picture["address"]) for picture in found)
     if size > MOST_BYTES:
         raise InvalidInputError(
-            f"the pictures of '{folder}' take {size / 1e6:.1f} MB of a page, more than {MOST_BYTES / 1e6:.0f}; "
+            f"the pictures of '{folder}' take {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}; "
             "take some away, or make them smaller"
         )
     return found

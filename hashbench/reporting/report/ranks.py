@@ -1,8 +1,8 @@
 """Mean ranks of methods over blocks, and how far apart two must be (Friedman and Nemenyi).
 
 Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.2.2.
-A block is a data set, protocol, recipe, code length and kind of features, where each method has one value: its
-mean over repetitions. Methods that read features and methods that read images share no block.
+A block is a data set, protocol, recipe, code length and kind of features, where each method has one value:
+its mean over repetitions. Methods that read features and methods that read images share no block.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Ranks:
 
 
 def mean_ranks(records: Iterable[Record]) -> list[Ranks]:
-    """One for each task and for features and images; of its headline, without controls and changed constants."""
+    """One for each task and for features and images: of its headline, without controls or changed constants."""
     kept = [
         record
         for record in latest(records)
