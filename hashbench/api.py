@@ -209,17 +209,14 @@ def report(
 ) -> Path:
     """Write a report on a folder of records, one HTML file that needs no network; returns its path.
 
-    Options as of ``reporting.report.make_report``; selected: as of ``reporting.only``. Raises what they raise.
+    Options as of ``reporting.report.make_report``, selected as of ``reporting.only``; raises what they raise.
     """
     from hashbench.reporting import only
     from hashbench.reporting.report import write_report
 
-    kept = only(
-        _sound_files(Path(results)), **{k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
-    )
-    options = {"metrics": _tuple(metrics), "published": published}
-    folder = None if pictures is None else Path(pictures)
-    write_report(kept, Path(output), pictures=folder, **options)
+    names: dict[str, Any] = {k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
+    kept, folder = only(_sound_files(Path(results)), **names), None if pictures is None else Path(pictures)
+    write_report(kept, Path(output), metrics=_tuple(metrics), published=published, pictures=folder)
     return Path(output)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from hashbench.errors import HashbenchError
@@ -11,9 +12,10 @@ from hashbench.plugins.registry import find_protocol
 from hashbench.records import Record
 
 
-def command_of(record: Record) -> str:
-    """``hashbench run`` for this cell and its earlier repetitions; what the recipe changes is set too.
+def command_of(record: Record, usual: Mapping[str, Any]) -> str:
+    """``hashbench run`` for this cell and its earlier repetitions; what its recipe changes is set too.
 
+    usual: the fields of the protocol's recipe, ``usual_recipe(record.cell.protocol)``.
     Features of the user's own need their file: ``LABEL=FILE.npy``, and plugins ``--plugin FILE.py``.
     """
     cell = record.cell
@@ -25,23 +27,22 @@ def command_of(record: Record) -> str:
         words += ["--bits", str(cell.bits)]
     words += ["--repetitions", str(cell.repetition + 1)]
     changed = {f"{cell.method}.{name}": value for name, value in cell.params.items()}
-    changed |= {f"recipe.{name}": value for name, value in _recipe_changes(record).items()}
+    changed |= {f"recipe.{name}": value for name, value in _changes(usual, record.recipe or {}).items()}
     if changed:
         words += ["--set", *(f"{key}={_written(value)}" for key, value in sorted(changed.items()))]
     return shlex.join([*words, "--out", "again"])
 
 
-def _recipe_changes(record: Record) -> dict[str, Any]:
-    """The fields of its recipe that are not the protocol's; none where the protocol is not here."""
-    if record.recipe is None:
-        return {}
+def usual_recipe(protocol: str) -> Mapping[str, Any]:
+    """The fields of a protocol's recipe; none where the protocol is not here."""
     try:
-        usual = vars(find_protocol(record.cell.protocol).recipe)
+        return vars(find_protocol(protocol).recipe)
     except HashbenchError:
         return {}
-    return {
-        name: value for name, value in record.recipe.items() if name in usual and _differs(usual[name], value)
-    }
+
+
+def _changes(usual: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recorded.items() if name in usual and _differs(usual[name], value)}
 
 
 def _differs(usual: Any, recorded: Any) -> bool:

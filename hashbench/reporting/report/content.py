@@ -80,16 +80,18 @@ def harmless(value: T) -> T:
 def best_of(table: Table) -> list[dict[str, Any]]:
     """What is best at each code length of a table of a headline, and what is not separable from it.
 
-    without_labels: the best of the rows that no label has reached, through their features neither.
+    without_labels: the best of the rows that neither labels nor texts have reached, through features neither.
     """
     found = []
     for column, bits in enumerate(table.bits):
-        competing = [row for row in table.rows if row.group != "controls" and _mean(row, column) is not None]
+        competing = [
+            row for row in table.rows if row.group != "controls" and row.values[column].mean is not None
+        ]
         first = [row for row in competing if row.values[column].best]
         if not first:
             continue
-        unlabelled = [row for row in competing if row.n_labelled == 0 and row.learned_from != "labels"]
-        best = table.info.best([row.values[column].mean or 0.0 for row in unlabelled])
+        unlabelled = [row for row in competing if row.sees == "none"]
+        best = table.info.best([_printed(table, row, column) for row in unlabelled])
         found.append(
             {
                 "dataset": inert(table.dataset),
@@ -99,17 +101,23 @@ def best_of(table: Table) -> list[dict[str, Any]]:
                 "bits": bits,
                 "decimals": table.info.decimals,
                 "best": [_named(row, column) for row in first],
-                "alike": [_named(row, column) for row in competing if row.values[column].separable is False],
+                "alike": [
+                    _named(row, column)
+                    for row in competing
+                    if row.values[column].separable is False and row not in first
+                ],
                 "tested": sum(row.values[column].separable is not None for row in competing),
                 "rivals": len(competing) - 1,
-                "without_labels": [_named(row, column) for row in unlabelled if _mean(row, column) == best],
+                "without_labels": [
+                    _named(row, column) for row in unlabelled if _printed(table, row, column) == best
+                ],
             }
         )
     return found
 
 
-def _mean(row: Row, column: int) -> float | None:
-    return row.values[column].mean
+def _printed(table: Table, row: Row, column: int) -> float:
+    return round(row.values[column].mean or 0.0, table.info.decimals)
 
 
 def _named(row: Row, column: int) -> dict[str, Any]:

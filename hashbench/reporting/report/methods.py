@@ -11,8 +11,10 @@ from hashbench.errors import HashbenchError
 from hashbench.plugins.registry import find
 from hashbench.records import Record
 from hashbench.reporting.card import card_of
-from hashbench.reporting.report.commands import command_of
+from hashbench.reporting.report.commands import command_of, usual_recipe
 from hashbench.reporting.selection import grouped
+
+Recipes = Mapping[str, Mapping[str, Any]]  # the fields of the usual recipe of each protocol
 
 
 class Pool:
@@ -29,11 +31,13 @@ class Pool:
 def methods_of(files: Mapping[Path, Record], commands: Pool, environments: Pool) -> dict[str, Any]:
     """By name: the card of its class, where it is here, what its records say, and each record."""
     groups = grouped(files.items(), lambda item: item[1].cell.method)
-    return {name: _method(name, groups[name], commands, environments) for name in sorted(groups)}
+    protocols = {record.cell.protocol for record in files.values()}
+    recipes = {protocol: usual_recipe(protocol) for protocol in protocols}
+    return {name: _method(name, groups[name], recipes, commands, environments) for name in sorted(groups)}
 
 
 def _method(
-    name: str, items: list[tuple[Path, Record]], commands: Pool, environments: Pool
+    name: str, items: list[tuple[Path, Record]], recipes: Recipes, commands: Pool, environments: Pool
 ) -> dict[str, Any]:
     declared = next((record.card for _, record in items if record.card), None)
     sources = sorted({record.digests.method_source for _, record in items if record.digests.method_source})
@@ -43,7 +47,7 @@ def _method(
         "supervision": declared.supervision if declared else "",
         "sources": sources,
         "card": _card(name),
-        "records": [_record(path, record, commands, environments) for path, record in items],
+        "records": [_record(path, record, recipes, commands, environments) for path, record in items],
     }
 
 
@@ -72,7 +76,9 @@ def environment_of(record: Record) -> tuple[tuple[str, str], ...]:
     return tuple(facts.items())
 
 
-def _record(path: Path, record: Record, commands: Pool, environments: Pool) -> dict[str, Any]:
+def _record(
+    path: Path, record: Record, recipes: Recipes, commands: Pool, environments: Pool
+) -> dict[str, Any]:
     cell = record.cell
     digests = {name: digest[:12] for name, digest in record.digests.model_dump().items() if digest}
     return {
@@ -88,6 +94,6 @@ def _record(path: Path, record: Record, commands: Pool, environments: Pool) -> d
         "error": f"{record.error.type}: {record.error.message[:300]}" if record.error else "",
         "digests": digests,
         "ran": commands.place(record.command),
-        "again": command_of(record),
+        "again": command_of(record, recipes[cell.protocol]),
         "environment": environments.place(environment_of(record)),
     }

@@ -46,7 +46,7 @@ class Ranks:
 
 
 def mean_ranks(records: Iterable[Record]) -> list[Ranks]:
-    """One for each task and for features and images: of its headline, without controls or changed constants."""
+    """One for each task, for features and for images: by its headline, without controls, changed constants."""
     kept = [
         record
         for record in latest(records)
