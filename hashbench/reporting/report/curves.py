@@ -28,8 +28,8 @@ def curves_of(
 ) -> list[dict[str, Any]]:
     """The curves of each row and code length: {"row", "bits", "n", "curves": {name: values or axis number}}.
 
-    rows: the number of each ``Cell.row``. axes: values that many curves share are added to it; their place stands
-    for them. Curves that differ in length between repetitions are those of the first one.
+    rows: the number of each ``Cell.row``. axes: values that many curves share are added to it; their place
+    stands for them. Curves that differ in length between repetitions are those of the first one.
     """
     found = []
     done = [record for record in records if record.status == "done" and record.cell.row in rows]

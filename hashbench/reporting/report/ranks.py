@@ -46,7 +46,7 @@ class Ranks:
 
 
 def mean_ranks(records: Iterable[Record]) -> list[Ranks]:
-    """One for each task, for features and for images: by its headline, without controls, changed constants."""
+    """One for each task, for features and for images: by its headline, without controls and variants."""
     kept = [
         record
         for record in latest(records)
