@@ -210,16 +210,7 @@ def test_the_report_is_not_written_over_a_folder(files, tmp_path):
 @pytest.mark.long  # ten seconds
 def test_two_thousand_records_take_less_than_ten_megabytes(make, tmp_path):
     rng = np.random.default_rng(0)
-    curves = {
-        "rank": list(range(1, 48)),
-        "precision_at_rank": 47,
-        "recall_at_rank": 47,
-        "radius": list(range(49)),
-        "precision": 49,
-        "recall": 49,
-        "loss": 200,
-        "pretrain_loss": 300,
-    }
+    lengths = {"precision_at_rank": 47, "recall_at_rank": 47, "loss": 200, "pretrain_loss": 300}
     records = [
         make(
             "mu_liu",
@@ -229,7 +220,11 @@ def test_two_thousand_records_take_less_than_ten_megabytes(make, tmp_path):
             params={"eta": row},
             metrics={"map": float(rng.random())}
             | {f"precision@{n}": float(rng.random()) for n in range(1, 17)},
-            curves={n: rng.random(v).tolist() if isinstance(v, int) else v for n, v in curves.items()},
+            curves={"rank": list(range(1, 48)), "radius": list(range(bits + 1))}
+            | {
+                name: rng.random(length).tolist()
+                for name, length in (lengths | {"precision": bits + 1, "recall": bits + 1}).items()
+            },
             command=f"hashbench run --set mu_liu.eta={row}",
         )
         for dataset in ("cifar10", "mnist")

@@ -92,7 +92,6 @@ function drawCurves() {
   pairs("Precision by recall, over radii", "recall", "precision", axis("recall", { range: [0, 1.02] }),
     axis("precision", { range: [0, 1.02] }), "lines+markers");
   pairs("Precision at N", "rank", "precision_at_rank", axis("N, images returned", log), axis("precision@N"));
-  pairs("Recall at N", "rank", "recall_at_rank", axis("N, images returned", log), axis("recall@N"));
   pairs("Copies found by false alarms (ROC)", "fpr", "tpr", axis("share of other images accepted", log),
     axis("share of copies accepted"));
   for (const [name, title] of [["loss", "Training loss"], ["pretrain_loss", "Training loss of the start"]]) {

@@ -13,7 +13,7 @@ from hashbench.records import Record
 from hashbench.reporting.build import build_tables
 from hashbench.reporting.figures import COLORS
 from hashbench.reporting.report.curves import curves_of, rounded, seconds_of
-from hashbench.reporting.report.methods import Pool, methods_of
+from hashbench.reporting.report.methods import Shared, methods_of
 from hashbench.reporting.report.ranks import MIN_BLOCKS, MIN_METHODS, mean_ranks
 from hashbench.reporting.selection import Compatible, compatible, latest
 from hashbench.reporting.shown import inert
@@ -42,7 +42,7 @@ def content_of(
     tables: dict[tuple[str, str, str], list[Table]] = {}
     for table in [*headlines, *further]:
         tables.setdefault((table.dataset, table.protocol, table.recipe), []).append(table)
-    commands, environments, axes = Pool(), Pool(), list[list[float]]()
+    shared, axes = Shared(), list[list[float]]()
     content = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "n_records": len(records),
@@ -57,11 +57,9 @@ def content_of(
         "axes": axes,
         "ranks": [asdict(ranks) for ranks in mean_ranks(records)],
         "ranks_need": {"methods": MIN_METHODS, "blocks": MIN_BLOCKS},
-        "methods": methods_of(files, commands, environments),
-        "commands": list(commands.values),
-        "environments": [dict(facts) for facts in environments.values],
+        "methods": methods_of(files, shared),
     }
-    return harmless(content)
+    return harmless(content | shared.content())
 
 
 def harmless(value: T) -> T:
@@ -191,7 +189,7 @@ def _value(value: Value) -> dict[str, Any]:
     facts = {
         "mean": mean,
         "sd": sd and rounded([sd])[0],
-        "n": value.n,
+        "n": 0 if value.n == 1 else value.n,  # 1 where it is not said
         "failed": value.failed,
         "mark": value.mark,
         "best": value.best,

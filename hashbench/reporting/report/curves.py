@@ -15,11 +15,9 @@ from hashbench.reporting.selection import grouped
 PAIRS = (
     ("recall", "precision"),
     ("rank", "precision_at_rank"),
-    ("rank", "recall_at_rank"),
-    ("radius", "precision"),
     ("fpr", "tpr"),
 )
-MOST = 60  # points of a curve
+MOST = 40  # points of a curve
 _DIGITS = 4  # significant
 
 
@@ -42,8 +40,7 @@ def curves_of(
             for name, values in known.items()
         }
         curves: dict[str, Any] = {
-            name: _place(values, axes) if name in ("rank", "radius") else values
-            for name, values in short.items()
+            name: _place(values, axes) if name == "rank" else values for name, values in short.items()
         }
         if curves:
             epochs = {name: len(known[name]) for name in known if name.endswith("loss")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,32 @@ class Pool:
         return self.values.setdefault(value, len(self.values))
 
 
-def methods_of(files: Mapping[Path, Record], commands: Pool, environments: Pool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Shared:
+    """What records of several methods share."""
+
+    commands: Pool = field(default_factory=Pool)
+    environments: Pool = field(default_factory=Pool)
+    digests: Pool = field(default_factory=Pool)
+
+    def content(self) -> dict[str, list[Any]]:
+        """The pools, by name, as the page has them."""
+        return {
+            "commands": list(self.commands.values),
+            "environments": [dict(facts) for facts in self.environments.values],
+            "digests": [dict(digests) for digests in self.digests.values],
+        }
+
+
+def methods_of(files: Mapping[Path, Record], shared: Shared) -> dict[str, Any]:
     """By name: the card of its class, where it is here, what its records say, and each record."""
     groups = grouped(files.items(), lambda item: item[1].cell.method)
     protocols = {record.cell.protocol for record in files.values()}
     recipes = {protocol: usual_recipe(protocol) for protocol in protocols}
-    return {name: _method(name, groups[name], recipes, commands, environments) for name in sorted(groups)}
+    return {name: _method(name, groups[name], recipes, shared) for name in sorted(groups)}
 
 
-def _method(
-    name: str, items: list[tuple[Path, Record]], recipes: Recipes, commands: Pool, environments: Pool
-) -> dict[str, Any]:
+def _method(name: str, items: list[tuple[Path, Record]], recipes: Recipes, shared: Shared) -> dict[str, Any]:
     declared = next((record.card for _, record in items if record.card), None)
     sources = sorted({record.digests.method_source for _, record in items if record.digests.method_source})
     return {
@@ -47,7 +62,7 @@ def _method(
         "supervision": declared.supervision if declared else "",
         "sources": sources,
         "card": _card(name),
-        "records": [_record(path, record, recipes, commands, environments) for path, record in items],
+        "records": [_record(path, record, recipes, shared) for path, record in items],
     }
 
 
@@ -76,9 +91,7 @@ def environment_of(record: Record) -> tuple[tuple[str, str], ...]:
     return tuple(facts.items())
 
 
-def _record(
-    path: Path, record: Record, recipes: Recipes, commands: Pool, environments: Pool
-) -> dict[str, Any]:
+def _record(path: Path, record: Record, recipes: Recipes, shared: Shared) -> dict[str, Any]:
     cell = record.cell
     digests = {name: digest[:12] for name, digest in record.digests.model_dump().items() if digest}
     return {
@@ -92,8 +105,8 @@ def _record(
         "status": record.status,
         "created": record.created.date().isoformat(),
         "error": f"{record.error.type}: {record.error.message[:300]}" if record.error else "",
-        "digests": digests,
-        "ran": commands.place(record.command),
+        "digests": shared.digests.place(tuple(digests.items())),
+        "ran": shared.commands.place(record.command),
         "again": command_of(record, recipes[cell.protocol]),
-        "environment": environments.place(environment_of(record)),
+        "environment": shared.environments.place(environment_of(record)),
     }

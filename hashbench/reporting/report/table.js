@@ -47,7 +47,7 @@ function valueCell(value, decimals) {
   }
   const spread = value.sd === undefined ? "" : ` ± ${numeral(value.sd, decimals)}`;
   const marks = [value.alike ? "†" : "", value.mark ?? ""].join("");
-  const facts = { class: value.best ? "number best" : "number", data: { value: value.mean }, title: `n = ${value.n}` };
+  const facts = { class: value.best ? "number best" : "number", data: { value: value.mean }, title: `n = ${value.n ?? 1}` };
   return make("td", facts, numeral(value.mean, decimals) + spread, marks && make("sup", {}, marks));
 }
 

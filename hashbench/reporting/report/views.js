@@ -99,7 +99,7 @@ function recordOf(record) {
     `repetition ${record.repetition}`, record.status === "failed" ? "failed" : ""].filter(Boolean).join(" · ");
   const machine = DATA.environments[record.environment];
   const facts = { file: record.file, made: record.created, error: record.error,
-    digests: Object.entries(record.digests).map(([name, digest]) => `${name} ${digest}`).join(", "),
+    digests: Object.entries(DATA.digests[record.digests]).map(([name, digest]) => `${name} ${digest}`).join(", "),
     machine: `${machine.device}, ${machine.processor}, ${machine.threads} threads, ${machine.precision}, commit ${machine.commit}`,
     versions: machine.versions };
   return make("details", {}, make("summary", {}, what),
