@@ -153,7 +153,7 @@ function drawRanks() {
       name: "mean rank", type: "scatter", mode: "markers", x: ranks.means, y: ranks.methods.map(literal),
       marker: { color, size: 9 }, error_x: { array: half, color, thickness: 3, width: 0 },
       hovertemplate: "%{y}: %{x:.2f}",
-    }], axis("mean rank (1 is best); bars: the critical difference"),
+    }], axis("mean rank, 1 is best"),
     axis("", { autorange: "reversed", type: "category", dtick: 1 }),
     { legend: false, height: 90 + 22 * ranks.methods.length });
   });
