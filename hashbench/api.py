@@ -230,6 +230,28 @@ def compare(
     return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
 
 
+def report(
+    results: str | os.PathLike[str] = "runs",
+    output: str | os.PathLike[str] = "report.html",
+    *,
+    metrics: Names = (),
+    published: bool = True,
+    pictures: str | os.PathLike[str] | None = None,
+    **selected: Any,
+) -> Path:
+    """Write a report on a folder of records, one HTML file that needs no network; returns its path.
+
+    Options as of ``reporting.report.make_report``, selected as of ``reporting.only``; raises what they raise.
+    """
+    from hashbench.reporting import only
+    from hashbench.reporting.report import write_report
+
+    names: dict[str, Any] = {k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
+    kept, folder = only(_sound_files(Path(results)), **names), None if pictures is None else Path(pictures)
+    write_report(kept, Path(output), metrics=_tuple(metrics), published=published, pictures=folder)
+    return Path(output)
+
+
 def verify(
     results: str | os.PathLike[str] = "runs",
     sample: int = 5,

@@ -64,7 +64,7 @@ ROOMS = {
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),
         ("numpy", "rich"),
-        late=("matplotlib", "pandas", "scipy"),
+        late=("PIL", "jinja2", "markupsafe", "matplotlib", "pandas", "plotly", "scipy"),
     ),
     "testing": Room(
         (*GROUND, "contracts", "plugins", "images", "training", "evaluation"), ("numpy", "sklearn", "torch")
