@@ -118,6 +118,11 @@ def _add_run(commands: Any) -> None:
         help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
     )
     add_plugin(how)
+    how.add_argument(
+        "--save-models",
+        action=argparse.BooleanOptionalAction,
+        help="keep each cell's fitted method beside its record; default: in a run of one cell",
+    )
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 
 

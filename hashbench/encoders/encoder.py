@@ -97,7 +97,7 @@ class Encoder:
             raise InvalidInputError(f"{self.method.name()} makes no codes; rank its project() by cosine")
 
     def __repr__(self) -> str:
-        read = f"{self.label} features" if self.label else "images"
+        read = f"{self.label} features" if self.label else self.method.inputs
         of = f" of {self.dataset}" if self.dataset else ""
         length = f", {self.n_bits} bits" if self.method.output == "codes" else ""
         return f"Encoder({self.method.name()}{length}, {read}{of})"

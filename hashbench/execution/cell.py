@@ -15,6 +15,7 @@ from hashbench.contracts.task import Outcome
 from hashbench.evaluation import evaluate, save_codes
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.fitting import CellEncoder, Ground, UnmadeError
+from hashbench.execution.keeping import forget_model, keep_model
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.undisturbed import undisturbed
@@ -62,12 +63,16 @@ def run_cell(work: Work, place: Place) -> Record:
             facts_done = facts | _scores(outcome, encoder)
         record = Record(status="done", created=datetime.now(UTC), **facts_done)
         _keep(path, outcome, protocol.task.headline())
+        forget_model(path)
+        if place.save_models:
+            keep_model(path, encoder, record)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: no method ends the run
         record = _failed(error.failure if isinstance(error, UnmadeError) else Failure.of(error), facts, known)
         for file in path.parent.glob(f"{path.stem}.*.npz"):  # of an earlier success, not of this record
             file.unlink()
+        forget_model(path)
     write_record(path, record)
     for checkpoint in path.parent.glob(f"{path.stem}.*.checkpoint"):
         checkpoint.unlink()

@@ -19,6 +19,7 @@ from hashbench.system.threads import THREADS, use_threads
 class Place:
     """Paths are absolute. threads: how many a cell computes with. command: what the user called.
 
+    save_models: whether each cell's fitted method is written beside its record.
     unmade: what could not be made for several cells, by ``Artefact.key``, and why.
     """
 
@@ -29,6 +30,7 @@ class Place:
     plugins: tuple[Path, ...] = ()
     command: str = ""
     unmade: Mapping[object, Failure] = field(default_factory=dict)
+    save_models: bool = False
 
     def record(self, work: Work) -> Path:
         """The file of a cell's record."""
