@@ -18,6 +18,7 @@ from hashbench.cli.arguments import (
     command,
 )
 from hashbench.cli.parser_data import add_data, add_verify
+from hashbench.cli.parser_encoders import add_encoders
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
@@ -43,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_new(commands)
     _add_check(commands)
     _add_eval(commands)
+    add_encoders(commands)
     return parser
 
 
