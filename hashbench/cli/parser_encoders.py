@@ -21,7 +21,12 @@ def add_encoders(commands: Any) -> None:
     _add_model(encode)
     encode.add_argument("folder", type=a_path, metavar="FOLDER", help="with photographs, at any depth")
     encode.add_argument(
-        "--output", "-o", type=a_path, required=True, metavar="CODES.npz", help="codes and names are written here"
+        "--output",
+        "-o",
+        type=a_path,
+        required=True,
+        metavar="CODES.npz",
+        help="with codes and names",
     )
     search = command(
         commands, "search", "encoding.search", "Find the photographs whose codes are nearest to one's."
@@ -29,12 +34,18 @@ def add_encoders(commands: Any) -> None:
     _add_model(search)
     search.add_argument("query", type=a_path, metavar="QUERY.jpg", help="a photograph")
     search.add_argument(
-        "database", type=a_path, metavar="FOLDER|CODES.npz", help="what to search: photographs, or their codes"
+        "database",
+        type=a_path,
+        metavar="FOLDER|CODES.npz",
+        help="photographs, or their codes",
     )
     search.add_argument("--top", type=a_count, default=TOP, metavar="K", help=f"how many; default {TOP}")
-    search.add_argument("--html", type=a_path, metavar="FILE", help="write the result as a page with pictures")
+    search.add_argument("--html", type=a_path, metavar="FILE", help="write a page with pictures too")
     search.add_argument(
-        "--pictures", type=a_path, metavar="FOLDER", help="where the photographs of CODES.npz lie, for the page"
+        "--pictures",
+        type=a_path,
+        metavar="FOLDER",
+        help="where those of CODES.npz lie, for the page",
     )
     export = command(
         commands,

@@ -94,14 +94,14 @@ class HashMethod(TransformerMixin, BaseEstimator):
     def _state(self) -> dict[str, Any]:
         """What was learned and encoding needs, by attribute; it is kept in a file.
 
-        By default all attributes whose names end in ``_``. Values: None, numbers, texts, bytes, tensors, numpy
-        arrays, modules of torch, of the suite or of the method's file, and tuples, lists, dicts of such.
+        By default all attributes whose names end in ``_``. Values: None, numbers, texts, bytes, tensors,
+        numpy arrays, modules of torch, of the suite or of the method's file; tuples, lists, dicts of such.
         """
         return {name: value for name, value in vars(self).items() if name.endswith("_")}
 
     def _restore(self, state: dict[str, Any]) -> None:
         """Take over what ``_state`` gave in another process."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
     # -- what a user calls ------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ def fitting(image: Image, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """The pixels (c, h, w) of an opened photograph, c = 1 (grey) or 3 (RGB).
 
     It is turned upright by its EXIF tag; transparency is dropped. The largest central part of the proportions
-    h : w is resized (bicubic, anti-aliased). Raises ValueError where its pixels are floating-point numbers, or
-    for another number of channels.
+    h : w is resized (bicubic, anti-aliased). Raises ValueError where its pixels are floating-point numbers,
+    or for another number of channels.
     """
     from PIL import Image, ImageOps
 

@@ -90,22 +90,10 @@ def export_graph(encoder: Encoder, path: Path, kind: Kind) -> Compared:
     export, run = {"onnx": (_onnx, _run_onnx), "torch-export": (_program, _run_program)}[kind]
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"graph{SUFFIXES[kind]}"
-        try:
-            with _quiet():
-                export(Graph(encoder).eval(), torch.from_numpy(items[:3]), file)
-        except ImportError as error:
-            raise InvalidInputError(f"{error.name} is not installed; pip install 'hashbench[onnx]'") from error
-        except Exception as error:  # of a graph that the exporter cannot follow
-            reason = " ".join(text_of(error).split())[:200]
-            raise InvalidInputError(f"{name} has no graph for {kind}: {reason}") from error
-        try:
-            with _quiet():
-                values = np.concatenate([run(file, items[:1]), run(file, items[1:])])
-        except ImportError as error:
-            raise InvalidInputError(f"{error.name} is not installed; pip install 'hashbench[onnx]'") from error
-        except Exception as error:
-            reason = " ".join(text_of(error).split())[:200]
-            raise InvalidInputError(f"the graph of {name} does not run in {kind}: {reason}") from error
+        with _refused(f"{name} has no graph for {kind}"), _quiet():
+            export(Graph(encoder).eval(), torch.from_numpy(items[:3]), file)
+        with _refused(f"the graph of {name} does not run in {kind}"), _quiet():
+            values = np.concatenate([run(file, items[:1]), run(file, items[1:])])
         compared = _compare(name, kind, values, *wanted)
         with atomic_file(path) as target:
             target.write(file.read_bytes())
@@ -116,26 +104,28 @@ def sample(encoder: Encoder, n: int = TRIED) -> NDArray:
     """Items to compare on, drawn by a fixed seed: images of smooth noise, or rows."""
     rng = np.random.default_rng(0)
     if not reads_images(encoder):
-        return rng.normal(size=(n, *encoder.method._input_shape_)).astype(np.float32)  # type: ignore[attr-defined]
-    shape = encoder.shape or encoder.method._input_shape_  # type: ignore[attr-defined]
-    noise = rng.integers(0, 256, (n, *shape)).astype(np.float32)
+        return rng.normal(size=(n, *encoder.method._input_shape_)).astype(np.float32)
+    shape = encoder.shape or encoder.method._input_shape_
+    noise = rng.integers(0, 256, (n, *shape))
     for axis in (2, 3):
-        noise = (noise + np.roll(noise, 1, axis)) / 2
+        noise = (noise + np.roll(noise, 1, axis)) // 2
     return noise.astype(np.uint8)
 
 
 def export_faiss(codes: Codes, path: Path) -> Compared:
     """Write faiss's binary index of codes; item i is code i. Raises InvalidInputError as ``faiss_index``."""
-    index = faiss_index(codes)
+    index: Any = faiss_index(codes)
     import faiss
 
     with TemporaryDirectory() as folder:
         file = os.path.join(folder, "index")
         faiss.write_index_binary(index, file)
-        again = faiss.read_index_binary(file)
+        again: Any = faiss.read_index_binary(file)
         held = faiss.vector_to_array(again.xb).reshape(again.ntotal, -1)
         if not np.array_equal(held, codes.packed):
-            raise InvalidInputError(f"faiss reads other codes from '{path}' than were written; nothing is kept")
+            raise InvalidInputError(
+                f"faiss reads other codes from '{path}' than were written; it is not kept"
+            )
         with atomic_file(path) as target:
             target.write(Path(file).read_bytes())
     return Compared(len(codes), codes.n_bits, len(codes) * codes.n_bits, 0.0)
@@ -145,9 +135,9 @@ def _exact(encoder: Encoder) -> Encoder:
     """A copy on the CPU whose networks compute in float32."""
     encoder = replace(encoder, method=copy.copy(encoder.method), network=copy.deepcopy(encoder.network))
     encoder.method.device = "cpu"
-    for name, value in vars(encoder.method).items():
+    for name, value in list(vars(encoder.method).items()):
         if isinstance(value, nn.Module):
-            vars(encoder.method)[name] = copy.deepcopy(value)
+            setattr(encoder.method, name, copy.deepcopy(value))
     for part in Graph(encoder).modules():
         if isinstance(part, Network):
             part.exact = True
@@ -206,6 +196,18 @@ def _exported(graph: nn.Module, items: torch.Tensor) -> torch.export.ExportedPro
         return of_batches(None)
     except Exception:  # some operations are followed for two items and more only; one item is tried below
         return of_batches(2)
+
+
+@contextlib.contextmanager
+def _refused(fault: str) -> Iterator[None]:
+    """Raise whatever goes wrong as InvalidInputError in one line."""
+    try:
+        yield
+    except ImportError as error:
+        raise InvalidInputError(f"{error.name} is not installed; pip install 'hashbench[onnx]'") from error
+    except Exception as error:
+        reason = " ".join(text_of(error).split())[:200]
+        raise InvalidInputError(f"{fault}: {type(error).__name__}: {reason}") from error
 
 
 @contextlib.contextmanager

@@ -76,14 +76,12 @@ class Header(_Model):
 
 
 def save_encoder(path: Path, encoder: Encoder) -> None:
-    """Write an encoder. Raises InvalidInputError that names what no file can hold; nothing is written then."""
+    """Write an encoder. Raises InvalidInputError that names what no file can hold; then nothing is there."""
     method = encoder.method
     if method.not_saved:
         raise InvalidInputError(f"{method.name()} cannot be saved: {method.not_saved}")
     packer = Packer(_plan(encoder))
-    params = {
-        field.name: getattr(method, field.name) for field in fields(method) if field.name != "device"
-    }
+    params = {field.name: getattr(method, field.name) for field in fields(method) if field.name != "device"}
     packed = {
         "params": packer.pack(params, method.name()),
         "state": packer.pack(method._state(), method.name()),
@@ -125,14 +123,15 @@ def load_encoder(path: Path, device: str = "auto", method: type[HashMethod] | No
             raise ValueError("what was learned has names that do not end in _")
         fitted._restore(state)
         feature, network = _feature_of(header.feature, unpacker)
+        images = header.images
         encoder = Encoder(
             fitted,
-            header.feature and header.feature.label,
+            None if header.feature is None else header.feature.label,
             feature,
             network,
-            header.images and (header.images.shape[0], header.images.shape[1], header.images.shape[2]),
-            header.images.dataset if header.images else "",
-            header.images.photographs if header.images else "",
+            None if images is None else (images.shape[0], images.shape[1], images.shape[2]),
+            "" if images is None else images.dataset,
+            "" if images is None else images.photographs,
             header.facts,
             header.sha256,
         )
@@ -176,7 +175,9 @@ def _read(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
             raise
         raise InvalidInputError(f"encoder '{path}' cannot be read ({text_of(error)})") from error
     if _shapes(tensors) != header.tensors or _digest(tensors) != header.sha256:
-        raise InvalidInputError(f"the tensors of '{path}' are not those that were written; run its cell again")
+        raise InvalidInputError(
+            f"the tensors of '{path}' are not those that were written; run its cell again"
+        )
     return header, tensors
 
 
@@ -184,7 +185,7 @@ def _plan(encoder: Encoder) -> tuple[str, int] | None:
     """The backbone and the side of the encoder's networks."""
     recipe = getattr(encoder.method, "recipe", None)
     name = encoder.facts.get("backbone") or (recipe and recipe.backbone)
-    shape = encoder.shape or getattr(encoder.method, "_input_shape_", ())
+    shape: tuple[int, ...] = encoder.shape or encoder.method._input_shape_
     return (str(name), min(shape[1:])) if name and len(shape) == 3 else None
 
 

@@ -46,11 +46,12 @@ def pack_module(
     if any(getattr(module, hooks) for hooks in HOOKS):
         raise InvalidInputError(f"{where} has hooks, which no file can hold")
     attributes = {name: value for name, value in vars(module).items() if name not in COMMON | REPEATED}
-    parts = {"attributes": attributes, "parameters": dict(module._parameters), "buffers": dict(module._buffers)}
     return {
         "class": f"{type(module).__module__}:{type(module).__qualname__}",
+        "attributes": inside(attributes, "attributes"),
         "modules": inside(dict(module._modules), "modules"),
-        **{name: inside(part, name) for name, part in parts.items()},
+        "parameters": inside(dict(module._parameters), "parameters"),
+        "buffers": inside(dict(module._buffers), "buffers"),
     }
 
 

@@ -92,7 +92,7 @@ class Packer:
         """Its key and the order of its dimensions in memory: another order could give other last digits."""
         if str(tensor.dtype).removeprefix("torch.") not in DTYPES or tensor.layout is not torch.strided:
             raise UnsavableError(f"{where} is a tensor of {tensor.dtype}, which no file can hold")
-        order = sorted(range(tensor.ndim), key=lambda i: -tensor.stride(i))
+        order = sorted(range(tensor.ndim), key=tensor.stride().__getitem__, reverse=True)
         key = f"t{len(self.tensors)}"
         plain = tensor.detach().cpu().permute(order).contiguous().clone()
         self.tensors[key] = plain
@@ -101,7 +101,7 @@ class Packer:
 
 @dataclass
 class Unpacker:
-    """Values from their JSON. homes: the files, as modules, whose classes may be built. device: of tensors."""
+    """Values from their JSON. homes: files, as modules, whose classes may be built. device: of tensors."""
 
     tensors: Mapping[str, torch.Tensor]
     homes: tuple[str, ...]

@@ -49,7 +49,9 @@ def read_photograph(encoder: Encoder, path: Path) -> NDArray[np.uint8]:
     dataset: type[Dataset] = find("dataset", encoder.photographs) if encoder.photographs else Dataset
     try:
         if not is_regular(path):
-            raise InvalidInputError(f"photograph '{path}' is no regular file, or not there; give another path")
+            raise InvalidInputError(
+                f"photograph '{path}' is no regular file, or not there; give another path"
+            )
         with Image.open(path) as image:
             return dataset.photograph(image, encoder.shape)
     except InvalidInputError:

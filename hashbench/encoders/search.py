@@ -52,7 +52,9 @@ def load_named(path: Path) -> NamedCodes:
             names = archive["names"] if "names" in archive.files else np.arange(len(packed)).astype(str)
             encoder = str(archive["encoder"]) if "encoder" in archive.files else ""
     except KeyError as error:
-        raise InvalidInputError(f"codes file '{path}' lacks {error}; write it with 'hashbench encode'") from error
+        raise InvalidInputError(
+            f"codes file '{path}' lacks {error}; write it with 'hashbench encode'"
+        ) from error
     except DAMAGED as error:
         raise InvalidInputError(f"codes file '{path}' cannot be read ({error}); write it again") from error
     if n_bits.shape != () or n_bits.dtype.kind not in "iu" or not 0 < int(n_bits) <= MOST_BITS:
@@ -65,7 +67,9 @@ def load_named(path: Path) -> NamedCodes:
     return NamedCodes(Codes(packed, int(n_bits)), tuple(names.tolist()), encoder)
 
 
-def nearest(query: Codes, named: NamedCodes, top: int, *, use_faiss: bool | None = None) -> list[tuple[int, str]]:
+def nearest(
+    query: Codes, named: NamedCodes, top: int, *, use_faiss: bool | None = None
+) -> list[tuple[int, str]]:
     """The ``top`` nearest items to one code: (Hamming distance, name), nearest first, then by name.
 
     use_faiss: None where it is installed; the answer is the same. Raises InvalidInputError for codes of
