@@ -34,6 +34,7 @@ from hashbench.training.network import Network
 
 Kind = Literal["onnx", "torch-export"]
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
+ONE_PART = 1024  # items at a time, where a graph takes no more than some
 TRIED = 64  # items whose values are compared
 CLOSE = 1e-3  # of the largest value: how far values may be off, and where a bit is certain
 
@@ -86,7 +87,7 @@ def export_graph(encoder: Encoder, path: Path, kind: Kind) -> Compared:
     name = encoder.method.name()
     encoder = _exact(encoder)
     items = sample(encoder)
-    wanted = Codes.from_real(encoder.project(items)), encoder.project(items)
+    wanted = encoder.project(items)
     export, run = {"onnx": (_onnx, _run_onnx), "torch-export": (_program, _run_program)}[kind]
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"graph{SUFFIXES[kind]}"
@@ -94,7 +95,7 @@ def export_graph(encoder: Encoder, path: Path, kind: Kind) -> Compared:
             export(Graph(encoder).eval(), torch.from_numpy(items[:3]), file)
         with _refused(f"the graph of {name} does not run in {kind}"), _quiet():
             values = np.concatenate([run(file, items[:1]), run(file, items[1:])])
-        compared = _compare(name, kind, values, *wanted)
+        compared = _compare(name, kind, values, wanted)
         with atomic_file(path) as target:
             target.write(file.read_bytes())
     return compared
@@ -144,18 +145,18 @@ def _exact(encoder: Encoder) -> Encoder:
     return encoder
 
 
-def _compare(name: str, kind: str, values: NDArray, codes: Codes, wanted: NDArray) -> Compared:
+def _compare(name: str, kind: str, values: NDArray, wanted: NDArray) -> Compared:
     if values.shape != wanted.shape:
         raise InvalidInputError(f"{name} for {kind} gives values {values.shape}, not {wanted.shape}")
     off = float(np.abs(values - wanted).max())
     slack = CLOSE * float(np.abs(wanted).max())
     certain = np.abs(wanted) > slack
-    same = (values > 0) == codes.unpack().astype(bool)
+    same = (values > 0) == (wanted > 0)
     if not (off <= slack and same[certain].all()):
         raise InvalidInputError(
             f"{name} for {kind} computes other values, off by up to {off:.2g}; no file is written"
         )
-    return Compared(len(wanted), codes.n_bits, int(same.sum()), off)
+    return Compared(len(wanted), wanted.shape[1], int(same.sum()), off)
 
 
 def _program(graph: nn.Module, items: torch.Tensor, file: Path) -> None:
@@ -187,15 +188,15 @@ def _run_onnx(file: Path, items: NDArray) -> NDArray:
 
 
 def _exported(graph: nn.Module, items: torch.Tensor) -> torch.export.ExportedProgram:
-    def of_batches(least: int | None) -> torch.export.ExportedProgram:
-        dynamic: Any = ({0: torch.export.Dim("n", min=least)},)
+    def up_to(most: int | None) -> torch.export.ExportedProgram:
+        dynamic: Any = ({0: torch.export.Dim("n", max=most)},)
         with torch.no_grad():
             return torch.export.export(graph, (items,), dynamic_shapes=dynamic, strict=False)
 
     try:
-        return of_batches(None)
-    except Exception:  # some operations are followed for two items and more only; one item is tried below
-        return of_batches(2)
+        return up_to(None)
+    except Exception:  # a method that goes through its items in parts has a graph for one part
+        return up_to(ONE_PART)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ from hashbench.training.network import Network
 
 SUFFIX = ".safetensors"
 KEY = "hashbench encoder"  # of the header in the metadata
+MOST_BITS = 1 << 20
 LARGEST_ITEM = 1 << 26  # numbers in one item that a method reads
 
 
@@ -65,7 +66,7 @@ class Header(_Model):
 
     format: Literal[1] = 1
     method: str
-    n_bits: int
+    n_bits: int = Field(ge=1, le=MOST_BITS)
     params: Any
     state: Any
     feature: FeatureHeader | None = None
@@ -110,8 +111,8 @@ def load_encoder(path: Path, device: str = "auto", method: type[HashMethod] | No
     """
     header, tensors = _read(path)
     cls = find("method", header.method) if method is None else method
+    where = resolve_device(device)
     try:
-        where = resolve_device(device)
         homes = tuple(base.__module__ for base in cls.__mro__ if issubclass(base, HashMethod))
         unpacker = Unpacker(tensors, homes, where)
         params = unpacker.unpack(header.params)
