@@ -122,7 +122,6 @@ def holds_code(self, X, y, generator):
             "is kept in a file",
         ),
         ({"_fit": holds_code}, "is kept in a file"),
-        ({"not_saved": "it is shy"}, "is kept in a file"),
     ],
 )
 def test_each_fault_is_found(changes, expected):

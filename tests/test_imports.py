@@ -58,7 +58,7 @@ ROOMS = {
     "encoders": Room(
         (*GROUND, "contracts", "plugins", "images", "training", "evaluation"),
         ("numpy", "pydantic", "safetensors", "torch"),
-        late=("PIL", "faiss", "onnx", "onnxruntime"),
+        late=("PIL", "faiss", "onnx", "onnxruntime", "onnxscript"),
     ),
     # What runs them and shows what came of it.
     "execution": Room(

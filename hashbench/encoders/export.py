@@ -12,6 +12,7 @@ import copy
 import io
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from hashbench.training.network import Network
 
 Kind = Literal["onnx", "torch-export"]
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 ONE_PART = 1024  # items at a time, where a graph takes no more than some
 TRIED = 64  # items whose values are compared
 CLOSE = 1e-3  # of the largest value: how far values may be off, and where a bit is certain
@@ -207,8 +209,11 @@ def _refused(fault: str) -> Iterator[None]:
     except ImportError as error:
         raise InvalidInputError(f"{error.name} is not installed; pip install 'hashbench[onnx]'") from error
     except Exception as error:
-        reason = " ".join(text_of(error).split())[:200]
-        raise InvalidInputError(f"{fault}: {type(error).__name__}: {reason}") from error
+        text = " ".join(COLOURS.sub("", text_of(error)).split())
+        reason = f"{type(error).__name__}: {text[:200]}"
+        if ".numpy()" in text:
+            reason = "it computes outside torch, with numpy or a package"
+        raise InvalidInputError(f"{fault}: {reason}") from error
 
 
 @contextlib.contextmanager

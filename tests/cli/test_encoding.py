@@ -43,8 +43,10 @@ def test_a_run_of_one_cell_keeps_its_model_and_others_where_asked(small, record,
         out = tmp_path / more[0]
         assert small("lsh", more=(*more, "--out", out)).code == 0
         assert len(list(out.rglob(f"*{SUFFIX}"))) == n
-    small("lsh", "pcah", more=("--out", tmp_path / "two"))
+    two = ("--out", tmp_path / "two")
+    small("lsh", "pcah", more=two)
     assert not list((tmp_path / "two").rglob(f"*{SUFFIX}"))
+    assert "2 of the done cells have no model" in small("lsh", "pcah", more=(*two, "--save-models")).out
 
 
 def test_encode_then_search_finds_the_photograph_itself(call, record, photographs):
