@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.contracts.dataset import Dataset, Images
+from hashbench.contracts.picture import fitting
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.system.paths import absolute, is_regular
 
@@ -147,11 +148,11 @@ def _decode(paths: Sequence[Path], size: int | None) -> NDArray[np.uint8]:
     width, height = next(iter(sizes))
     side = size or (width if len(sizes) == 1 and width == height <= LARGEST else SIDE)
     mode = "L" if all(mode in GREY_MODES for mode, _ in headers) else "RGB"
-    pixels = np.empty((len(paths), side, side, len(mode)), np.uint8)
+    shape = (len(mode), side, side)
+    pixels = np.empty((len(paths), *shape), np.uint8)
     for i, path in enumerate(paths):
-        image = _read(path, lambda image: _square(image, mode, side))
-        pixels[i] = np.asarray(image).reshape(side, side, -1)
-    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        pixels[i] = _read(path, lambda image: fitting(image, shape))
+    return pixels
 
 
 def _read(path: Path, use: Callable[[Image], T]) -> T:
@@ -164,21 +165,3 @@ def _read(path: Path, use: Callable[[Image], T]) -> T:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else error
         raise InvalidInputError(f"cannot read image '{path}' ({reason}); remove or replace it") from error
-
-
-def _square(image: Image, mode: str, side: int) -> Image:
-    """Upright, ``mode``, (side, side)."""
-    from PIL import Image, ImageOps
-
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers")
-    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip at 255 and not scale
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    image = image.convert(mode)
-    if image.size == (side, side):
-        return image
-    edge = min(image.size)
-    left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    # cropped first: resizing a box of an image would blend in what lies around the box
-    return image.crop((left, top, left + edge, top + edge)).resize((side, side), Image.Resampling.BICUBIC)

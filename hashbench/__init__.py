@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hashbench.api import compare, get_method, load_dataset, report, run, verify
+    from hashbench.api import compare, get_method, load, load_dataset, report, run, verify
     from hashbench.contracts.codes import Codes
     from hashbench.contracts.dataset import Dataset, Images
     from hashbench.contracts.feature import Feature, TrainedFeature
     from hashbench.contracts.method import HashMethod
     from hashbench.contracts.protocol import Protocol
     from hashbench.contracts.task import Split, Task
+    from hashbench.encoders import Encoder
     from hashbench.evaluation import CodeHealth, Evaluation, code_health, evaluate
     from hashbench.plugins.registry import find_protocol
     from hashbench.records import read_records
@@ -30,6 +31,7 @@ _HOMES = {
     "Codes": "contracts.codes",
     "Dataset": "contracts.dataset",
     "DeepHashMethod": "training",
+    "Encoder": "encoders",
     "Evaluation": "evaluation",
     "HashMethod": "contracts.method",
     "Images": "contracts.dataset",
@@ -43,6 +45,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "find_protocol": "plugins.registry",
     "get_method": "api",
+    "load": "api",
     "load_dataset": "api",
     "read_records": "records",
     "report": "api",
@@ -55,6 +58,7 @@ __all__ = [
     "Codes",
     "Dataset",
     "DeepHashMethod",
+    "Encoder",
     "Evaluation",
     "Feature",
     "HashMethod",
@@ -68,6 +72,7 @@ __all__ = [
     "evaluate",
     "find_protocol",
     "get_method",
+    "load",
     "load_dataset",
     "read_records",
     "report",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hashbench.contracts.dataset import Images
     from hashbench.contracts.method import HashMethod
+    from hashbench.encoders import Encoder
     from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import Grid
     from hashbench.execution.jobs import Made
@@ -58,6 +59,19 @@ def get_method(name: str, **params: Any) -> HashMethod:
             raise UnknownNameError(f"parameter of {name}", parameter, known)
         require_finite(params[parameter], f"{name}.{parameter}")
     return cls(**params)
+
+
+def load(path: str | os.PathLike[str], device: str = "auto") -> Encoder:
+    """The fitted encoder of a record, "RECORD.json", or of a file, "FILE.safetensors"; no data are needed.
+
+    ``load(path).encode(images)``: codes of images (n, c, h, w) uint8 or of rows (n, d); ``encode_text`` of
+    cross-view methods. device: where it computes. Raises MissingDataError where the run kept no model;
+    UnknownNameError, InvalidInputError.
+    """
+    from hashbench.encoders import SUFFIX, load_encoder
+
+    file = Path(path)
+    return load_encoder(file.with_suffix(SUFFIX) if file.suffix == ".json" else file, device)
 
 
 @dataclass(frozen=True)
@@ -123,13 +137,15 @@ def prepare(
     threads: int = THREADS,
     plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     command: str | None = None,
+    save_models: bool | None = None,
 ) -> Run:
     """Prepare a run of a suite, "NAME" or "FILE.toml"; arguments replace the keys of the suite.
 
     set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. jobs: worker processes on this machine. scheduler: the
     address of a dask cluster that runs the cells, or cluster: the file of one that a queueing system runs
     (``hashbench.execution.jobqueue``). shard: "2/4", the second of four parts of the grid. threads: how many
-    threads each cell uses. command: what the user called, if not this function.
+    threads each cell uses. command: what the user called, if not this function. save_models: whether each
+    cell's fitted method is kept beside its record (``load``); None: in a run of one cell.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
     from hashbench.execution.cluster import Workers
@@ -181,6 +197,7 @@ def prepare(
         threads=threads,
         plugins=files,
         command=command or "hashbench.run",
+        save_models=len(grid.works) == 1 if save_models is None else save_models,
     )
     return Run(grid, make_plan(grid.works, place), place, workers, shared)
 

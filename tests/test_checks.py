@@ -93,6 +93,16 @@ def swallows(self, X):
     return HashMethod.project(self, np.nan_to_num(np.asarray(X, np.float32)))
 
 
+def hides(self, X, y, generator):
+    Sound._fit(self, X, y, generator)
+    self.shift = X.mean()  # learned, under a name that does not say so
+
+
+def holds_code(self, X, y, generator):
+    Sound._fit(self, X, y, generator)
+    self.shifted_ = lambda X: X
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -107,6 +117,11 @@ def swallows(self, X):
         ({"fit": peeks}, "sees only the labels it declares"),
         ({"supervision": "supervised", "_check_labels": lambda *_: None}, "sees only the labels it declares"),
         ({"project": swallows}, "refuses wrong input"),
+        (
+            {"_fit": hides, "_project": lambda self, X: Sound._project(self, X) + getattr(self, "shift", 0)},
+            "is kept in a file",
+        ),
+        ({"_fit": holds_code}, "is kept in a file"),
     ],
 )
 def test_each_fault_is_found(changes, expected):

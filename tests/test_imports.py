@@ -35,7 +35,7 @@ ROOMS = {
     "errors": Room(),
     "system": Room(("errors",), late=("numpy", "psutil", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
-    "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("torch",)),
+    "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("PIL", "torch")),
     "plugins": Room((*GROUND, "contracts")),
     "records": Room(GROUND, ("numpy", "pydantic"), late=("pandas",)),
     "numerics": Room(GROUND, ("scipy", "torch")),
@@ -55,9 +55,14 @@ ROOMS = {
     "authentication": Room((*GROUND, "contracts"), ("numpy",), late=("PIL", "scipy", "torch", "torchvision")),
     "tasks": Room((*GROUND, "contracts", "evaluation", "images", "authentication"), ("numpy",)),
     "suites": Room(),
+    "encoders": Room(
+        (*GROUND, "contracts", "plugins", "images", "training", "evaluation"),
+        ("numpy", "pydantic", "safetensors", "torch"),
+        late=("PIL", "faiss", "onnx", "onnxruntime", "onnxscript"),
+    ),
     # What runs them and shows what came of it.
     "execution": Room(
-        (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation"),
+        (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "encoders"),
         ("numpy", "pydantic", "torch"),
         late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
@@ -67,17 +72,19 @@ ROOMS = {
         late=("PIL", "jinja2", "markupsafe", "matplotlib", "pandas", "plotly", "scipy"),
     ),
     "testing": Room(
-        (*GROUND, "contracts", "plugins", "images", "training", "evaluation"), ("numpy", "sklearn", "torch")
+        (*GROUND, "contracts", "plugins", "images", "training", "evaluation", "encoders"),
+        ("numpy", "sklearn", "torch"),
     ),
     "api": Room(
-        (*GROUND, "contracts", "plugins", "records", "images", "execution", "reporting"), late=("pandas",)
+        (*GROUND, "contracts", "plugins", "records", "images", "execution", "encoders", "reporting"),
+        late=("pandas",),
     ),
     # What `import hashbench` gives; by name, when a name is first used.
-    "hashbench": Room(("contracts", "plugins", "records", "training", "evaluation", "api")),
+    "hashbench": Room(("contracts", "plugins", "records", "training", "evaluation", "encoders", "api")),
     "cli": Room(
         (
             *(*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "execution"),
-            *("reporting", "testing", "api", "hashbench"),
+            *("encoders", "reporting", "testing", "api", "hashbench"),
         ),
         ("rich",),
     ),

@@ -19,6 +19,7 @@ from hashbench.cli.arguments import (
     command,
 )
 from hashbench.cli.parser_data import add_data, add_verify
+from hashbench.cli.parser_encoders import add_encoders
 from hashbench.system.threads import THREADS
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
@@ -45,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_new(commands)
     _add_check(commands)
     _add_eval(commands)
+    add_encoders(commands)
     return parser
 
 
@@ -119,6 +121,11 @@ def _add_run(commands: Any) -> None:
     text = f"threads a cell computes with, whatever --jobs; default {THREADS}"
     how.add_argument("--threads", "-t", type=a_count, default=THREADS, metavar="N", help=text)
     add_plugin(how)
+    how.add_argument(
+        "--save-models",
+        action=argparse.BooleanOptionalAction,
+        help="keep each cell's fitted method beside its record; default: in a run of one cell",
+    )
     how.add_argument("--dry-run", action="store_true", help="show the plan and run nothing")
 
 

@@ -105,6 +105,7 @@ def _is_there(path: Path) -> bool:
 
 def _announce(console: Console, prepared: Run, out: Path) -> None:
     from hashbench import __version__
+    from hashbench.encoders import SUFFIX
     from hashbench.execution.context import context_of
     from hashbench.system.device import resolve_device
 
@@ -143,6 +144,14 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(
             f"  {len(plan.older)} of the done cells were scored by another evaluation; hashbench rescore "
             f"{out} scores their codes anew",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    bare = sum(not place.record(work).with_suffix(SUFFIX).exists() for work in plan.done)
+    if place.save_models and bare:
+        console.print(
+            f"  {bare} of the done cells have no model beside their record; another --out makes it",
             style="yellow",
             markup=False,
             soft_wrap=True,

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.contracts.picture import fitting
 from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError, MissingDataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +164,14 @@ class Dataset:
     def invariances(self) -> Invariances:
         """What may be done to its images without changing their class."""
         return Invariances(mirror=self.mirror, occlude=self.occlude)
+
+    @classmethod
+    def photograph(cls, image: "Image", shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """An opened photograph as an image (c, h, w) of this kind; by default cropped and resized.
+
+        A data set whose images were made in another way says how. Raises ValueError where it cannot be.
+        """
+        return fitting(image, shape)
 
     def load(self, root: Path) -> Images:
         """Decode the images under ``root``. Raises MissingDataError where they are not there."""

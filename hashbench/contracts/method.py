@@ -57,6 +57,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
     reads_text: ClassVar[bool] = False
     # Whether the method trains a backbone (DeepHashMethod does).
     deep: ClassVar[bool] = False
+    # Why a fitted method cannot be kept in a file; "" where it can (hashbench.encoders).
+    not_saved: ClassVar[str] = ""
 
     @classmethod
     def name(cls) -> str:
@@ -102,6 +104,18 @@ class HashMethod(TransformerMixin, BaseEstimator):
     def project_batch(self, device: torch.device) -> int:
         """How many items ``project`` puts on the device at a time."""
         return 8192
+
+    def _state(self) -> dict[str, Any]:
+        """What was learned and encoding needs, by attribute; it is kept in a file.
+
+        By default all attributes whose names end in ``_``. Values: None, numbers, texts, bytes, tensors,
+        numpy arrays, modules of torch, of the suite or of the method's file; tuples, lists, dicts of such.
+        """
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``_state`` gave in another process."""
+        self.__dict__.update(state)
 
     # -- what a user calls ------------------------------------------------------------------------
 

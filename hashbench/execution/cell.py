@@ -16,6 +16,7 @@ from hashbench.errors import InvalidInputError, LeasedError
 from hashbench.evaluation import evaluate, save_codes
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.fitting import CellEncoder, Ground
+from hashbench.execution.keeping import forget_model, keep_model
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.undisturbed import undisturbed
@@ -76,12 +77,16 @@ def run_cell(work: Work, place: Place, unmade: Failure | None = None) -> Record:
             facts_done = facts | _scores(outcome, encoder)
         record = Record(status="done", created=datetime.now(UTC), **facts_done)
         _keep(path, outcome, protocol.task.headline())
+        forget_model(path)
+        if place.save_models:
+            keep_model(path, encoder, record)
     except (KeyboardInterrupt, LeasedError):
         raise
     except BaseException as error:  # SystemExit too: no method ends the run
         record = _failed(error.failure if isinstance(error, UnmadeError) else Failure.of(error), facts, known)
         for file in path.parent.glob(f"{path.stem}.*.npz"):  # of an earlier success, not of this record
             file.unlink(missing_ok=True)
+        forget_model(path)
     try:
         write_record(path, record)
     except InvalidInputError as error:  # the disk is full, the folder gone

@@ -15,7 +15,10 @@ from hashbench.system.threads import THREADS, use_threads
 
 @dataclass(frozen=True)
 class Place:
-    """Paths are absolute. threads: how many a cell computes with. command: what the user called."""
+    """Paths are absolute. threads: how many a cell computes with. command: what the user called.
+
+    save_models: whether each cell's fitted method is written beside its record.
+    """
 
     out: Path
     data: Path
@@ -23,6 +26,7 @@ class Place:
     threads: int = THREADS
     plugins: tuple[Path, ...] = ()
     command: str = ""
+    save_models: bool = False
 
     def record(self, work: Work) -> Path:
         """The file of a cell's record."""

@@ -15,7 +15,16 @@ from typing import Any
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Task
 from hashbench.plugins.registry import Kind, find
-from hashbench.testing import behaviour, cross_view, datasets, declarations, features, refusals, tasks
+from hashbench.testing import (
+    behaviour,
+    cross_view,
+    datasets,
+    declarations,
+    encoders,
+    features,
+    refusals,
+    tasks,
+)
 
 __all__ = [
     "DATASET_CHECKS",
@@ -39,6 +48,7 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     behaviour.beats_chance,
     behaviour.knows_a_copy,
     behaviour.trains_every_parameter,
+    encoders.is_kept_in_a_file,
     refusals.sees_only_the_labels_it_declares,
     refusals.refuses_wrong_input,
     cross_view.encodes_texts_into_the_space_of_images,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,6 +33,11 @@ class DeepCrossViewMethod(CrossViewMethod, DeepHashMethod):
         """Real values (n, n_bits) of texts T (n, V): by default the state is the text encoder."""
         assert self.state_ is not None
         return self.state_.eval()(T)
+
+    def _state(self) -> dict[str, Any]:
+        """Without the training data, ``texts_`` and, where a method has them there, ``images_``."""
+        state = super()._state()
+        return {name: value for name, value in state.items() if name not in ("texts_", "images_")}
 
     def _fit(  # type: ignore[override]  # fit() of CrossViewMethod always gives texts
         self,

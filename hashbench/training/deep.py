@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -231,6 +231,14 @@ class DeepHashMethod(HashMethod):
                 f"{self.name()}: budget='total' is the control of pretraining='none'; "
                 f"pretraining='{self.pretraining}' has spent the epochs of stage 1 already"
             )
+
+    def _state(self) -> dict[str, Any]:
+        """Without the curves, and without the loss's ``state_`` where encoding does not use it."""
+        state = {name: value for name, value in super()._state().items() if name != "history_"}
+        own = (type(self).readout, type(self)._project)
+        if not self.reads_text and own == (DeepHashMethod.readout, DeepHashMethod._project):
+            state["state_"] = None
+        return state
 
     def project_batch(self, device: torch.device) -> int:
         """The number of images at which the device encodes fastest."""

@@ -33,6 +33,7 @@ class Network(nn.Module):
     pretrain_losses: the mean loss of each epoch of the backbone's pre-training.
     mirrored: whether features, in evaluation mode, are the mean over each image and its mirror image. The
     head is linear, so the outputs are such means too.
+    exact: whether it always computes in float32, also where bfloat16 is faster.
     """
 
     mean: torch.Tensor
@@ -40,6 +41,7 @@ class Network(nn.Module):
     pretrain_losses: tuple[float, ...] = ()
     frozen = False
     mirrored = False
+    exact = False
 
     def __init__(self, backbone: nn.Module, head: nn.Linear, mean: torch.Tensor, std: torch.Tensor) -> None:
         super().__init__()
@@ -52,7 +54,8 @@ class Network(nn.Module):
         """Backbone activations (b, n_features) float32 of images (b, c, h, w) with values in [0, 255]."""
         x = images.to(memory_format=torch.channels_last).float()
         x = (x - self.mean) / self.std
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=gains_from_bf16(x.device)):
+        faster = not self.exact and gains_from_bf16(x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=faster):
             features = self.backbone(x).float()
             if self.mirrored and not self.training:
                 features = (features + self.backbone(x.flip(3)).float()) / 2

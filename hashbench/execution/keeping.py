@@ -1,0 +1,57 @@
+"""The fitted method of a cell as a file beside its record."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from hashbench.contracts.dataset import Dataset
+from hashbench.encoders import SUFFIX, Encoder, save_encoder
+from hashbench.errors import InvalidInputError
+from hashbench.execution.fitting import CellEncoder
+from hashbench.images.store import dataset_from
+from hashbench.records import Record
+from hashbench.system.text import text_of
+
+
+def keep_model(record_file: Path, cell: CellEncoder, record: Record) -> None:
+    """Write ``STEM.safetensors``. A method that no file can hold is named in a warning; its record stays."""
+    try:
+        save_encoder(record_file.with_suffix(SUFFIX), encoder_of(cell, record))
+    except InvalidInputError as error:
+        forget_model(record_file)
+        warnings.warn(f"the model of {record.cell.label} is not saved: {text_of(error)}", stacklevel=2)
+
+
+def forget_model(record_file: Path) -> None:
+    """Remove the model of an earlier record."""
+    record_file.with_suffix(SUFFIX).unlink(missing_ok=True)
+
+
+def encoder_of(cell: CellEncoder, record: Record) -> Encoder:
+    """The cell's fitted method with the feature that it reads, and what the record says of both."""
+    ground, work = cell.ground, cell.ground.work
+    dataset = type(dataset_from(work.setting.spec))
+    channels, height, width = ground.context.images.pixels.shape[1:]
+    feature = work.feature
+    if feature is not None and feature.argument is not None and Path(feature.argument).is_absolute():
+        feature = None  # a user's file: it has rows of its data set only, and its path is nobody's business
+    reads_network = feature is not None and feature is work.trained
+    return Encoder(
+        method=cell.method,
+        label=work.cell.features,
+        feature=feature,
+        network=ground.backbone.network if reads_network and ground.backbone is not None else None,
+        shape=(channels, height, width),
+        dataset=work.cell.dataset,
+        photographs="" if dataset.photograph.__func__ is Dataset.photograph.__func__ else dataset.name(),  # type: ignore[attr-defined]
+        facts={
+            "backbone": work.cell.backbone,
+            "protocol": work.cell.protocol,
+            "repetition": work.cell.repetition,
+            "method_source": record.digests.method_source,
+            "digests": record.digests.model_dump(mode="json"),
+            "rooms": dict(record.rooms),
+            "versions": dict(record.environment.versions),
+        },
+    )

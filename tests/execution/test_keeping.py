@@ -1,0 +1,90 @@
+"""Models beside records: there when asked for, of this record, and gone with it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hashbench import load
+from hashbench.evaluation import load_codes
+from hashbench.execution.cell import run_cell
+from hashbench.execution.context import open_context
+from hashbench.plugins.registry import find_protocol, register_file
+
+BROKEN = '''"""Fails where the file beside it says so."""
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from hashbench.contracts.method import HashMethod
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Moody(HashMethod):
+    """Moody."""
+    inputs: ClassVar = "features"
+    not_saved: ClassVar[str] = "{reason}"
+    def _fit(self, X, y, generator):
+        if (Path(__file__).parent / "fail").exists():
+            raise ValueError("as asked")
+    def _project(self, X):
+        return X[:, : self.n_bits] - 0.5
+'''
+
+
+@pytest.fixture
+def keeping(place):
+    return replace(place, save_models=True)
+
+
+@pytest.mark.parametrize(("method", "features"), [("itq", "pixels"), ("lsh", "cnn"), ("csq", None)])
+def test_the_model_gives_the_codes_beside_the_record(keeping, grid, method, features):
+    (work,) = grid(method, features=[features] if features else ["pixels"])
+    run_cell(work, keeping)
+    path = keeping.record(work)
+    encoder = load(path, device="cpu")
+    context = open_context("digits", find_protocol("5k").task, keeping.data)
+    images = context.images.pixels[context.split.parts["query"]]
+    codes, _ = load_codes(path.with_suffix(".query.npz"))
+    assert np.array_equal(encoder.encode(images).packed, codes.packed)
+    assert (encoder.label, encoder.shape, encoder.dataset) == (features, (1, 8, 8), "digits")
+
+
+def test_a_model_stays_only_with_its_own_record(place, keeping, grid):
+    (work,) = grid("itq")
+    model = place.record(work).with_suffix(".safetensors")
+    run_cell(work, keeping)
+    assert model.exists()
+    run_cell(work, place)
+    assert not model.exists()
+
+
+def test_a_failed_record_has_no_model(keeping, grid, tmp_path):
+    (tmp_path / "moody.py").write_text(BROKEN.format(reason=""))
+    register_file(tmp_path / "moody.py")
+    (work,) = grid("moody")
+    model = keeping.record(work).with_suffix(".safetensors")
+    assert run_cell(work, keeping).status == "done"
+    assert model.exists()
+    (tmp_path / "fail").write_text("")
+    assert run_cell(work, keeping).status == "failed"
+    assert not model.exists()
+
+
+def test_a_method_that_cannot_be_saved_is_told_and_its_record_stays(keeping, grid, tmp_path):
+    (tmp_path / "moody.py").write_text(BROKEN.format(reason="its trees are none of ours"))
+    register_file(tmp_path / "moody.py")
+    (work,) = grid("moody")
+    with pytest.warns(UserWarning, match="moody.*its trees are none of ours"):
+        record = run_cell(work, keeping)
+    assert record.status == "done"
+    assert not keeping.record(work).with_suffix(".safetensors").exists()
+
+
+def test_rows_of_a_users_file_are_encoded_but_its_path_is_not_kept(keeping, grid, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(1797, 6)).astype(np.float32)
+    np.save(tmp_path / "clip.npy", rows)
+    (work,) = grid("itq", features=[f"clip={tmp_path / 'clip.npy'}"], bits=[4])
+    run_cell(work, keeping)
+    path = keeping.record(work)
+    assert str(tmp_path).encode() not in path.with_suffix(".safetensors").read_bytes()
+    encoder = load(path, device="cpu")
+    assert (encoder.label, encoder.encode(rows).n_bits) == ("clip", 4)
