@@ -30,7 +30,7 @@ function lineOf(name, place, x, y, more = {}) {
 }
 
 function axis(title, more = {}) {
-  const line = cssOf("--line");
+  const line = state.printing ? "#bbbbbb" : cssOf("--line");
   return {
     title: { text: literal(title), standoff: 8 }, gridcolor: line, zerolinecolor: line, linecolor: line,
     automargin: true, ...more,
@@ -57,7 +57,7 @@ function plot(place, traces, x, y, { legend = true, height = 330, ...layout } = 
     height: height + below, margin: { l: 56, r: 12, t: 8, b: 56 + below }, hovermode: "closest",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: ink(), size: 12, family: "system-ui, sans-serif" },
-    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top" },
+    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top", maxheight: below + 40 },
     xaxis: x, yaxis: y, ...layout,
   }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
 }
@@ -92,7 +92,7 @@ function drawCurves() {
   pairs("Precision by recall, over radii", "recall", "precision", axis("recall", { range: [0, 1.02] }),
     axis("precision", { range: [0, 1.02] }), "lines+markers");
   pairs("Precision at N", "rank", "precision_at_rank", axis("N, images returned", log), axis("precision@N"));
-  pairs("Copies found by false alarms (ROC)", "fpr", "tpr", axis("share of other images accepted", log),
+  pairs("Copies found by false alarms (ROC)", "fpr", "tpr", axis("share of other images accepted", { ...log, exponentformat: "power" }),
     axis("share of copies accepted"));
   for (const [name, title] of [["loss", "Training loss"], ["pretrain_loss", "Training loss of the start"]]) {
     const traces = stored(name).filter((one) => one.curve[0] > 0).map((one) => {
@@ -113,12 +113,13 @@ function drawDirections(folder, rows, names) {
   const stem = base(table().metric)?.[1];
   const tables = setting().tables.filter((one) => stem !== undefined && base(one.metric)?.[1] === stem);
   if (tables.length < 2) return;
-  const traces = rows.map((number, place) => ({
+  const measured = (number) => tables.some((one) => one.values[number][column()].mean !== undefined);
+  const traces = rows.flatMap((number, place) => (!measured(number) ? [] : [{
     type: "bar", name: literal(names[number]), marker: { color: styleOf(place).color,
       pattern: { shape: ["", "/", ".", "x"][Math.floor(place / DATA.colors.length) % 4] } },
     x: tables.map((one) => literal(base(one.metric)[2])),
     y: tables.map((one) => one.values[number][column()].mean ?? null),
-  }));
+  }]));
   chart(folder, `${stem} by direction, ${state.bits} bits`, traces, axis("from -> to"), axis(stem));
 }
 
