@@ -125,7 +125,7 @@ class Task(ABC):
     # The first is the headline: what tables, progress and comparisons show unless asked otherwise.
     default_metrics: ClassVar[tuple[str, ...]]
     # The code lengths of a run that names none.
-    default_bits: ClassVar[tuple[int, ...]] = (12, 24, 32, 48)
+    default_bits: ClassVar[tuple[int, ...]] = (12, 48)
     # The protocol of a run that names none; None: such a run leaves the task out.
     usual_protocol: ClassVar[str | None] = None
 

@@ -49,7 +49,7 @@ def test_tasks_protocols_and_metrics_say_what_they_are(call):
         "unit": "query",
         "headline": "hits",
         "usual protocol": "none",
-        "usual bits": "12 24 32 48",
+        "usual bits": "12 48",
         "title": "Are the nearest images of one's own class? A small task for tests",
     }
     protocol, listed = find_protocol("nearest"), rows(call, "protocols", TASK)
