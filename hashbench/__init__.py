@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hashbench.api import compare, get_method, load, load_dataset, run, verify
+    from hashbench.api import compare, get_method, load, load_dataset, report, run, verify
     from hashbench.contracts.codes import Codes
     from hashbench.contracts.dataset import Dataset, Images
     from hashbench.contracts.feature import Feature, TrainedFeature
@@ -48,6 +48,7 @@ _HOMES = {
     "load": "api",
     "load_dataset": "api",
     "read_records": "records",
+    "report": "api",
     "run": "api",
     "verify": "api",
 }
@@ -74,6 +75,7 @@ __all__ = [
     "load",
     "load_dataset",
     "read_records",
+    "report",
     "run",
     "verify",
 ]

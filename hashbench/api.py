@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from hashbench.contracts.dataset import Images
     from hashbench.contracts.method import HashMethod
     from hashbench.encoders import Encoder
+    from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import Grid
+    from hashbench.execution.jobs import Made
     from hashbench.execution.place import Place
-    from hashbench.execution.runner import Made, Plan
+    from hashbench.execution.plan import Plan
     from hashbench.execution.verify import Verdict
     from hashbench.records import Record
 
@@ -73,31 +76,44 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Encoder:
 
 @dataclass(frozen=True)
 class Run:
-    """A grid that is ready to run: names are checked, the data are there, finished cells are skipped."""
+    """A grid that is ready to run: names are checked, the data are there, finished cells are skipped.
+
+    shared: how many networks and sets of features that these cells need are needed by other shards too.
+    """
 
     grid: Grid
     plan: Plan
     place: Place
-    jobs: int
+    workers: Workers
+    shared: int = 0
+    _seen: dict[Path, Record] = field(default_factory=dict, compare=False)
 
-    def events(self) -> Generator[Made | Record]:
+    def events(self, say: Callable[[str], None] | None = None) -> Generator[Made | Record]:
         """Run the pending cells; yields each artefact and each record as soon as it is made.
 
-        Closing the generator stops all work; what was finished is on disk.
+        say: gets what else there is to tell, such as the address of a dashboard. Closing the generator stops
+        all work; what was finished is on disk.
         """
-        from hashbench.execution.gone import forget_gone
         from hashbench.execution.runner import run_plan
-
-        works = self.grid.works
-        forget_gone({self.place.record(w).parent for w in works}, {w.cell.method for w in works})
-        with threads_put_back():
-            yield from run_plan(self.plan, self.place, self.jobs)
-
-    def records(self) -> dict[Path, Record]:
-        """The records of all cells, by their file, once they have run."""
         from hashbench.records import Record
 
-        return {path: Record.load(path) for path in map(self.place.record, self.grid.works)}
+        with threads_put_back(), closing(run_plan(self.plan, self.place, self.workers, say)) as events:
+            for event in events:
+                if isinstance(event, Record):
+                    stem = event.cell.stem(event.digests.task, event.digests.recipe)
+                    self._seen[self.place.out / f"{stem}.json"] = event
+                yield event
+
+    def records(self) -> dict[Path, Record]:
+        """The records of all cells, by their file, once they have run.
+
+        Of a record that could not be written, or that is gone, what the run knows of it.
+        """
+        from hashbench.records import Record
+
+        paths = [self.place.record(work) for work in self.grid.works]
+        found = {path: Record.load(path) if path.exists() else self._seen.get(path) for path in paths}
+        return {path: record for path, record in found.items() if record is not None}
 
 
 def prepare(
@@ -115,6 +131,9 @@ def prepare(
     root: str | os.PathLike[str] | None = None,
     device: str = "auto",
     jobs: int = 1,
+    scheduler: str | None = None,
+    cluster: str | Path | None = None,
+    shard: str | None = None,
     threads: int = THREADS,
     plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     command: str | None = None,
@@ -122,15 +141,20 @@ def prepare(
 ) -> Run:
     """Prepare a run of a suite, "NAME" or "FILE.toml"; arguments replace the keys of the suite.
 
-    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. threads: how many threads each cell uses.
-    command: what the user called, if not this function. save_models: whether each cell's fitted method is
-    kept beside its record (``load``); None: in a run of one cell.
+    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. jobs: worker processes on this machine. scheduler: the
+    address of a dask cluster that runs the cells, or cluster: the file of one that a queueing system runs
+    (``hashbench.execution.jobqueue``). shard: "2/4", the second of four parts of the grid. threads: how many
+    threads each cell uses. command: what the user called, if not this function. save_models: whether each
+    cell's fitted method is kept beside its record (``load``); None: in a run of one cell.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
+    from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import expand
+    from hashbench.execution.jobqueue import read_jobqueue
     from hashbench.execution.place import Place
+    from hashbench.execution.plan import make_plan
     from hashbench.execution.rows import applicable
-    from hashbench.execution.runner import make_plan
+    from hashbench.execution.shard import Shard
     from hashbench.execution.suite import make_suite, read_suite
     from hashbench.images.store import data_root
     from hashbench.system.device import resolve_device
@@ -138,6 +162,11 @@ def prepare(
     for name, count in (("jobs", jobs), ("threads", threads)):
         if not 1 <= count <= MOST:
             raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
+    if sum((jobs > 1, scheduler is not None, cluster is not None)) > 1:
+        raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
+    queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
+    workers = Workers(jobs, scheduler, queue)
+    part = None if shard is None else Shard.of(shard)
     files = tuple(absolute(path, "plugin") for path in _tuple(plugins))
     for file in files:
         register_file(file)
@@ -157,7 +186,10 @@ def prepare(
     kept = base.model_dump(exclude={"set"})
     origin = "run()" if command is None else "command line"
     given["set"] = applicable(base.set, make_suite(kept | given, origin)) | dict(set or {})
-    grid = expand(make_suite(kept | given, origin))
+    grid, shared = expand(make_suite(kept | given, origin)), 0
+    if part is not None:
+        mine, shared = part.of_grid(grid.works)
+        grid = replace(grid, works=mine)
     place = Place(
         out=Path(out).absolute(),
         data=data_root(None if root is None else Path(root)),
@@ -167,7 +199,7 @@ def prepare(
         command=command or "hashbench.run",
         save_models=len(grid.works) == 1 if save_models is None else save_models,
     )
-    return Run(grid, make_plan(grid.works, place), place, jobs)
+    return Run(grid, make_plan(grid.works, place), place, workers, shared)
 
 
 def run(
@@ -213,6 +245,28 @@ def compare(
     chosen = None if metrics is None else _tuple(metrics)
     found = compare_rows(_sound_files(Path(results)), first, second, chosen)
     return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
+
+
+def report(
+    results: str | os.PathLike[str] = "runs",
+    output: str | os.PathLike[str] = "report.html",
+    *,
+    metrics: Names = (),
+    published: bool = True,
+    pictures: str | os.PathLike[str] | None = None,
+    **selected: Any,
+) -> Path:
+    """Write a report on a folder of records, one HTML file that needs no network; returns its path.
+
+    Options as of ``reporting.report.make_report``, selected as of ``reporting.only``; raises what they raise.
+    """
+    from hashbench.reporting import only
+    from hashbench.reporting.report import write_report
+
+    names: dict[str, Any] = {k: v if k == "digest" else _tuple(v) for k, v in selected.items()}
+    kept, folder = only(_sound_files(Path(results)), **names), None if pictures is None else Path(pictures)
+    write_report(kept, Path(output), metrics=_tuple(metrics), published=published, pictures=folder)
+    return Path(output)
 
 
 def verify(

@@ -50,8 +50,14 @@ class MixedProtocolsError(HashbenchError):
     """Records that were obtained under different protocols and so cannot share a table."""
 
 
-class WorkerDiedError(HashbenchError):
-    """A worker process was killed from outside. Exit code 1: what was finished is saved."""
+class ClusterError(HashbenchError):
+    """The cluster cannot be reached, or is gone. Exit code 1: what was finished is saved."""
+
+    exit_code = 1
+
+
+class LeasedError(HashbenchError):
+    """Another process is at work on the same file, and will write it."""
 
     exit_code = 1
 

@@ -20,7 +20,8 @@ from torch import nn
 
 from hashbench.numerics import codewords
 from hashbench.training import Batch, DeepHashMethod, TrainingData, mean_of_pairs, pair_nll, same_label
-from hashbench.training.centres import Centres, mean_of_members, memberships
+from hashbench.training.centres import Centres, mean_of_members
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -20,7 +20,8 @@ from torch import nn
 
 from hashbench.numerics import codewords, sign
 from hashbench.training import Batch, DeepHashMethod, Epoch, TrainingData
-from hashbench.training.centres import Centres, mean_of_members, memberships, random_words
+from hashbench.training.centres import Centres, mean_of_members, random_words
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

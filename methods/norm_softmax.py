@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from hashbench.training import Batch, DeepHashMethod, TrainingData, cosines
-from hashbench.training.centres import cosine_loss, memberships
+from hashbench.training.centres import cosine_loss
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

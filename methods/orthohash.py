@@ -20,7 +20,8 @@ from torch import nn
 
 from hashbench.numerics import codewords
 from hashbench.training import Batch, DeepHashMethod, TrainingData, cosines
-from hashbench.training.centres import Centres, cosine_loss, memberships, random_words
+from hashbench.training.centres import Centres, cosine_loss, random_words
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

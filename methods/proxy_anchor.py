@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from hashbench.training import Batch, DeepHashMethod, TrainingData, cosines
-from hashbench.training.centres import memberships
+from hashbench.training.losses import memberships
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -33,7 +33,7 @@ class Room:
 GROUND = ("errors", "system", "identity")
 ROOMS = {
     "errors": Room(),
-    "system": Room(("errors",), late=("numpy", "scipy", "threadpoolctl", "torch")),
+    "system": Room(("errors",), late=("numpy", "psutil", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
     "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("PIL", "torch")),
     "plugins": Room((*GROUND, "contracts")),
@@ -48,7 +48,7 @@ ROOMS = {
     "methods": Room(
         (*GROUND, "contracts", "numerics", "training", "families"),
         ("numpy", "torch"),
-        late=("PIL", "imagehash", "pdqhash"),
+        late=("PIL", "faiss", "imagehash", "pdqhash", "sklearn"),
     ),
     "datasets": Room((*GROUND, "contracts", "captions"), ("numpy",), late=("PIL", "sklearn", "torchvision")),
     "features": Room((*GROUND, "contracts", "training"), ("numpy",), late=("torch",)),
@@ -63,13 +63,13 @@ ROOMS = {
     # What runs them and shows what came of it.
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "encoders"),
-        ("joblib", "numpy", "pydantic", "torch"),
-        late=("PIL",),
+        ("numpy", "pydantic", "torch"),
+        late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
     "reporting": Room(
         (*GROUND, "contracts", "plugins", "records"),
         ("numpy", "rich"),
-        late=("matplotlib", "pandas", "scipy"),
+        late=("PIL", "jinja2", "markupsafe", "matplotlib", "pandas", "plotly", "scipy"),
     ),
     "testing": Room(
         (*GROUND, "contracts", "plugins", "images", "training", "evaluation", "encoders"),

@@ -1,9 +1,11 @@
 """kill -9 in the middle of a run, twice: no record is corrupt, and the table is that of an unbroken run."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ class Runs:
 
     def kill_after(self, text: str) -> None:
         """Start the run and kill all its processes once a line with ``text`` has come."""
-        process = self.start(*RUN)
+        process = self.start(*RUN, "--threads", "1")
         assert process.stdout is not None
         said = ""
         while text not in said:
@@ -46,8 +48,20 @@ class Runs:
         process.communicate()
         assert process.returncode == -signal.SIGKILL
 
+    def kill_within(self, seconds: float, *more: str) -> bool:
+        """Start the run and kill it, its workers left alone, some time later; whether it was not done yet."""
+        process = self.start(*RUN, "--threads", "1", *more)
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        while alive(process.pid):
+            time.sleep(0.05)  # workers that did not end would let the test run into its limit
+        return process.returncode != 0
+
     def finish(self) -> str:
-        process = self.start(*RUN)
+        process = self.start(*RUN, "--threads", "1")
         said = process.communicate()[0]
         assert process.returncode == 0, said
         return said
@@ -56,7 +70,7 @@ class Runs:
     def records(self) -> dict[str, str]:
         """The text of each record, by file; every one can be read."""
         paths = sorted((self.folder / "runs").rglob("*.json"))
-        assert all(record.status == "done" for record in read_records(self.folder / "runs"))
+        assert not paths or all(record.status == "done" for record in read_records(self.folder / "runs"))
         return {str(path.relative_to(self.folder)): path.read_text() for path in paths}
 
     def files(self) -> set[str]:
@@ -83,6 +97,50 @@ def test_a_run_killed_twice_ends_as_one_that_was_not(tmp_path, capsys):
     assert tables[0] == tables[1]
     assert tables[0].count("\n") > N_CELLS
     assert broken.files() == whole.files()  # nothing temporary is left
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes as Linux shows them")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_fifty_kills_at_random_moments_lose_nothing(tmp_path, jobs):
+    chance = random.Random(12)
+    whole = Runs(tmp_path / "whole")
+    whole.finish()
+    n_kills = n_runs = 0
+    broken = Runs(tmp_path / "run-0")
+    while n_kills < 50:
+        before = broken.records
+        if broken.kill_within(chance.uniform(2, 30), "--jobs", jobs):
+            n_kills += 1
+            assert before.items() <= broken.records.items()
+            continue
+        assert values(broken) == values(whole)
+        assert not list((broken.folder / "runs").rglob(".*"))
+        n_runs += 1
+        broken = Runs(tmp_path / f"run-{n_runs}")
+    broken.finish()
+    assert values(broken) == values(whole)
+    assert broken.files() == whole.files()
+
+
+def values(runs: Runs) -> list[tuple[object, ...]]:
+    """What the records of a folder say but for times and dates."""
+    folder = runs.folder / "runs"
+    if not folder.exists():
+        return []
+    return [(record.cell, record.metrics, record.digests) for record in read_records(folder)]
+
+
+def alive(session: int) -> bool:
+    """Whether processes of a session have not ended."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = path.read_text().rpartition(") ")[2].split()[:4]
+        except OSError:  # it has ended in the meantime
+            continue
+        if int(its_session) == session and state != "Z":
+            return True
+    return False
 
 
 def table(capsys, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """The command line: the only subpackage that parses options, prints and sets exit codes.
 
-Exit codes: 0 done; 1 some cells or checks failed; 2 the call was wrong; 3 data are missing; 130 interrupted.
+Exit codes: 0 done; 1 some cells or checks failed; 2 the call was wrong; 3 data are missing; 130
+interrupted (143 by SIGTERM, 129 by SIGHUP).
 A command's module is imported when the command is called, so that ``--help`` is fast.
 """
 
@@ -16,6 +17,7 @@ from hashbench.cli.output import steady_output
 from hashbench.cli.parser import make_parser
 from hashbench.errors import HashbenchError, UnknownNameError
 from hashbench.system.sharing import shareable_command
+from hashbench.system.signals import exit_code, signals_stop
 from hashbench.system.text import text_of, visible
 
 
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Where standard output cannot be written, the work goes on. If its reader has gone, as in ``hashbench list
     methods | head``, that is no fault; on a full disk it is told, and the exit code is not 0.
     """
-    with steady_output() as output:
+    with signals_stop(), steady_output() as output:
         code = _call(sys.argv[1:] if arguments is None else list(arguments))
         output.flush()
         if isinstance(output.fault, OSError) and not isinstance(output.fault, BrokenPipeError):
@@ -44,9 +46,9 @@ def _call(given: list[str]) -> int:
         return code
     except HashbenchError as error:
         return _say(f"{error}{_plugin_here(error)}", error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return 130
+        return exit_code(stop)
     except BaseException as error:
         from hashbench.plugins.guard import failing_file
 

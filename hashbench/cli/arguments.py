@@ -110,6 +110,13 @@ def add_plugin(parser: Any) -> None:
     )
 
 
+def add_results(parser: Any, metrics: str = "the headline of the task") -> None:
+    """Options of ``table``, ``report`` and ``compare``: the records to read and the metrics to show."""
+    parser.add_argument("results", nargs="?", type=a_path, default=Path("runs"), help="folder; default: runs")
+    parser.add_argument("--metric", action=Several, default=[], metavar="NAME", help=f"default: {metrics}")
+    add_plugin(parser)
+
+
 def add_data_dir(parser: Any) -> None:
     """The option for the folder of the data sets."""
     parser.add_argument(

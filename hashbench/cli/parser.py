@@ -14,6 +14,7 @@ from hashbench.cli.arguments import (
     a_path,
     add_data_dir,
     add_plugin,
+    add_results,
     add_selection,
     command,
 )
@@ -35,6 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     _add_table(commands)
+    _add_report(commands)
     _add_compare(commands)
     _add_rescore(commands)
     add_verify(commands)
@@ -87,7 +89,7 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: both), LABEL=FILE.npy of yours",
+        help="what shallow methods read: pixels, cnn (default: these two), gist, LABEL=FILE.npy of yours",
     )
     grid.add_argument(
         "--pretraining",
@@ -111,14 +113,13 @@ def _add_run(commands: Any) -> None:
     add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument("--jobs", "-j", type=a_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
     how.add_argument(
-        "--threads",
-        "-t",
-        type=a_count,
-        default=THREADS,
-        metavar="N",
-        help=f"threads a cell computes with, whatever --jobs; default {THREADS}",
+        "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE, LSF"
     )
+    how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
+    text = f"threads a cell computes with, whatever --jobs; default {THREADS}"
+    how.add_argument("--threads", "-t", type=a_count, default=THREADS, metavar="N", help=text)
     add_plugin(how)
     how.add_argument(
         "--save-models",
@@ -135,7 +136,7 @@ def _add_table(commands: Any) -> None:
         "results.table",
         "Print tables by bit length: one per data set, protocol, recipe and metric.",
     )
-    _add_results(table)
+    add_results(table)
     table.add_argument("--format", "-f", default="rich", choices=("rich", "md", "csv", "latex"))
     table.add_argument(
         "--suite", metavar="NAME|FILE.toml", help="only the suite's rows, in its order and under its labels"
@@ -146,13 +147,33 @@ def _add_table(commands: Any) -> None:
     add_selection(table)
 
 
-def _add_results(parser: Any) -> None:
-    """Options of ``table`` and ``compare``: the records to read and the metrics to show."""
-    parser.add_argument("results", nargs="?", type=a_path, default=Path("runs"), help="folder; default: runs")
-    parser.add_argument(
-        "--metric", action=Several, default=[], metavar="NAME", help="default: the headline of the task"
+def _add_report(commands: Any) -> None:
+    report = command(
+        commands,
+        "report",
+        "results.report",
+        "Write a report to open in a browser: one HTML file, offline, with tables, curves, ranks and a page "
+        "per method. Needs the extra 'report'.",
     )
-    add_plugin(parser)
+    add_results(report, metrics="all that are recorded")
+    report.add_argument(
+        "--output",
+        "-o",
+        type=a_path,
+        default=Path("report.html"),
+        metavar="FILE.html",
+        help="default: report.html",
+    )
+    report.add_argument(
+        "--pictures",
+        type=a_path,
+        metavar="DIR",
+        help="a folder of PNG and JPEG files to show, such as neighbours",
+    )
+    report.add_argument(
+        "--no-published", dest="published", action="store_false", help="leave out the published numbers"
+    )
+    add_selection(report)
 
 
 def _add_compare(commands: Any) -> None:
@@ -167,7 +188,7 @@ def _add_compare(commands: Any) -> None:
         compare.add_argument(
             name, metavar=letter, help="a row as tables name it: itq, itq:cnn, 'mu_liu (pretraining=none)'"
         )
-    _add_results(compare)
+    add_results(compare)
     compare.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
     add_selection(compare)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hashbench.api import Run
-from hashbench.execution.runner import Made
+from hashbench.execution.jobs import Made
 from hashbench.images.store import dataset_from
 from hashbench.plugins.registry import find
 from hashbench.records import Cell, Failure, Record
@@ -29,7 +29,11 @@ def follow(console: Console, prepared: Run) -> list[Record]:
         console=console,
         disable=not console.is_terminal,
     )
-    with bar, closing(prepared.events()) as events:
+
+    def say(text: str) -> None:
+        bar.console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    with bar, closing(prepared.events(say)) as events:
         first = "features and backbones" if plan.artefacts else "cells"
         task = bar.add_task(first, total=total)
         for done, event in enumerate(events, start=1):

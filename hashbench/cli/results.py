@@ -1,4 +1,4 @@
-"""``hashbench table`` and ``hashbench eval``: numbers from records, and from any codes."""
+"""``hashbench table``, ``report`` and ``eval``: numbers from records, and from any codes."""
 
 from __future__ import annotations
 
@@ -47,6 +47,35 @@ def table(
         make_console().print(render(tables))
     else:
         sys.stdout.write(render(tables, format))
+    return code
+
+
+def report(
+    *,
+    results: Path,
+    output: Path,
+    metric: Sequence[str],
+    published: bool,
+    pictures: Path | None,
+    plugins: Sequence[Path],
+    **selected: Any,
+) -> int:
+    """Write a report on records: one HTML file that needs no network.
+
+    selected: the names that ``reporting.only`` keeps.
+    """
+    from hashbench.cli.reading import read_results
+    from hashbench.plugins.registry import register_file
+    from hashbench.reporting import only
+    from hashbench.reporting.report import write_report
+
+    for path in plugins:
+        register_file(path)
+    found, code = read_results(results)
+    size = write_report(
+        only(found, **selected), output, metrics=metric, published=published, pictures=pictures
+    )
+    print(f"{output}: {size / 1e6:.1f} MB; open it in a browser")
     return code
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError
+from hashbench.system.signals import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,14 +37,17 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
         _show_plan(console, prepared)
         return 0
     works, started = prepared.grid.works, time.monotonic()
+    if not works:
+        return 0
     try:
         failed = follow(console, prepared)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         saved = sum(_is_saved(prepared.place.record(work)) for work in works)
         console.print(f"stopped, {saved}/{len(works)} cells saved; the same command resumes")
-        return 130
+        return exit_code(stop)
     written = prepared.records()
     records = list(written.values())
+    unsaved = sum(not _is_there(prepared.place.record(work)) for work in works)
     tables = build_tables(records, labels=labels_of(works), values=UnitValues(written))
     console.print(render(tables))
     took = time.monotonic() - started
@@ -55,7 +59,15 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
     )
     for record in failed:
         console.print(failure(record), style="red", markup=False, soft_wrap=True)
-    return 1 if failed else 0
+    if unsaved:
+        console.print(
+            f"the records of {unsaved} cells are not in {out}: it cannot be written, is full, or was removed "
+            "during the run; the same command makes them",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
+    return 1 if failed or unsaved else 0
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -80,8 +92,15 @@ def _other_metric(prepared: Run, records: Iterable[Record]) -> str:
 def _is_saved(path: Path) -> bool:
     from hashbench.records import look_up
 
-    record, _ = look_up(path)
+    record, _ = look_up(path) if _is_there(path) else (None, "")
     return record is not None and record.status == "done"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the file system has gone
+        return False
 
 
 def _announce(console: Console, prepared: Run, out: Path) -> None:
@@ -97,16 +116,18 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
         console.print(f"  to run: {why}", markup=False)
-    cores = os.cpu_count() or 1
-    if (
-        prepared.jobs > 1
-        and prepared.jobs * place.threads > cores
-        and resolve_device(place.device).type == "cpu"
-    ):
+    if not works:
+        console.print("  there is nothing in this shard: the grid has fewer cells than shards", markup=False)
+    if prepared.shared:
         console.print(
-            f"  {prepared.jobs} jobs of {place.threads} threads want {prepared.jobs * place.threads} cores, "
+            f"  {prepared.shared} networks or sets of features are needed by other shards too", markup=False
+        )
+    cores, jobs = os.cpu_count() or 1, prepared.workers.jobs
+    if jobs > 1 and jobs * place.threads > cores and resolve_device(place.device).type == "cpu":
+        console.print(
+            f"  {jobs} jobs of {place.threads} threads want {jobs * place.threads} cores, "
             f"there are {cores}: threads that wait for each other are slow; --threads "
-            f"{max(1, cores // prepared.jobs)} is faster, with other last digits",
+            f"{max(1, cores // jobs)} is faster, with other last digits",
             style="yellow",
             markup=False,
             soft_wrap=True,

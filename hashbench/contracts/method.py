@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -50,6 +51,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
     # The tasks that the method is made for. Other tasks leave it out of groups such as "all"; where it is
     # named it runs, if the task accepts it, and tables mark its row.
     made_for: ClassVar[tuple[str, ...]] = ("retrieval",)
+    # Packages of an optional extra that it imports; the extra has the name of the first.
+    needs: ClassVar[tuple[str, ...]] = ()
     # Whether it also encodes texts (CrossViewMethod does).
     reads_text: ClassVar[bool] = False
     # Whether the method trains a backbone (DeepHashMethod does).
@@ -71,6 +74,17 @@ class HashMethod(TransformerMixin, BaseEstimator):
     def accepts_bits(cls, n_bits: int) -> str | None:
         """Why the method cannot make codes of this length, which ``fit`` then refuses; None where it can."""
         return None
+
+    @classmethod
+    def lacks(cls) -> str | None:
+        """Which package is not installed that the method needs; None where all are there."""
+        missing = [package for package in cls.needs if find_spec(package) is None]
+        if not missing:
+            return None
+        return (
+            f"{cls.name()} needs the package {' and '.join(missing)}, which is not installed; "
+            f"pip install 'hashbench[{cls.needs[0]}]'"
+        )
 
     # -- what a method writes ---------------------------------------------------------------------
 
@@ -109,6 +123,9 @@ class HashMethod(TransformerMixin, BaseEstimator):
         """Learn from training data only. ``options`` are those of the method's ``_fit``. Returns self."""
         import torch
 
+        lacking = self.lacks()
+        if lacking is not None:
+            raise InvalidInputError(lacking)
         items, labels = self._tensors(X, y)
         self._input_shape_ = tuple(items.shape[1:])
         self.n_features_in_ = int(np.prod(self._input_shape_))

@@ -12,9 +12,10 @@ import numpy as np
 
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.task import Outcome
+from hashbench.errors import InvalidInputError, LeasedError
 from hashbench.evaluation import evaluate, save_codes
 from hashbench.execution.environment import describe_environment
-from hashbench.execution.fitting import CellEncoder, Ground, UnmadeError
+from hashbench.execution.fitting import CellEncoder, Ground
 from hashbench.execution.keeping import forget_model, keep_model
 from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
@@ -23,13 +24,24 @@ from hashbench.execution.work import Work
 from hashbench.records import Digests, Failure, Record, save_values, write_record
 
 
-def run_cell(work: Work, place: Place) -> Record:
+class UnmadeError(Exception):
+    """The run could not make what the cell needs, or has lost the workers that tried to run it."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def run_cell(work: Work, place: Place, unmade: Failure | None = None) -> Record:
     """Run a cell and write its record; beside it the task's codes and the values of each unit.
 
-    A failure is a record too, with the traceback and all that is known so far.
+    A failure is a record too, with the traceback and all that is known so far. unmade: a failure that is
+    known before, with which it is not run. A record that cannot be written is returned as failed.
+    Raises LeasedError where another process makes what the cell needs.
     """
     device = place.enter()
-    _warm_up(str(device))
+    if unmade is None:
+        _warm_up(str(device))
     path, timer = place.record(work), Timer(device)
     protocol = work.setting.protocol
     network = work.cell.backbone is not None
@@ -49,7 +61,9 @@ def run_cell(work: Work, place: Place) -> Record:
         with undisturbed():
             ground = Ground.open(work, place, device)
             facts |= ground.facts()
-            ground = ground.supplied(place)
+            if unmade is not None:
+                raise UnmadeError(unmade)
+            ground = ground.supplied()
             facts |= ground.facts()
             encoder = CellEncoder.build(ground, place, timer)
             facts |= encoder.facts()
@@ -66,16 +80,19 @@ def run_cell(work: Work, place: Place) -> Record:
         forget_model(path)
         if place.save_models:
             keep_model(path, encoder, record)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LeasedError):
         raise
     except BaseException as error:  # SystemExit too: no method ends the run
         record = _failed(error.failure if isinstance(error, UnmadeError) else Failure.of(error), facts, known)
         for file in path.parent.glob(f"{path.stem}.*.npz"):  # of an earlier success, not of this record
-            file.unlink()
+            file.unlink(missing_ok=True)
         forget_model(path)
-    write_record(path, record)
+    try:
+        write_record(path, record)
+    except InvalidInputError as error:  # the disk is full, the folder gone
+        return record if record.status == "failed" else _failed(Failure.of(error), facts, known)
     for checkpoint in path.parent.glob(f"{path.stem}.*.checkpoint"):
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
     return record
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter, time
@@ -27,10 +27,12 @@ from hashbench.identity.rooms import ROOMS
 from hashbench.images.store import cache_root, dataset_from, load_images
 from hashbench.system.atomic import atomic_file
 from hashbench.system.integrity import array_is_sound, check_members, is_of_the_machine, note_use, save_array
+from hashbench.system.lease import lease
 from hashbench.system.text import text_of
 from hashbench.training.checkpoints import save_atomically, seconds_before
 from hashbench.training.encoding import network_features
 from hashbench.training.network import Network, build_network, gains_from_bf16
+from hashbench.training.quality import quality_of
 
 T = TypeVar("T")
 HASH_STAGE_ONLY = ("epochs", "backbone_lr")  # recipe fields that the training of a feature does not read
@@ -39,12 +41,16 @@ ROWS_AT_A_TIME = 8192  # images per call of a feature that is not a network
 
 @dataclass(frozen=True)
 class Backbone:
-    """A trained network, the digest of all it depends on, its seed, and what its training took."""
+    """A trained network, the digest of all it depends on, its seed, and what its training took.
+
+    quality: of the rows of a network that saw no labels, ``hashbench.training.quality``; else empty.
+    """
 
     network: Network
     digest: str
     seed: int
     seconds: float
+    quality: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +144,8 @@ def checked_rows(feature: Feature, rows: NDArray, n: int) -> NDArray:
 def make_artefact(artefact: Artefact, root: Path, device: torch.device) -> None:
     """Train the network, compute the rows; what the cache already holds is kept.
 
-    Raises BrokenPluginError where the feature's code ends the process, as by ``sys.exit()``.
+    Raises BrokenPluginError where the feature's code ends the process, as by ``sys.exit()``; LeasedError
+    where another process makes it.
     """
     setting, feature = artefact.setting, artefact.feature
     context = context_of(setting, root)
@@ -185,9 +192,11 @@ def _backbone(
             "losses": network.pretrain_losses,
             "seconds": perf_counter() - start,
         }
+        if feature.learned_from == "images":  # the network is trained: what labels say of it changes nothing
+            known = torch.from_numpy(context.train_labels).to(device)
+            state["quality"] = quality_of(network_features(network, images), known, seed)
         save_atomically(state, path)
         checkpoint.unlink(missing_ok=True)
-        _remove_abandoned(path.parent)
 
     def read() -> dict[str, Any]:
         check_members(path)
@@ -199,7 +208,7 @@ def _backbone(
     network = build_network(images, recipe, n_outputs, invariances)
     network.load_state_dict(state["network"])
     network.pretrain_losses = state["losses"]
-    return Backbone(network.eval(), digest, seed, state["seconds"])
+    return Backbone(network.eval(), digest, seed, state["seconds"], state.get("quality", {}))
 
 
 def forget_networks() -> None:
@@ -211,24 +220,36 @@ def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T
     """The file's content; computed where the file is missing or, with a warning, damaged.
 
     A file that cannot be read now, for want of memory or of rights, is no damaged file: it is left as it is,
-    and the error is raised.
+    and the error is raised. Raises LeasedError where another process computes it.
     """
+    content = _read(path, read)
+    if content is None:
+        with lease(path):
+            content = _read(path, read)  # another process may have written it in the meantime
+            if content is None:
+                compute()
+                _remove_abandoned(path.parent)
+                content = read()
+    return content
+
+
+def _read(path: Path, read: Callable[[], T]) -> T | None:
+    """The file's content; None where the file is missing or, with a warning, damaged."""
     try:
         return read()
     except FileNotFoundError:
-        pass
+        return None
     except Exception as error:
         if is_of_the_machine(error):
             raise
         text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
-        warnings.warn(text, stacklevel=2)
-    compute()
-    return read()
+        warnings.warn(text, stacklevel=3)
+        return None
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove what killed processes have left: no write takes an hour, none resumes after a month."""
-    for pattern, seconds in (("*.tmp", 3600), ("*.checkpoint", 30 * 24 * 3600)):
+    for pattern, seconds in (("*.tmp", 3600), ("*.lease", 3600), ("*.checkpoint", 30 * 24 * 3600)):
         for file in folder.glob(pattern):
             with suppress(OSError):  # another process has removed it
                 if time() - file.stat().st_mtime > seconds:

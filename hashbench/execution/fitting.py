@@ -22,20 +22,12 @@ from hashbench.execution.work import Work
 from hashbench.identity.digest import digest_of, seed_of
 from hashbench.identity.source import method_digest
 from hashbench.plugins.registry import find, title_of
-from hashbench.records import Card, Digests, Failure, recordable
+from hashbench.records import Card, Digests, recordable
 from hashbench.training.checkpoints import seconds_before
 from hashbench.training.encoding import network_features
 
 AT_A_TIME = 8192  # images whose inputs are in memory at once during encoding
 UNLABELLED = -1
-
-
-class UnmadeError(Exception):
-    """The run could not make what the cell needs, and does not try again for each cell."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 @dataclass(frozen=True)
@@ -65,12 +57,9 @@ class Ground:
             raise InvalidInputError(reason)
         return cls(work, context, method, describe_method(method, work, context), device)
 
-    def supplied(self, place: Place) -> Self:
-        """The same with the network and rows that it reads. Raises UnmadeError where making them failed."""
+    def supplied(self) -> Self:
+        """The same with the network and rows that it reads."""
         work = self.work
-        for artefact in work.artefacts:
-            if artefact.key in place.unmade:
-                raise UnmadeError(place.unmade[artefact.key])
         seconds: dict[str, float] = {}
         backbone, rows = None, None
         if work.trained is not None:
@@ -161,8 +150,11 @@ class CellEncoder:
 
     @property
     def history(self) -> Mapping[str, list[float]]:
-        """The curves of its training."""
-        curves = getattr(self.method, "history_", {})
+        """The curves of its training, and the quality of the label-free network that it stands on."""
+        backbone, feature = self.ground.backbone, self.ground.work.trained
+        quality = {} if backbone is None else backbone.quality
+        curves = {f"{feature and feature.name()}_{name}": [value] for name, value in quality.items()}
+        curves |= getattr(self.method, "history_", {})
         for name, values in curves.items():
             if not np.isfinite(np.asarray(values, np.float64)).all():
                 raise FloatingPointError(

@@ -11,14 +11,14 @@ from hashbench.records import Record
 from hashbench.system.paths import is_regular
 
 
-def forget_gone(folders: Iterable[Path], but: Iterable[str] = ()) -> list[Path]:
+def forget_gone(folders: Iterable[Path]) -> list[Path]:
     """Remove the records of broken methods that are gone or mended; returns their paths.
 
     A broken method does not say what it reads, so its records belong to cells that do not exist once it
     loads: no run would replace them, and its row would stay in every table. Records of a method that is still
-    broken stay. but: methods whose records the run itself replaces.
+    broken stay.
     """
-    removed, kept = [], set(but)
+    removed, kept = [], set[str]()
     for path in sorted({path for folder in folders for path in folder.glob("*.json")}):
         record = _broken(path)
         if record is None or record.cell.method in kept:

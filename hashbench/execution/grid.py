@@ -46,7 +46,7 @@ def expand(suite: Suite) -> Grid:
     n_cells = 0
     left_out: dict[tuple[str, str], None] = {}
     for row in list(rows):
-        reason = _sees_labels(row)
+        reason = (row.cls and row.cls.lacks()) or _sees_labels(row)
         if reason is not None and _is_named(row, suite):
             raise InvalidInputError(reason)
         if reason is not None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from hashbench.execution.work import Work
 from hashbench.plugins.registry import register_file
-from hashbench.records import Failure
 from hashbench.system.device import resolve_device
 from hashbench.system.threads import THREADS, use_threads
 
@@ -20,7 +18,6 @@ class Place:
     """Paths are absolute. threads: how many a cell computes with. command: what the user called.
 
     save_models: whether each cell's fitted method is written beside its record.
-    unmade: what could not be made for several cells, by ``Artefact.key``, and why.
     """
 
     out: Path
@@ -29,7 +26,6 @@ class Place:
     threads: int = THREADS
     plugins: tuple[Path, ...] = ()
     command: str = ""
-    unmade: Mapping[object, Failure] = field(default_factory=dict)
     save_models: bool = False
 
     def record(self, work: Work) -> Path:

@@ -36,8 +36,8 @@ class MethodRow:
         """The trained feature whose network a deep method starts from."""
         if self.cls is None or not self.cls.deep or self._parameter("pretraining") not in STARTED:
             return None
-        name = self._parameter("start_from")
-        feature = find("feature", name)()
+        name, _, argument = self._parameter("start_from").partition("=")
+        feature = find("feature", name).from_argument(argument or None)
         if not isinstance(feature, TrainedFeature):
             raise InvalidInputError(
                 f"{self.method}.start_from: feature '{name}' trains no network; name one that does, such "

@@ -1,121 +1,40 @@
-"""Runs the cells of a grid, in this process or in several, and skips cells that are done."""
+"""Runs the graph of a plan's jobs: artefacts, and cells, each as soon as its own artefacts are there."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from heapq import heappop, heappush
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from time import monotonic, sleep
 
-from hashbench.errors import BrokenPluginError, InvalidInputError
-from hashbench.execution.cell import run_cell
-from hashbench.execution.context import context_of, make_artefact
+from hashbench.errors import InvalidInputError, LeasedError
+from hashbench.execution.cluster import Pool, Workers, open_pool
+from hashbench.execution.gone import forget_gone
+from hashbench.execution.jobs import Job, Made
 from hashbench.execution.place import Place
-from hashbench.execution.work import Artefact, Work
-from hashbench.execution.workers import each
-from hashbench.identity.rooms import ROOMS
-from hashbench.records import Failure, Record, look_up
+from hashbench.execution.plan import Plan
+from hashbench.execution.work import Work
+from hashbench.records import Failure, Record
+from hashbench.system.lease import lease, lease_file
+
+PAUSE = 1.0  # seconds between two looks at what another run is working on
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run will do. ``done``: cells whose records exist and are still valid.
-
-    reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
-    threads: for each other number of threads than this run's, how many cells in ``done`` used it.
-    older: cells in ``done`` that were scored by another version of the evaluation.
-    """
-
-    pending: list[Work]
-    done: list[Work]
-    reasons: list[str]
-    threads: Counter[int] = field(default_factory=Counter)
-    older: list[Work] = field(default_factory=list)
-
-    @property
-    def artefacts(self) -> list[Artefact]:
-        """What pending cells share, each once; with its rows if any cell reads them."""
-        needed: dict[object, Artefact] = {}
-        for artefact in (artefact for work in self.pending for artefact in work.artefacts):
-            if artefact.rows or artefact.key not in needed:
-                needed[artefact.key] = artefact
-        return list(needed.values())
-
-
-def make_plan(works: Iterable[Work], place: Place) -> Plan:
-    """Sort cells into done and pending. Raises MissingDataError before anything runs."""
-    plan = Plan([], [], [])
-    for work in works:
-        path = place.record(work)
-        record, why_none = look_up(path)
-        reason = why_none if record is None else why_stale(record, work, place)
-        if reason is not None:
-            context = context_of(work.setting, place.data)
-            if work.feature is not None:
-                work.feature.check(context.images)
-            plan.pending.append(work)
-            plan.reasons.append(reason)
-            continue
-        plan.done.append(work)
-        assert record is not None
-        environment = record.environment
-        if environment.device == "cpu" and environment.threads != place.threads:
-            plan.threads[environment.threads] += 1
-        if record.rooms.get("evaluation") != ROOMS["evaluation"]:
-            plan.older.append(work)
-    return plan
-
-
-def why_stale(record: Record, work: Work, place: Place) -> str | None:
-    """Why a cell's record is stale; None if images, split, settings and code are the same."""
-    if record.status == "failed":
-        return "that failed before"
-    context = context_of(work.setting, place.data)
-    for what, before, now in (
-        ("images", record.digests.dataset, context.images.digest),
-        ("split", record.digests.split, context.split.digest),
-        ("features", record.digests.features, work.feature_digest),
-        ("task's code", record.digests.task_source, work.task_source),
-        ("method's code", record.digests.method_source, work.method_source),
-    ):
-        if before != now:
-            return f"whose {what} changed"
-    for room, number in work.rooms:
-        if room == "evaluation" and record.stored:  # its codes can be scored again without a new run
-            continue
-        if record.rooms.get(room) != number:
-            return f"whose {room} changed"
-    if record.recipe is not None:
-        setting = work.setting
-        if _changed(record.recipe, asdict(setting.protocol.recipe)):
-            return "whose recipe changed"
-        if _changed(record.invariances or {}, asdict(setting.invariances)):
-            return "whose data set is augmented otherwise now"
-    return None
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a recorded field has another value now; a new field is no change."""
-    return any(name in now and now[name] != value for name, value in before.items())
-
-
-@dataclass(frozen=True)
-class Made:
-    """An artefact is ready for the cells that need it, unless making it failed."""
-
-    artefact: Artefact
-    failure: Failure | None = None
-
-
-def run_plan(plan: Plan, place: Place, jobs: int = 1) -> Generator[Made | Record]:
+def run_plan(
+    plan: Plan, place: Place, workers: Workers | None = None, say: Callable[[str], None] | None = None
+) -> Generator[Made | Record]:
     """Run what is pending: yields a note when an artefact is made, and each record as it comes.
 
-    Closing the iterator stops all work; what was finished is on disk.
+    What another run that shares the folder is working on comes last, as that run leaves it. say: gets what
+    there is to tell, such as the address of the cluster's dashboard. Closing the iterator stops all work;
+    what was finished is on disk.
     """
-    if jobs < 1:
-        raise InvalidInputError(f"--jobs {jobs}: at least one job is needed")
-    for folder in sorted({place.out, *(place.record(work).parent for work in plan.pending)}):
+    works = [*plan.pending, *plan.done]
+    folders = {place.out, *(place.record(work).parent for work in plan.pending)} if plan.pending else set()
+    for folder in sorted(folders):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=folder).close()
@@ -123,49 +42,78 @@ def run_plan(plan: Plan, place: Place, jobs: int = 1) -> Generator[Made | Record
             raise InvalidInputError(
                 f"cannot write to '{folder}' ({error.strerror}); choose another --out"
             ) from error
-    _forget_broken([*plan.pending, *plan.done], place)
+    forget_gone({place.record(work).parent for work in works})
     try:
-        unmade: dict[object, Failure] = {}
-        for made in each(_make, plan.artefacts, place, jobs):
-            if made.failure is not None:
-                unmade[made.artefact.key] = made.failure
-            yield made
-        yield from each(run_cell, plan.pending, replace(place, unmade=unmade), jobs)
+        if plan.pending:
+            with open_pool(workers or Workers(), len(plan.pending), place.device, say or _silent) as pool:
+                yield from _run(plan, place, pool, say or _silent)
     finally:
-        _remove_leftovers(plan.pending, place)
+        _remove_leftovers(works, place)
 
 
-def _make(artefact: Artefact, place: Place) -> Made:
-    try:
-        make_artefact(artefact, place.data, place.enter())
-    except Exception as error:
-        return Made(artefact, Failure.of(error))
-    return Made(artefact)
+def _run(plan: Plan, place: Place, pool: Pool, say: Callable[[str], None]) -> Generator[Made | Record]:
+    """Keep the pool's slots filled: artefacts first, cells in the order of the plan, what is leased last."""
+    jobs = [Job(artefact, place) for artefact in plan.artefacts]
+    jobs += [Job(work, place, before) for work, before in zip(plan.pending, plan.before, strict=True)]
+    needed = [{artefact.key for artefact in job.needs} for job in jobs]  # what each waits for
+    cells: dict[object, list[int]] = {artefact.key: [] for artefact in plan.artefacts}
+    for number, keys in enumerate(needed):
+        for key in keys:
+            cells[key].append(number)
+    ready = [number for number, keys in enumerate(needed) if not keys]  # sorted, and so a heap
+    leased: list[int] = []
+    running, looked, told = 0, monotonic(), False
+    while ready or leased or running:
+        if leased and not ready and monotonic() - looked > PAUSE:
+            ready, leased, looked = leased, [], monotonic()
+        for _ in range(min(len(ready), pool.slots() - running)):
+            number = heappop(ready)
+            pool.start(number, jobs[number])
+            running += 1
+        ended = pool.ended(PAUSE) if running else None
+        if ended is None:
+            if not running:
+                if not told:
+                    say(f"{len(leased)} jobs are left to another run that works on them; waiting")
+                told = True
+                sleep(PAUSE)
+            continue
+        number, outcome = ended
+        running -= 1
+        if isinstance(outcome, Failure):  # of the workers, not of the job's own code
+            jobs[number] = replace(jobs[number], unmade=outcome)
+            outcome = jobs[number].do()
+        if outcome is None:
+            heappush(leased, number)
+            continue
+        if isinstance(outcome, Made):
+            for cell in cells[outcome.artefact.key]:
+                needed[cell].remove(outcome.artefact.key)
+                if outcome.failure is not None:
+                    jobs[cell] = replace(jobs[cell], unmade=outcome.failure)
+                if not needed[cell]:
+                    heappush(ready, cell)
+        yield outcome
 
 
-def _forget_broken(works: Iterable[Work], place: Place) -> None:
-    """Remove the failures of methods that could not be loaded once and now can.
-
-    A broken method does not say what it reads. Its records then belong to cells that do not exist once it
-    loads, and no run would replace them.
-    """
-    loaded = {(place.record(work).parent, work.cell.method) for work in works if work.method_source}
-    for folder, method in loaded:
-        for path in folder.glob(f"{method}-*.json"):
-            try:
-                error = Record.load(path).error
-            except InvalidInputError:  # of no cell of this run: the plan has read those
-                continue
-            if error is not None and error.type == BrokenPluginError.__name__:
-                path.unlink()
+def _silent(text: str) -> None:
+    """Who has nobody to tell."""
 
 
 def _remove_leftovers(works: Iterable[Work], place: Place) -> None:
-    """Remove the temporary files of these cells that killed processes have left."""
-    paths = [place.record(work) for work in works]
-    stems = {path.stem for path in paths}
-    for folder in {path.parent for path in paths if path.parent.is_dir()}:
-        for file in folder.iterdir():
-            temporary = file.name.startswith(".") or file.suffix == ".tmp"
-            if temporary and file.name.lstrip(".").partition(".")[0] in stems:
-                file.unlink(missing_ok=True)
+    """Remove the temporary files and leases of these cells that killed processes have left."""
+    paths = {path.parent / path.stem: path for path in map(place.record, works)}
+    for folder in {path.parent for path in paths.values()}:
+        with suppress(OSError):
+            left: dict[Path, list[Path]] = {}
+            for file in folder.iterdir():
+                if file.name.startswith(".") or file.suffix == ".tmp":
+                    stem = folder / file.name.lstrip(".")
+                    while stem not in paths and stem.suffix:
+                        stem = stem.with_suffix("")
+                    left.setdefault(stem, []).append(file)
+            for stem in left.keys() & paths.keys():
+                with suppress(LeasedError), lease(paths[stem]):  # what is of a run at work stays
+                    for file in left[stem]:
+                        if file != lease_file(paths[stem]):
+                            file.unlink(missing_ok=True)

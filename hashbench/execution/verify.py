@@ -21,7 +21,7 @@ from hashbench.execution.context import forget_networks
 from hashbench.execution.environment import describe_environment
 from hashbench.execution.grid import expand
 from hashbench.execution.place import Place
-from hashbench.execution.runner import why_stale
+from hashbench.execution.plan import why_stale
 from hashbench.execution.suite import make_suite
 from hashbench.execution.work import Work
 from hashbench.identity.rooms import ROOMS

@@ -5,6 +5,8 @@ the same numbers. Decompositions run in float64, on the CPU where the device has
 """
 
 from hashbench.numerics.clustering import anchor_graph, graph_mean, graph_rows, kmeans, nearest, unit_rows
+from hashbench.numerics.discrete import binary_quadratic, block_descent, coordinate_descent, pair_weights
+from hashbench.numerics.features import KernelMap, Regression, spread
 from hashbench.numerics.kernels import mean_squared_distance, rbf, sample_rows, squared_distances
 from hashbench.numerics.linear import (
     canonical_pairs,
@@ -20,25 +22,32 @@ from hashbench.numerics.linear import (
     wide,
 )
 from hashbench.numerics.pixels import averaging, block_grid, neighbours, relative_luma, resizing
-from hashbench.numerics.words import codewords, hadamard, one_hot, sign
+from hashbench.numerics.words import codewords, hadamard, label_sets, one_hot, sign
 
 __all__ = [
+    "KernelMap",
+    "Regression",
     "anchor_graph",
     "averaging",
+    "binary_quadratic",
+    "block_descent",
     "block_grid",
     "canonical_pairs",
     "cholesky",
     "codewords",
+    "coordinate_descent",
     "covariance",
     "gram",
     "graph_mean",
     "graph_rows",
     "hadamard",
     "kmeans",
+    "label_sets",
     "mean_squared_distance",
     "nearest",
     "neighbours",
     "one_hot",
+    "pair_weights",
     "pca",
     "procrustes",
     "random_rotation",
@@ -48,6 +57,7 @@ __all__ = [
     "ridged",
     "sample_rows",
     "sign",
+    "spread",
     "squared_distances",
     "top_eigenvectors",
     "unit_rows",

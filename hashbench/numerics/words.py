@@ -21,6 +21,15 @@ def one_hot(labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(labels).float()
 
 
+def label_sets(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The set of labels of each item (n,), as a number, and the similarity (s, s) of the s different sets.
+
+    labels: classes (n,) or multi-hot (n, C). Sets that share a label have similarity 1, others -1.
+    """
+    sets, member = one_hot(labels).unique(dim=0, return_inverse=True)
+    return member, 2 * (sets @ sets.T > 0).to(sets) - 1
+
+
 def hadamard(order: int) -> torch.Tensor | None:
     """The Hadamard matrix (order, order) of +-1 float32, first row and column +1; None if not constructible.
 

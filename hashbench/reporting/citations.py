@@ -84,7 +84,9 @@ class Citations:
 
     def _text(self, row: Row, quote: Quote) -> str:
         """The note on a number, the same for all columns that it holds for."""
-        same = f"{quote.number.features}: same split, same class of network"
+        same = (
+            f"{quote.number.features}: same split, same class of {'features' if row.features else 'network'}"
+        )
         return f"{row.method}: {'; '.join(quote.reasons) or same}"
 
     def _others(self, row: Row, chosen: PublishedNumber) -> str:

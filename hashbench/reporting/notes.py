@@ -9,7 +9,7 @@ from string import ascii_lowercase
 from hashbench.contracts.task import MetricInfo
 from hashbench.records import Record
 from hashbench.reporting.provenance import environment, mixtures, without_folders
-from hashbench.reporting.selection import Compatible, shared_digests
+from hashbench.reporting.selection import Compatible, grouped, shared_digests
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import Note, Row
 
@@ -54,7 +54,8 @@ def caption(
         lines.append(environment(done))
     digests = shared_digests(records)
     lines.append("Digests: " + ", ".join(f"{name} {digest[:8]}" for name, digest in digests.items()) + ".")
-    edited = [row.label for row in rows if len(_sources(row, done)) > 1]
+    by_row = grouped(done, lambda record: record.cell.row)
+    edited = [row.label for row in rows if len(_sources(by_row.get(row.key, []))) > 1]
     if edited:
         lines.append(
             f"The method's code changed between repetitions or code lengths of: {', '.join(edited)}."
@@ -70,8 +71,9 @@ def mark_failures(rows: Sequence[Row], records: Sequence[Record]) -> tuple[list[
     """The rows with a mark at each value with a failed repetition, and a note for each row's error."""
     marked: list[Row] = []
     found: list[Note] = []
+    by_row = grouped(records, lambda record: record.cell.row)
     for row in rows:
-        cells = [record for record in records if record.cell.row == row.key]
+        cells = by_row.get(row.key, [])
         failures = [record for record in cells if record.status == "failed"]
         if failures:
             mark = f"({_letter(len(found))})"
@@ -125,9 +127,9 @@ def _repetitions(rows: Sequence[Row]) -> str:
     return f"Mean ± sample standard deviation of {_of_counts(counts)} ({interval})."
 
 
-def _sources(row: Row, records: Sequence[Record]) -> set[str]:
-    """The digests of the method's code under which a row was obtained."""
-    return {r.digests.method_source for r in records if r.digests.method_source and r.cell.row == row.key}
+def _sources(records: Sequence[Record]) -> set[str]:
+    """The digests of the method's code under which the records of a row were obtained."""
+    return {record.digests.method_source for record in records if record.digests.method_source}
 
 
 def _letter(index: int) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import torch
 
 from hashbench.training.contract import Batch
-from hashbench.training.images import N_DRAWS, DeviceImages
+from hashbench.training.images import DeviceImages
 from hashbench.training.network import Network
 from hashbench.training.order import Order
 
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
-Step = tuple[torch.Tensor, torch.Tensor]  # index (v * b,) of the images, random numbers (v * b, N_DRAWS)
+Step = tuple[torch.Tensor, torch.Tensor]  # index (v * b,) of the images, random numbers (v * b, n_draws)
 
 
 class Batches:
@@ -57,7 +57,7 @@ class Batches:
         """The steps of a new epoch."""
         steps = [index.repeat(self.views) for index in self.order.draw(generator)]
         sizes = [len(index) for index in steps]
-        draws = torch.rand(sum(sizes), N_DRAWS, generator=generator)
+        draws = torch.rand(sum(sizes), self.images.n_draws, generator=generator)
         on_device = (self._copied(values).split(sizes) for values in (torch.cat(steps), draws))
         return zip(*on_device, strict=True)
 

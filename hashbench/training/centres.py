@@ -8,16 +8,6 @@ from torch import nn
 from hashbench.errors import InvalidInputError
 
 
-def memberships(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """(b, n_classes) bool: which classes an image has; none where it is unlabelled.
-
-    labels: (b,) int64 or (b, n_classes) multi-hot, -1 where an image has none.
-    """
-    if labels.ndim == 2:
-        return labels > 0
-    return labels[:, None] == torch.arange(n_classes, device=labels.device)
-
-
 def random_words(n_classes: int, n_bits: int, generator: torch.Generator | None = None) -> torch.Tensor:
     """One random word a class, (n_classes, n_bits) of +-1 float32; one that is taken is drawn again.
 

@@ -33,10 +33,10 @@ class DeepHashMethod(HashMethod):
     pretraining: what the loss starts from. "softmax": a backbone trained to classify (stage 1), fine-tuned
     with the hash layer; "frozen": the same, but only the hash layer is trained; "none": a fresh backbone;
     "joint": a fresh backbone with a classifier beside the hash layer, trained with the sum of both losses for
-    the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``. An
-    unsupervised method must set "none", unless ``fit`` is given a start.
+    the epochs of both stages. A fresh backbone learns at the rate of stage 1, ``recipe.lr``.
     start_from: the trained feature whose network "softmax" and "frozen" start from. ``fit`` can train "cnn"
-    itself (stage 1); any other network must be given to it.
+    (stage 1) and "ssl" (stage 1 without labels) itself; any other network must be given to it. An
+    unsupervised method starts from "ssl", or sets ``pretraining`` to "none".
     budget: for "none": the epochs of "stage2", or the "total" of both stages, as "softmax" trains in all.
     class_balanced: whether each class has equally many images in a batch; if not, its share of the data.
 
@@ -58,6 +58,8 @@ class DeepHashMethod(HashMethod):
     views: ClassVar[int] = 1
     # The first so many are cropped and mirrored only; the others get the whole augmentation of the recipe.
     weak_views: ClassVar[int] = 0
+    # Whether its views are changed as those of "ssl" are, for a method that learns from views alone.
+    contrasts_views: ClassVar[bool] = False
     # The share of a batch that has labels; only semi-supervised methods state it, and all of them must.
     labelled_share: ClassVar[float | None] = None
 
@@ -142,9 +144,11 @@ class DeepHashMethod(HashMethod):
         """The training images as the loop and the checks take them; without y, labels have no classes."""
         from hashbench.training.batches import Batches
         from hashbench.training.images import DeviceImages
+        from hashbench.training.unlabelled import view_images
 
+        images = view_images if self.contrasts_views else DeviceImages
         return Batches(
-            DeviceImages(X, self.recipe, self.invariances),
+            images(X, self.recipe, self.invariances),
             X.new_zeros(len(X), 0, dtype=torch.float32) if y is None else y,
             views=self.views,
             weak_views=self.weak_views,
@@ -155,6 +159,7 @@ class DeepHashMethod(HashMethod):
     def _start(self, X: torch.Tensor, y: torch.Tensor | None, start: Network | None) -> Network:
         """The network whose backbone the training starts from."""
         from hashbench.training.pretrain import train_backbone, untrained_network
+        from hashbench.training.unlabelled import train_unlabelled
 
         seed = seed_of(self.random_state, "backbone")
         if self.pretraining in ("none", "joint"):
@@ -166,6 +171,8 @@ class DeepHashMethod(HashMethod):
             return untrained_network(X, self.recipe, 1, seed, invariances=self.invariances)
         if start is not None:
             return start
+        if self.start_from == "ssl":
+            return train_unlabelled(X, self.recipe, seed, invariances=self.invariances)
         if self.start_from != "cnn":
             raise InvalidInputError(
                 f"{self.name()}: start_from='{self.start_from}' needs the network of that feature; give it "
@@ -174,7 +181,7 @@ class DeepHashMethod(HashMethod):
         if y is None:
             raise InvalidInputError(
                 f"{self.name()} is unsupervised, but pretraining='{self.pretraining}' needs labels; choose "
-                "'none', or give fit() a trained network as 'start'"
+                "'none', or start_from='ssl', or give fit() a trained network as 'start'"
             )
         known = is_labelled(y)
         return train_backbone(X[known], y[known], self.recipe, seed, invariances=self.invariances)

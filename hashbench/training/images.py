@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hashbench.contracts.recipe import UNMIRRORED, Invariances, Recipe
-from hashbench.training.augmentation import erased, jittered, warped
+from hashbench.training.augmentation import Views, erased, jittered, recoloured, warped, zoomed
 
 MEAN_SAMPLE = 10_000  # images whose mean gives the colour of erased squares
 
@@ -13,6 +13,8 @@ MEAN_SAMPLE = 10_000  # images whose mean gives the colour of erased squares
 # that switching off one change does not affect the others.
 SHIFT, MIRROR, WARP, JITTER, ERASE = slice(0, 2), slice(2, 3), slice(3, 7), slice(7, 10), slice(10, 12)
 N_DRAWS = 12
+ZOOM, COLOUR = slice(12, 16), slice(16, 19)  # drawn where there are ``Views`` only
+N_DRAWS_OF_VIEWS = 19
 
 
 def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
@@ -27,11 +29,19 @@ class DeviceImages:
     recipe's other changes are done on the batch. Images are mirrored or erased only where
     ``invariances`` allow it.
 
-    pixels: (n, c, h, w) uint8.
+    pixels: (n, c, h, w) uint8. views: more changes, for methods without labels.
     """
 
-    def __init__(self, pixels: torch.Tensor, recipe: Recipe, invariances: Invariances = UNMIRRORED) -> None:
+    def __init__(
+        self,
+        pixels: torch.Tensor,
+        recipe: Recipe,
+        invariances: Invariances = UNMIRRORED,
+        views: Views | None = None,
+    ) -> None:
         self.recipe = recipe
+        self.views = views
+        self.n_draws = N_DRAWS if views is None else N_DRAWS_OF_VIEWS
         self.mirror = invariances.mirror
         self.erase = recipe.erase if invariances.occlude else 0.0
         self.height, self.width = pixels.shape[2:]
@@ -59,7 +69,7 @@ class DeviceImages:
     def augmented(self, index: torch.Tensor, draws: torch.Tensor, n_weak: int = 0) -> torch.Tensor:
         """Images (b, c, h, w) float32 in [0, 255] at ``index`` (b,), each changed as its draws say.
 
-        index: int64. draws: (b, N_DRAWS) float32 in [0, 1). Both on the device of the images. n_weak: how
+        index: int64. draws: (b, n_draws) float32 in [0, 1). Both on the device of the images. n_weak: how
         many, the first ones, are cropped and mirrored only.
         """
         batch = self._windows(index, draws).float()
@@ -69,11 +79,15 @@ class DeviceImages:
 
     def _distorted(self, batch: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """What the recipe does to a batch besides cropping and mirroring."""
-        recipe = self.recipe
+        recipe, views = self.recipe, self.views
+        if views is not None and views.zoom < 1:
+            batch = zoomed(batch, views.zoom, draws[:, ZOOM])
         if recipe.warp:
             batch = warped(batch, recipe.warp, draws[:, WARP])
         if recipe.jitter:
             batch = jittered(batch, recipe.jitter, draws[:, JITTER])
+        if views is not None and batch.shape[1] == 3:
+            batch = recoloured(batch, views, draws[:, COLOUR])
         if self.erase:
             batch = erased(batch, self.erase, self.mean, draws[:, ERASE])
         return batch

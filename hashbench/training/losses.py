@@ -79,3 +79,29 @@ def classification_loss(z: torch.Tensor, batch: Batch, label_smoothing: float = 
     known = batch.labelled[:, None].to(z.dtype)
     values = torch.nn.functional.binary_cross_entropy_with_logits(z, labels.clamp_min(0), reduction="none")
     return (known * values).sum() / (known.sum() * z.shape[1])
+
+
+def memberships(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """(b, n_classes) bool: which classes an image has; none where it is unlabelled.
+
+    labels: (b,) int64 or (b, n_classes) multi-hot, -1 where an image has none.
+    """
+    if labels.ndim == 2:
+        return labels > 0
+    return labels[:, None] == torch.arange(n_classes, device=labels.device)
+
+
+def multi_hot(labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """``memberships`` as (b, n_classes) float32."""
+    return memberships(labels, n_classes).float()
+
+
+def shared_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Softmax cross-entropy of logits (b, C) with each image's classes in equal shares.
+
+    The mean over the images that have a class; 0 where none has. For class indices it is the usual one.
+    """
+    classes = multi_hot(labels, logits.shape[1]).to(logits.dtype)
+    counts = classes.sum(dim=1)
+    values = -(classes * logits.log_softmax(dim=1)).sum(dim=1) / counts.clamp_min(1)
+    return values.sum() / (counts > 0).sum().clamp_min(1)

@@ -172,7 +172,7 @@ def test_a_plugin_whose_name_means_something_else(call, tmp_path):
 
 
 def test_our_own_fault_shows_its_traceback(monkeypatch):
-    monkeypatch.setattr("hashbench.cli.listing.info", lambda **options: 1 / 0)
+    monkeypatch.setattr("hashbench.cli.information.info", lambda **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["info", "itq"])
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a run: what is done is saved, nothing else is left, the same command resumes."""
+"""Ctrl-C or a signal in a run: what is done is saved, nothing else is left, the same command resumes."""
 
 import os
 import signal
@@ -39,8 +39,10 @@ def alive(session: int) -> list[str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes as Linux shows them")
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c(small, tmp_path, jobs):
+@pytest.mark.parametrize(
+    ("jobs", "number", "code"), [(1, signal.SIGTERM, 143), (1, signal.SIGHUP, 129), (2, signal.SIGINT, 130)]
+)
+def test_a_stop(small, tmp_path, jobs, number, code):
     (tmp_path / "slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "hashbench", *OPTIONS, "--plugin", "slow.py", "--jobs", str(jobs)]
     process = subprocess.Popen(
@@ -60,9 +62,9 @@ def test_ctrl_c(small, tmp_path, jobs):
             assert line, process.communicate()[1]
             seen += " lsh " in line
         time.sleep(0.2)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         out, err = process.communicate(timeout=300)
-        assert process.returncode == 130
+        assert process.returncode == code
         assert out == "stopped, 2/4 cells saved; the same command resumes\n"
         assert err == ""
         deadline = time.monotonic() + 60
@@ -90,7 +92,7 @@ def test_ctrl_c_before_the_first_cell(call, tmp_path, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hashbench.execution.runner.make_plan", interrupt)
+    monkeypatch.setattr("hashbench.execution.plan.make_plan", interrupt)
     called = call("run", "-m", "lsh", "--device", "cpu")
     assert (called.code, called.out, called.err) == (130, "", "stopped\n")
     assert not list(tmp_path.iterdir())

@@ -50,6 +50,17 @@ def test_a_code_length_that_a_method_cannot_make_is_left_out_and_said(monkeypatc
     assert grid.left_out == [("lsh", "5k: multiples of 4 only")]
 
 
+def test_a_method_that_lacks_a_package_is_left_out_and_said_or_refused_by_name(monkeypatch):
+    monkeypatch.setattr(registry.find("method", "lsh"), "needs", ("faiss", "no_such_package"))
+    grid = expand(make_suite({"methods": ["shallow"], "protocols": ["5k"], "bits": [8]}, "test"))
+    methods = {work.cell.method for work in grid.works}
+    assert "itq" in methods
+    assert "lsh" not in methods
+    assert "package no_such_package, which" in dict(grid.left_out)["lsh"]
+    with pytest.raises(InvalidInputError, match=r"lsh needs .* 'hashbench\[faiss\]'"):
+        expand(make_suite({"methods": ["lsh", "itq"]}, "test"))
+
+
 def test_a_data_set_without_texts_is_left_out_of_cross_view_or_refused_by_name(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -2,27 +2,28 @@
 
 import json
 import os
-import signal
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from hashbench.errors import InvalidInputError, WorkerDiedError
-from hashbench.execution.runner import Made, make_plan, run_plan
+from hashbench.errors import InvalidInputError
+from hashbench.execution.jobs import Made
+from hashbench.execution.plan import make_plan
+from hashbench.execution.runner import run_plan
 from hashbench.features.cnn import CNN
-from hashbench.records import Record, read_records
+from hashbench.records import Record, read_records, write_record
 
 FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"
 PASSES = "def _fit(self, X, y, generator):\n    pass"
-DIES = "def _fit(self, X, y, generator):\n    os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def names(works):
     return [work.cell.method for work in works]
 
 
-def run_all(cells, place, jobs=1):
-    return list(run_plan(make_plan(cells, place), place, jobs))
+def run_all(cells, place):
+    return list(run_plan(make_plan(cells, place), place))
 
 
 def metrics(records):
@@ -90,8 +91,8 @@ def test_a_method_that_was_broken_leaves_nothing_once_it_loads(grid, place, plug
     broken = {"text": "", "imports": "import no_such_package"}
     assert records("own", text=body) == [("own", "done")]
     assert records("own", "lsh", **broken) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
-    assert records("lsh", text=body) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
-    assert records("own", text=body) == [("lsh", "done"), ("own", "done")]
+    assert records("lsh", **broken) == [("lsh", "done"), ("own", "failed"), ("own", "done")]
+    assert records("lsh", text=body) == [("lsh", "done"), ("own", "done")]
 
 
 def test_a_damaged_record_is_named_and_its_cell_runs_anew(grid, place):
@@ -192,29 +193,31 @@ def test_a_folder_that_cannot_be_written_is_refused(grid, place, tmp_path):
     (place.out / "digits").touch()
     with pytest.raises(InvalidInputError, match=r"cannot write to '.*digits.5k' \(.*\); choose another"):
         run_all(grid("lsh"), place)
-    (place.out / "digits").unlink()
-    with pytest.raises(InvalidInputError, match="--jobs 0: at least one"):
-        run_all(grid("lsh"), place, jobs=0)
 
 
-def test_worker_processes_give_the_same_numbers(grid, place, plugin, tmp_path):
-    plugins = plugin("failing", FAILS), plugin("passing", PASSES)
-    place = replace(place, plugins=plugins)
-    cells = grid("random", "lsh", "failing", "passing", bits=[8, 12])
-    alone = metrics(run_all(cells, place))
-    shared = run_all(cells, replace(place, out=tmp_path / "shared"), jobs=2)
-    assert metrics(shared) == alone
-    assert sum(record.status == "failed" for record in shared) == 2
-    assert not any(record.error.traceback.count("joblib") for record in shared if record.error)
+def test_a_record_that_cannot_be_written_is_a_failure_that_says_so(grid, place, monkeypatch):
+    def full(path, record):
+        if "pcah" in path.name:
+            raise InvalidInputError(f"cannot write '{path}' (No space left on device)")
+        write_record(path, record)
+
+    monkeypatch.setattr("hashbench.execution.cell.write_record", full)
+    events = run_all(grid("lsh", "pcah", "sh"), place)
+    assert [(record.cell.method, record.status) for record in events] == [
+        ("lsh", "done"),
+        ("pcah", "failed"),
+        ("sh", "done"),
+    ]
+    assert "No space left" in events[1].error.message
+    assert {record.cell.method for record in read_records(place.out)} == {"lsh", "sh"}
 
 
-def test_a_worker_that_is_killed_says_so_and_what_is_done_stays(grid, place, plugin):
-    path = plugin("dying", DIES, imports="import os, signal")
-    place = replace(place, plugins=(path,))
-    cells = grid("random", "dying")
-    assert hasattr(signal, "SIGKILL"), os.name
-    run_all(cells[:1], place)
-    with pytest.raises(WorkerDiedError, match="the same command resumes, with fewer jobs than 2") as caught:
-        run_all(cells, place, jobs=2)
-    assert caught.value.exit_code == 1
-    assert names(make_plan(cells, place).done) == ["random"]
+def test_a_folder_that_vanishes_costs_what_was_in_it(grid, place):
+    cells = grid("lsh", "pcah", "sh")
+    events = run_plan(make_plan(cells, place), place)
+    next(events)
+    shutil.rmtree(place.out)
+    place.out.touch()  # nothing can be made there
+    rest = list(events)
+    assert [record.status for record in rest] == ["failed", "failed"]
+    assert all("cannot write" in record.error.message for record in rest)

@@ -19,6 +19,7 @@ from hashbench.execution.place import Place
 from hashbench.execution.suite import make_suite
 from hashbench.features.cnn import CNN
 from hashbench.features.file import File
+from hashbench.features.gist import Gist
 from hashbench.features.pixels import Pixels
 from hashbench.identity.digest import digest_of, seed_of
 from hashbench.identity.rooms import ROOMS
@@ -96,6 +97,46 @@ PINNED = {
     "images": (1, {"first three of each class": [11, 25, 28, 32, 35, 47, 62, 63, 73, 82, 84, 85]}),
     "contracts": (1, {"bits": [86, 128]}),
     "execution": (1, {"seed": "188470111", "digest": "7f49aa97", "itq": 0.6155714, "lsh": 0.3666448}),
+    "feature gist": (
+        1,
+        {
+            "mean": 0.0432678,
+            "a number of each filter": [
+                0.0626869,
+                0.0240378,
+                0.0437257,
+                0.2577806,
+                0.3153822,
+                0.2099628,
+                0.0561489,
+                0.0255201,
+                0.0952572,
+                0.0318500,
+                0.0048825,
+                0.0065259,
+                0.0046629,
+                0.0067701,
+                0.0059737,
+                0.0368295,
+                0.0068885,
+                0.0013414,
+                0.0019327,
+                0.0022686,
+                0.0031815,
+                0.0045530,
+                0.0015246,
+                0.0052092,
+                0.0104305,
+                0.0038097,
+                0.0016451,
+                0.0004946,
+                0.0003017,
+                0.0003056,
+                0.0017466,
+                0.0037201,
+            ],
+        },
+    ),
     "feature pixels": (
         1,
         {
@@ -150,6 +191,10 @@ def test_features_compute_what_their_version_says(tmp_path):
     images = np.arange(0, 256, 17, dtype=np.uint8).reshape(1, 1, 4, 4)
     values = {"row": Pixels().rows_of(images, torch.device("cpu"))[0].tolist()}
     check("feature pixels", Pixels.version, values, PINNED["feature pixels"])
+    images = np.arange(3 * 12 * 10, dtype=np.int64).reshape(1, 3, 12, 10) * 7919 % 256
+    row = Gist().rows_of(images.astype(np.uint8), torch.device("cpu"))[0]
+    values = {"a number of each filter": row[5::16].tolist(), "mean": float(row.mean())}
+    check("feature gist", Gist.version, values, PINNED["feature gist"])
     # What the others compute is pinned with training, or is the file's.
     assert (CNN.version, File.version) == (1, 1)
 

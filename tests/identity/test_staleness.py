@@ -13,7 +13,8 @@ import pytest
 
 from hashbench.execution.grid import expand
 from hashbench.execution.place import Place
-from hashbench.execution.runner import make_plan, run_plan
+from hashbench.execution.plan import make_plan
+from hashbench.execution.runner import run_plan
 from hashbench.execution.suite import make_suite
 from hashbench.features.pixels import Pixels
 from hashbench.identity.rooms import ROOMS

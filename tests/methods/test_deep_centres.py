@@ -1,192 +1,217 @@
-"""CSQ, DPN, OrthoHash, normalised softmax and Proxy-Anchor: outputs beside fixed or learned class centres."""
+"""Losses with centres or classifiers against loops: DCWH, DHD, HHF, HyP2, JMLH, MDSHC."""
 
-from math import exp, log, log1p, sqrt, tanh
+import math
 
 import numpy as np
 import pytest
 import torch
 
-from hashbench.errors import InvalidInputError
-from hashbench.methods.csq import CSQ
-from hashbench.methods.dpn import DPN
-from hashbench.methods.norm_softmax import NormSoftmax
-from hashbench.methods.orthohash import OrthoHash
-from hashbench.methods.proxy_anchor import ProxyAnchor
+from hashbench.methods.dcwh import DCWH
+from hashbench.methods.dhd import DHD, kernel_error
+from hashbench.methods.hhf import HHF
+from hashbench.methods.hyp2 import HyP2
+from hashbench.methods.jmlh import JMLH, from_coins
+from hashbench.methods.mdshc import MDSHC
 from hashbench.numerics import codewords
-from hashbench.training import Batch, Epoch, TrainingData, same_label
+from hashbench.training import Batch, Epoch, TrainingData, classification_loss
 
-N, K, C = 8, 6, 4
-z = 1.5 * torch.randn(N, K, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-CLASSES = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])  # class 3 is not in the batch
-MULTI = (torch.rand(N, C, generator=torch.Generator().manual_seed(3)) > 0.6).float()
-MULTI[2] = 0
-both = pytest.mark.parametrize("labels", [CLASSES, MULTI])
+N, K, C = 7, 6, 3
+SINGLE = torch.tensor([0, 1, 2, 1, 0, 2, 1])
+MULTI = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1], [1, 1, 0], [0, 0, 1], [0, 1, 0]])
+both_labels = pytest.mark.parametrize("labels", [SINGLE, MULTI], ids=["classes", "multi-hot"])
 
 
-def made(cls, n_bits=K, n_classes=C, **parameters):
-    method = cls(n_bits=n_bits, **parameters)
-    method.n_classes_ = n_classes
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def batch(labels, progress=0.0):
+    return Batch(labels, torch.arange(len(labels)), progress)
+
+
+def classes_of(labels):
+    """The classes of each image, as lists."""
+    if labels.ndim == 1:
+        return [[int(c)] for c in labels]
+    return [[c for c in range(C) if row[c]] for row in labels]
+
+
+def prepared(method, labels):
     torch.manual_seed(0)
-    method.state_ = method.make_state(TrainingData(CLASSES, n_classes)).double()
+    method.state_ = method.make_state(TrainingData(labels, C)).double()
     return method
 
 
-def loss(method, outputs, labels):
-    return method.loss(outputs, Batch(labels, torch.arange(len(labels)), 0.0))
-
-
-def classes_of(labels, i):
-    return [int(labels[i])] if labels.ndim == 1 else [c for c in range(C) if labels[i, c]]
-
-
 def cosine(a, b):
-    return sum(x * y for x, y in zip(a, b, strict=True)) / sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return float((a @ b / (a.norm() * b.norm())).detach())
 
 
-@both
-def test_csq_is_a_loop_over_bits_and_pairs(labels):
-    method, central, pairs = made(CSQ), [], []
-    words, u = method.state_.words.tolist(), [[tanh(v) for v in row] for row in z.tolist()]
+def softmax(logits):
+    values = [math.exp(v) for v in logits]
+    return [v / sum(values) for v in values]
+
+
+ZETA = 1 - 2 * 4 / 6  # of 3 words with 6 bits: two dimensions, at most 4 bits apart
+
+
+@both_labels
+def test_hyp2_is_a_loop_over_images_proxies_and_pairs(labels):
+    method = prepared(HyP2(n_bits=K, beta=0.7), labels)
+    z, (proxies,), classes = draw(N, K), method.state_, classes_of(labels)
+    near, far, apart = [], [], []
     for i in range(N):
-        votes = [sum(words[c][k] for c in classes_of(labels, i)) for k in range(K)]
-        centre = [v or t for v, t in zip(votes, method.state_.tie.tolist(), strict=True)]
-        p = [(v + 1) / 2 for v in u[i]]
-        if classes_of(labels, i):
-            central.append(-np.mean([log(a if c > 0 else 1 - a) for a, c in zip(p, centre, strict=True)]))
+        for c in range(C):
+            value = cosine(z[i], proxies[c])
+            (near if c in classes[i] else far).append(1 - value if c in classes[i] else max(0, value - ZETA))
         for j in range(N):
-            x = 10 / K * sum(a * b for a, b in zip(u[i], u[j], strict=True))
-            if i != j:
-                pairs.append(log1p(exp(x)) - bool(same_label(labels)[i, j]) * x)
-    to_bits = np.mean([(abs(v) - 1) ** 2 for row in u for v in row])
-    expected = np.mean(central) + 0.2 * np.mean(pairs) + 0.05 * to_bits
-    assert loss(method, z, labels).item() == pytest.approx(expected, rel=1e-9)
+            if min(len(classes[i]), len(classes[j])) > 1 and not set(classes[i]) & set(classes[j]):
+                apart.append(max(0, cosine(z[i], z[j]) - ZETA))
+    expected = np.mean(near) + np.mean(far) + 0.7 * (np.mean(apart) if apart else 0)
+    assert method.loss(z, batch(labels)).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_csq_at_zero_and_at_its_centres():
-    assert loss(made(CSQ), 0 * z, CLASSES).item() == pytest.approx(1.2 * log(2) + 0.05, rel=1e-9)
-    method = made(CSQ, pair_weight=0.0)
-    assert torch.equal(method.state_.words.float(), codewords(C, K))
-    assert loss(method, 50 * method.state_.words[CLASSES], CLASSES).item() == pytest.approx(0, abs=1e-12)
+def test_hyp2_compares_images_of_several_classes_that_share_none():
+    labels = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 0]])
+    z = torch.ones(3, K)
+    method = HyP2(n_bits=K, beta=1.0)
+    method.state_ = method.make_state(TrainingData(labels, 4))
+    without = HyP2(n_bits=K, beta=0.0)
+    without.state_ = method.state_
+    term = method.loss(z, batch(labels)) - without.loss(z, batch(labels))
+    assert term.item() == pytest.approx(1 - ZETA, rel=1e-5)
 
 
-def test_csq_pushes_each_output_to_its_centres_side():
-    method, outputs = made(CSQ, pair_weight=0.0, quantization=0.0), z.clone().requires_grad_()
-    loss(method, outputs, CLASSES).backward()
-    assert torch.equal(outputs.grad.sign(), -method.state_.words[CLASSES])
+@pytest.mark.parametrize("cls", [HyP2, HHF])
+def test_outputs_at_codewords_that_are_the_proxies_cost_nothing(cls):
+    words = codewords(10, 12).double()
+    method, labels = cls(n_bits=12), torch.arange(20) % 10
+    method.state_ = torch.nn.ParameterList([words])
+    assert method.loss(words[labels], batch(labels)).item() == pytest.approx(0, abs=1e-9)
 
 
-@both
-def test_dpn_is_a_loop_over_the_centres_of_an_image(labels):
-    method, values = made(DPN, margin=1.3), []
+@both_labels
+def test_hhf_is_a_loop_over_proxies(labels):
+    method = prepared(HHF(n_bits=K, scale=3.0, quantization=0.1), labels)
+    z, (proxies,), classes = draw(N, K), method.state_, classes_of(labels)
+    pull, push = [], []
+    for c in range(C):
+        values = [(c in classes[i], cosine(z[i], proxies[c])) for i in range(N)]
+        pull.append(math.log(1 + sum(math.exp(3 * max(0, 0.8 - v)) - 1 for own, v in values if own)))
+        push.append(
+            math.log(1 + sum(math.exp(3 * max(0, v - ZETA - 0.2)) - 1 for own, v in values if not own))
+        )
+    quantization = sum((abs(float(v)) - 1) ** 2 for row in z for v in row)
+    expected = np.mean(pull) + np.mean(push) + 0.1 * quantization
+    assert method.loss(z, batch(labels)).item() == pytest.approx(expected, rel=1e-9)
+
+
+@both_labels
+@pytest.mark.parametrize("progress", [0.0, 0.5])
+def test_mdshc_classifies_by_centres_and_later_draws_pairs_together(labels, progress):
+    method = prepared(MDSHC(n_bits=K), labels)
+    z, classes = draw(N, K), classes_of(labels)
+    u = torch.tanh((z - z.mean(dim=0)) / (z.var(dim=0, correction=0) + 1e-5).sqrt())
+    values = []
     for i in range(N):
-        words = [method.state_.words[c].tolist() for c in classes_of(labels, i)]
-        if words:
-            hinges = [max(0.0, 1.3 - t * float(v)) for word in words for t, v in zip(word, z[i], strict=True)]
-            values.append(sum(hinges))
-    assert loss(method, z, labels).item() == pytest.approx(np.mean(values), rel=1e-9)
+        q = softmax([math.sqrt(K) * cosine(u[i], centre) for centre in method.state_.centres])
+        values += [-math.log(p if c in classes[i] else 1 - p + 1e-6) for c, p in enumerate(q)]
+    pairs = [
+        math.log(1 + math.exp((1 - cosine(u[i], u[j])) / 2))
+        for i in range(N)
+        for j in range(N)
+        if i != j and set(classes[i]) & set(classes[j])
+    ]
+    expected = np.mean(values) + 1e-4 * float((u.abs() - 1).square().mean())
+    expected += np.mean(pairs) if progress else 0
+    assert method.loss(z, batch(labels, progress)).item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_dpn_has_no_gradient_beyond_the_margin_and_a_constant_one_before_it():
-    method = made(DPN)
-    centre = method.state_.words[CLASSES]
-    outputs = (centre * torch.linspace(-1, 3, K).double()).requires_grad_()
-    loss(method, outputs, CLASSES).backward()
-    beyond = outputs.detach() * centre >= 1
-    assert 0 < beyond.sum() < beyond.numel()
-    assert torch.equal(outputs.grad, torch.where(beyond, 0, -centre / N))
+@pytest.mark.parametrize(("n_bits", "least"), [(12, 5), (16, 6), (24, 10), (32, 13), (48, 21), (64, 28)])
+def test_mdshc_has_centres_as_far_apart_as_the_bound_asks(n_bits, least):
+    centres = MDSHC(n_bits=n_bits).make_state(TrainingData(torch.arange(10), 10)).centres
+    distances = (n_bits - centres @ centres.T) / 2
+    distances.fill_diagonal_(n_bits)
+    assert distances.min() >= least
 
 
-@pytest.mark.parametrize("cls", [DPN, OrthoHash])
-def test_centres_are_random_words_of_the_seed_or_codewords(cls):
-    first, second = (dict(made(cls).state_.named_buffers()) for _ in range(2))
-    [name] = [name for name in first if name.endswith("words")]
-    assert torch.equal(first[name], second[name])
-    hadamard = dict(made(cls, centres="hadamard").state_.named_buffers())[name]
-    assert torch.equal(hadamard.float(), codewords(C, K))
-    assert not torch.equal(hadamard, first[name])
-
-
-@pytest.mark.parametrize("cls", [CSQ, DPN, OrthoHash])
-def test_too_few_words_for_the_classes_are_an_error(cls):
-    with pytest.raises(InvalidInputError, match="too few for 5 classes"):
-        cls(n_bits=2).make_state(TrainingData(torch.arange(5), 5))
-
-
-def refreshed(progress, **parameters):
-    method = made(DPN, n_bits=3, n_classes=3, **parameters)
-    method.state_.words.copy_(torch.tensor([[1.0, 1, 1], [1, -1, 1], [-1, -1, 1]]))
-    outputs = torch.tensor([[-2.0, 3, 1], [-1, -1, 0.1], [-3, 2, -9], [4, 4, -4], [5, -5, -5]])
-    labels = torch.tensor([0, 0, 0, 1, 1])
-    method.refresh(Epoch(labels, progress, torch.Generator(), lambda: outputs, lambda: outputs))
-    return method.state_.words.tolist()
-
-
-def test_adaptive_centres_are_the_majority_of_codes_after_an_epoch():
-    """Class 1 is tied in its second bit, class 2 has no images: the old bits stay."""
-    before = [[1.0, 1, 1], [1, -1, 1], [-1, -1, 1]]
-    assert refreshed(0.5, adaptive=True) == [[-1.0, 1, 1], [1, -1, -1], [-1, -1, 1]]
-    assert refreshed(0.0, adaptive=True) == before
-    assert refreshed(0.5) == before
-
-
-@both
-@pytest.mark.parametrize("margin", [0.0, 0.2])
-def test_orthohash_is_a_loop_over_normalised_outputs_and_centres(labels, margin):
-    method, values = made(OrthoHash, margin=margin), []
-    v = ((z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt()).tolist()
-    words = method.state_["centres"].words.tolist()
+@both_labels
+@pytest.mark.parametrize("progress", [0.0, 0.5])
+def test_dcwh_is_a_mixture_around_class_means_within_a_cube(labels, progress):
+    method = prepared(DCWH(n_bits=K, vertex=0.3), labels)
+    z, classes = draw(N, K), classes_of(labels)
+    means = draw(C, K, seed=1)
+    method.state_.means.copy_(means)
+    values = []
     for i in range(N):
-        own = classes_of(labels, i)
-        logits = [8 * (cosine(v[i], words[c]) - margin * (c in own)) for c in range(C)]
-        if own:
-            values.append(log(sum(map(exp, logits))) - np.mean([logits[c] for c in own]))
-    assert loss(method, z, labels).item() == pytest.approx(np.mean(values), rel=1e-9)
-    assert loss(method, 7 * z + 3, labels).item() == pytest.approx(np.mean(values), rel=1e-3)
+        q = softmax([-float((z[i] - mean).square().sum()) / 2 for mean in means])
+        values.append(np.mean([-math.log(q[c]) for c in classes[i]]))
+    cubic = [sum(max(0, abs(float(v)) - 1.1) for v in row) for row in z]
+    vertex = [sum((abs(float(v)) - 1) ** 2 for v in row) for row in z]
+    expected = np.mean(values) + 10 * np.mean(cubic) + (0.3 * np.mean(vertex) if progress else 0)
+    assert method.loss(z, batch(labels, progress)).item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_orthohash_at_orthogonal_centres():
-    """Ten classes, 12 bits: log(1 + 9 exp(-scale (1 - margin)))."""
-    method = made(OrthoHash, n_bits=12, n_classes=10, centres="hadamard")
-    method.state_.eval()  # moving averages of 0 and 1: outputs stay as they are
-    outputs = method.state_["centres"].words
-    assert torch.equal(outputs @ outputs.T, 12 * torch.eye(10).double())
-    assert loss(method, outputs, torch.arange(10)).item() == pytest.approx(0.014843, abs=1e-6)
-    assert log1p(9 * exp(-8 * 0.8)) == pytest.approx(0.014843, abs=1e-6)
+@both_labels
+def test_dcwh_takes_the_means_of_all_images_of_a_class(labels):
+    method = DCWH(n_bits=K)
+    method.state_ = method.make_state(TrainingData(labels, C + 1))
+    untouched, U = method.state_.means[C].clone(), draw(N, K).float()
+    epoch = Epoch(labels, 0.0, torch.Generator(), lambda: U, lambda: U)
+    if labels.ndim == 2:
+        epoch = Epoch(torch.nn.functional.pad(labels, (0, 1)), 0.0, torch.Generator(), lambda: U, lambda: U)
+    method.refresh(epoch)
+    for c in range(C):
+        members = [i for i in range(N) if c in classes_of(labels)[i]]
+        torch.testing.assert_close(method.state_.means[c], U[members].mean(dim=0))
+    assert torch.equal(method.state_.means[C], untouched)
 
 
-@both
-def test_normalised_softmax_is_a_loop_over_proxies(labels):
-    method, values = made(NormSoftmax, scale=5.0), []
+@both_labels
+def test_jmlh_classifies_bits_that_are_drawn_and_passes_the_gradient_of_their_probability(labels):
+    method, z = prepared(JMLH(n_bits=K), labels), draw(N, K).requires_grad_()
+    torch.manual_seed(3)
+    method.loss(z, batch(labels)).backward()
+    torch.manual_seed(3)
+    bits = (z.sigmoid() > torch.rand(N, K, dtype=torch.float64)).double().requires_grad_()
+    classification_loss(method.state_(bits), batch(labels)).backward()
+    q = z.detach().sigmoid()
+    expected = q * (1 - q) * (bits.grad + 0.1 * z.detach() / N)  # dKL/dq = logit(q)
+    np.testing.assert_allclose(z.grad, expected, rtol=1e-6)
+
+
+def test_jmlh_has_the_divergence_from_fair_coins():
+    z = draw(4, K)
+    values = [
+        sum(q * math.log(2 * q) + (1 - q) * math.log(2 - 2 * q) for q in row) for row in z.sigmoid().tolist()
+    ]
+    assert from_coins(z).item() == pytest.approx(np.mean(values))
+    assert from_coins(torch.zeros(3, K)) == 0
+    assert from_coins(torch.full((3, K), 100.0)).item() == pytest.approx(K * math.log(2))
+
+
+@both_labels
+def test_dhd_classifies_weak_views_and_makes_strong_ones_follow(labels):
+    method = prepared(DHD(n_bits=K), labels)
+    z, classes = draw(2 * N, K).requires_grad_(), classes_of(labels)
+    u = torch.tanh(torch.nn.functional.layer_norm(z, (K,))).detach()
+    values, apart, errors = [], [], []
     for i in range(N):
-        logits = [5 * cosine(z[i].tolist(), p) for p in method.state_["proxies"].tolist()]
-        own = classes_of(labels, i)
-        if own:
-            values.append(log(sum(map(exp, logits))) - np.mean([logits[c] for c in own]))
-    assert loss(method, z, labels).item() == pytest.approx(np.mean(values), rel=1e-9)
+        q = softmax([cosine(u[i], proxy) / 0.2 for proxy in method.state_.proxies])
+        values.append(np.mean([-math.log(q[c]) for c in classes[i]]))
+        apart.append(1 - cosine(u[i], u[i + N]))
+        for v in u[i].tolist():
+            above, below = (math.exp(-(((v - side) / 0.5) ** 2) / 2) for side in (1, -1))
+            own, other = (above, below) if v > 0 else (below, above)
+            errors.append(-math.log(own) - math.log(1 - other))
+    expected = np.mean(values) + 0.1 * np.mean(apart) + 0.1 * np.mean(errors)
+    twice = torch.cat([labels, labels])
+    value = method.loss(z, Batch(twice, torch.arange(N).repeat(2), 0.0))
+    assert value.item() == pytest.approx(expected, rel=1e-9)
+    method.set_params(distillation=0.0).loss(z, Batch(twice, torch.arange(N).repeat(2), 0.0)).backward()
+    assert not z.grad[N:].any()
 
 
-@both
-def test_proxy_anchor_is_a_loop_over_proxies_and_images(labels):
-    method, pull, push = made(ProxyAnchor), [], []
-    for c, proxy in enumerate(method.state_["proxies"].tolist()):
-        similarity = [cosine(row, proxy) for row in z.tolist()]
-        own = [s for i, s in enumerate(similarity) if c in classes_of(labels, i)]
-        rest = [s for i, s in enumerate(similarity) if c not in classes_of(labels, i)]
-        if own:
-            pull.append(log1p(sum(exp(-32 * (s - 0.1)) for s in own)))
-        push.append(log1p(sum(exp(32 * (s + 0.1)) for s in rest)))
-    expected = np.mean(pull) + sum(push) / C
-    assert loss(method, z, labels).item() == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("cls", "expected"),
-    [
-        (NormSoftmax, log1p(3 * exp(-8))),
-        (ProxyAnchor, log1p(exp(-32 * 0.9)) + log1p(3 * exp(3.2))),
-    ],
-)
-def test_outputs_on_orthogonal_proxies(cls, expected):
-    method, proxies = made(cls, n_bits=C), torch.eye(C, dtype=torch.float64)
-    method.state_["proxies"].data.copy_(3 * proxies)
-    assert loss(method, proxies, torch.arange(C)).item() == pytest.approx(expected, rel=1e-9)
+def test_dhd_asks_nearly_nothing_of_bits():
+    bits = torch.tensor([[1.0, -1, 1, -1]], dtype=torch.float64)
+    assert kernel_error(bits).item() == pytest.approx(-math.log(1 - math.exp(-8)))
+    assert kernel_error(0 * bits) > 2

@@ -7,6 +7,7 @@ from hashbench.plugins.registry import find
 from hashbench.training import Batch, TrainingData
 
 METHODS = ["dpsh", "dsh", "dtsh", "mu_liu", "hashnet", "dhn", "dch", "mihash", "talr_ap", "supcon"]
+METHODS += ["dqn_cos", "hswd", "idhn", "mmhh"]
 N, N_BITS = 15, 6
 z = torch.randn(N, N_BITS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 labels = torch.arange(N) % 3

@@ -7,17 +7,10 @@ import torch
 
 from hashbench.errors import InvalidInputError
 from hashbench.evaluation import evaluate
-from hashbench.methods.tuch import (
-    N_NOISE,
-    TUCH,
-    bits,
-    irrelevant,
-    pair_loss,
-    ranking_loss,
-)
+from hashbench.methods.tuch import N_NOISE, TUCH, bits, irrelevant, off_bits, pair_loss, ranking_loss
 from hashbench.testing.toy import LONGER, SHORT, toy, toy_texts
 from hashbench.training import Batch, gradient_norms
-from hashbench.training.generation import to_pixels
+from hashbench.training.generation import Scaled, to_pixels
 
 B, K = 8, 6
 X, y = toy("images")
@@ -127,12 +120,8 @@ def test_irrelevant_items_share_no_class():
             for i, j in enumerate(other.tolist()):
                 assert not found[i] or (j != i and not shares(labels, i, j))
                 drawn.add((i, j))
-        possible = {
-            (i, j)
-            for i in range(len(labels))
-            for j in range(len(labels))
-            if i != j and not shares(labels, i, j)
-        }
+        n = range(len(labels))
+        possible = {(i, j) for i in n for j in n if i != j and not shares(labels, i, j)}
         assert possible <= drawn
     assert irrelevant(torch.ones(4, dtype=torch.int64))[1].tolist() == [0, 0, 0, 0]
 
@@ -164,7 +153,7 @@ def test_mu_weighs_the_hash_loss_for_the_generator_alone(fitted):
     for mu in (0.0, 1.0, 2.0):
         fitted.mu = mu
         gradients[mu] = step(fitted, 0.9)
-    fitted.mu = 1.0
+    fitted.mu = TUCH.mu
     name = "state.generator.start.layer.weight"
     alone = step(fitted, 0.0, "generator")[name]
     torch.testing.assert_close(gradients[0.0][name], alone, rtol=1e-3, atol=1e-5)
@@ -174,15 +163,38 @@ def test_mu_weighs_the_hash_loss_for_the_generator_alone(fitted):
     torch.testing.assert_close(gradients[0.0]["network.head.weight"], gradients[2.0]["network.head.weight"])
 
 
-def test_generated_images_teach_the_network_but_not_its_statistics(fitted):
-    head = "network.head.weight"
-    assert not torch.allclose(step(fitted, 0.0)[head], step(fitted, 0.9)[head], rtol=1e-2, atol=1e-6)
+def test_the_network_learns_from_real_images_alone(fitted):
+    """Neither its weights nor its statistics move with generated images, also after the warm-up."""
+    early, late = step(fitted, 0.0), step(fitted, 0.9)
+    of_network = [name for name in early if name.startswith("network")]
+    assert of_network
+    for name in of_network:
+        torch.testing.assert_close(late[name], early[name])
     method = copy.deepcopy(fitted)
     method.network_.train()
     before = copy.deepcopy(dict(method.network_.named_buffers()))
-    method.outputs_of_fakes(random(5, 1, 8, 8).tanh())
+    images = random(5, 1, 8, 8).tanh().requires_grad_()
+    method.outputs_of_fakes(images).sum().backward()
+    assert images.grad.any()
+    assert all(p.grad is None for p in method.network_.parameters())
     assert all(torch.equal(value, before[name]) for name, value in method.network_.named_buffers())
     assert method.network_.backbone.training
+
+
+def test_the_quantisation_draws_outputs_to_bits():
+    z = random(B, K).double()
+    expected = np.mean([(abs(v) - 1) ** 2 for row in z.tolist() for v in row])
+    assert off_bits(z).item() == pytest.approx(expected)
+    fits = (fit(quantization=weight, generator=False, recipe=LONGER) for weight in (0.0, 30.0))
+    without, drawn = (off_bits(torch.tensor(method.project(X))) for method in fits)
+    assert drawn < without / 2
+
+
+def test_speed_is_that_of_text_generator_and_discriminator():
+    for generator, parts in ((True, {"text", "generator", "discriminator"}), (False, {"0"})):
+        modules = fit(generator=generator, speed=3.0).state_.named_modules()
+        speeds = {(name.split(".")[0], layer.speed) for name, layer in modules if isinstance(layer, Scaled)}
+        assert speeds == {(part, 3.0) for part in parts}
 
 
 # -- codes of texts ---------------------------------------------------------------------------------
@@ -240,7 +252,7 @@ def test_generated_images_need_a_fitted_generator_and_the_right_shapes(fitted):
             call()
 
 
-@pytest.mark.parametrize("wrong", [{"votes": 2}, {"votes": 0}, {"warm_up": 1.5}, {"warm_up": -0.1}])
+@pytest.mark.parametrize("wrong", [{"votes": 2}, {"votes": 0}, {"warm_up": 1.5}, {"speed": 0}])
 def test_wrong_parameters_are_refused(wrong):
     with pytest.raises(InvalidInputError, match=next(iter(wrong))):
         fit(**wrong)
@@ -277,11 +289,12 @@ def test_without_the_generator_the_same_loss_is_that_of_the_texts_codes():
     value = method.loss(z, Batch(labels, torch.arange(B), 0.0))
     torch.manual_seed(0)
     other, found = irrelevant(labels)
-    expected = method.hash_loss(bits(z), bits(method.state_(method.texts_[:B])), labels, other, found)
+    u = method.state_(method.texts_[:B])
+    expected = method.hash_loss(bits(z), bits(u), labels, other, found) + off_bits(torch.cat([z, u]))
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_defaults_are_those_of_the_reconstruction():
     method = TUCH()
-    assert (method.generator, method.ranking, method.mu, method.votes) == (True, 1, 1, 1)
+    assert (method.generator, method.ranking, method.mu, method.speed, method.votes) == (True, 1, 100, 6, 1)
     assert method.warm_up == pytest.approx(30 / 70)

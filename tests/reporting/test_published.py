@@ -37,6 +37,24 @@ def test_itq_on_gist_is_marked_beside_pixels() -> None:
     assert "at random" in found[1].reasons[1]
 
 
+@pytest.mark.parametrize(
+    ("method", "value"), [("ksh", 0.356), ("sdh", 0.356), ("lsh", 0.120), ("cca_itq", 0.295)]
+)
+def test_on_gist_and_the_same_split_there_is_no_mark(method: str, value: float) -> None:
+    first = quotes(method, "cifar10", "5k", "map", 48, "gist", None, "nothing")[0]
+    assert (first.number.value, first.reasons) == (value, ())
+    assert quotes(method, "cifar10", "5k", "map", 48, "pixels", None, "nothing")[0].other_features
+    own_file = quotes(method, "cifar10", "5k", "map", 48, "gist", None, "not stated")
+    assert all(quote.other_features for quote in own_file)
+
+
+@pytest.mark.parametrize("method", ["itq", "sh"])
+def test_on_gist_codes_learned_from_all_images_keep_their_mark(method: str) -> None:
+    first = quotes(method, "cifar10", "5k", "map", 48, "gist", None, "nothing")[0]
+    assert first.other_features is None
+    assert "59,000" in (first.other_split or "")
+
+
 def test_learned_features_and_descriptors_never_stand_beside_each_other() -> None:
     on_pixels = quotes("sdh", "cifar10", "5k", "map", 48, "pixels", None, "nothing")
     on_cnn = quotes("sdh", "cifar10", "5k", "map", 48, "cnn", "vgg6", "labels")

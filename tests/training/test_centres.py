@@ -8,9 +8,9 @@ from hashbench.training.centres import (
     Centres,
     cosine_loss,
     mean_of_members,
-    memberships,
     random_words,
 )
+from hashbench.training.losses import memberships
 
 LABELS = torch.tensor([2, 0, -1, 1])
 MULTI = torch.tensor([[1.0, 1, 0], [0, 0, 1], [-1, -1, -1], [0, 0, 0], [1, 1, 1]])

@@ -1,6 +1,7 @@
 """Images from texts: shapes, the losses of both sides, and who gets a gradient from which."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -123,11 +124,51 @@ def test_layers_start_at_the_scale_of_their_gain(before):
 
 def test_a_step_of_a_weight_moves_the_output_by_less():
     """By the same share of the weight's scale, however many inputs there are."""
-    layer = Scaled(torch.nn.Linear(100, 1), 100, 1.0)
+    layer = Scaled(torch.nn.Linear(100, 1), 100, 1.0, 1.0)
     before = layer(torch.ones(1, 100)).item()
     with torch.no_grad():
         layer.layer.weight[0, 0] += 1
     assert layer(torch.ones(1, 100)).item() - before == pytest.approx(1 / 10, rel=1e-3)
+
+
+MODULES = {
+    "layer": lambda speed: linear(5, 3, speed=speed),
+    "embedding": lambda speed: text_embedding(9, 7, N_TEXT, speed),
+    "generator": lambda speed: Generator(N_NOISE, N_TEXT, (1, 8, 8), speed),
+    "discriminator": lambda speed: Discriminator(N_TEXT, (1, 8, 8), speed),
+}
+INPUTS = {
+    "layer": (random(6, 5),),
+    "embedding": (random(6, 9),),
+    "generator": (random(6, N_NOISE), random(6, N_TEXT)),
+    "discriminator": (random(6, 1, 8, 8).tanh(), random(1, 6, N_TEXT, seed=1)),
+}
+
+
+def a_step(name, speed, optimizer):
+    """The outputs before a step, and how far the step moved ``speed`` times the layers' parameters."""
+    torch.manual_seed(0)
+    module = MODULES[name](speed)
+    scaled = [p for layer in module.modules() if isinstance(layer, Scaled) for p in layer.parameters()]
+    before = [p.detach().clone() for p in scaled]
+    outputs = module(*INPUTS[name])
+    (outputs * torch.linspace(-1, 2, outputs.numel()).view_as(outputs)).sum().backward()
+    optimizer(module.parameters()).step()
+    return outputs.detach(), [speed * (p.detach() - start) for p, start in zip(scaled, before, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "power"),
+    [*((name, torch.optim.SGD, 2) for name in MODULES), ("layer", torch.optim.Adam, 1)],
+)
+def test_speed_changes_the_step_and_not_the_function(name, optimizer, power):
+    """Every layer moves by speed^2 as much under gradient descent, by speed as much under Adam."""
+    outputs, plain = a_step(name, 1.0, partial(optimizer, lr=0.1))
+    same, fast = a_step(name, 4.0, partial(optimizer, lr=0.1))
+    torch.testing.assert_close(same, outputs)
+    assert any(moved.any() for moved in plain)
+    for moved, slowly in zip(fast, plain, strict=True):
+        torch.testing.assert_close(moved, 4.0**power * slowly, rtol=1e-3, atol=1e-4)
 
 
 def test_embeddings_are_standardised_over_the_texts():

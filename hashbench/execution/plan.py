@@ -1,0 +1,100 @@
+"""What a run has to do: the cells of a grid whose records are not there or are stale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hashbench.execution.context import context_of
+from hashbench.execution.place import Place
+from hashbench.execution.work import Artefact, Work
+from hashbench.identity.rooms import ROOMS
+from hashbench.records import Record, look_up
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. ``done``: cells whose records exist and are still valid.
+
+    reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
+    before: when the record of each of the ``pending`` was written; None: there is none.
+    threads: for each other number of threads than this run's, how many cells in ``done`` used it.
+    older: cells in ``done`` that were scored by another version of the evaluation.
+    """
+
+    pending: list[Work]
+    done: list[Work]
+    reasons: list[str]
+    before: list[datetime | None]
+    threads: Counter[int] = field(default_factory=Counter)
+    older: list[Work] = field(default_factory=list)
+
+    @property
+    def artefacts(self) -> list[Artefact]:
+        """What pending cells share, each once; with its rows if any cell reads them."""
+        needed: dict[object, Artefact] = {}
+        for artefact in (artefact for work in self.pending for artefact in work.artefacts):
+            if artefact.rows or artefact.key not in needed:
+                needed[artefact.key] = artefact
+        return list(needed.values())
+
+
+def make_plan(works: Iterable[Work], place: Place) -> Plan:
+    """Sort cells into done and pending. Raises MissingDataError before anything runs."""
+    plan = Plan([], [], [], [])
+    for work in works:
+        path = place.record(work)
+        record, why_none = look_up(path)
+        reason = why_none if record is None else why_stale(record, work, place)
+        if reason is not None:
+            context = context_of(work.setting, place.data)
+            if work.feature is not None:
+                work.feature.check(context.images)
+            plan.pending.append(work)
+            plan.reasons.append(reason)
+            plan.before.append(None if record is None else record.created)
+            continue
+        plan.done.append(work)
+        assert record is not None
+        environment = record.environment
+        if environment.device == "cpu" and environment.threads != place.threads:
+            plan.threads[environment.threads] += 1
+        if record.rooms.get("evaluation") != ROOMS["evaluation"]:
+            plan.older.append(work)
+    return plan
+
+
+def why_stale(record: Record, work: Work, place: Place) -> str | None:
+    """Why a cell's record is stale; None if images, split, settings and code are the same."""
+    if record.status == "failed":
+        return "that failed before"
+    context = context_of(work.setting, place.data)
+    for what, before, now in (
+        ("images", record.digests.dataset, context.images.digest),
+        ("split", record.digests.split, context.split.digest),
+        ("features", record.digests.features, work.feature_digest),
+        ("task's code", record.digests.task_source, work.task_source),
+        ("method's code", record.digests.method_source, work.method_source),
+    ):
+        if before != now:
+            return f"whose {what} changed"
+    for room, number in work.rooms:
+        if room == "evaluation" and record.stored:  # its codes can be scored again without a new run
+            continue
+        if record.rooms.get(room) != number:
+            return f"whose {room} changed"
+    if record.recipe is not None:
+        setting = work.setting
+        if _changed(record.recipe, asdict(setting.protocol.recipe)):
+            return "whose recipe changed"
+        if _changed(record.invariances or {}, asdict(setting.invariances)):
+            return "whose data set is augmented otherwise now"
+    return None
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether a recorded field has another value now; a new field is no change."""
+    return any(name in now and now[name] != value for name, value in before.items())

@@ -1,0 +1,129 @@
+"""Mean ranks of methods over blocks, and how far apart two must be (Friedman and Nemenyi).
+
+Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.2.2.
+A block is a data set, protocol, recipe, code length and kind of features, where each method has one value:
+its mean over repetitions. Methods that read features and methods that read images share no block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from hashbench.contracts.task import MetricInfo
+from hashbench.records import Record
+from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.significance import ALPHA
+from hashbench.reporting.tasks import common_task
+
+MIN_METHODS, MIN_BLOCKS = 3, 5
+Block = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Methods by their mean rank over blocks, the best (lowest) first.
+
+    p: of Friedman's test that all are alike; None where all values are equal. distance: the critical
+    difference of mean ranks at 5 %. methods is empty where too few share too few blocks.
+    left_out: methods, with the number of blocks that each has. n_unused: blocks that not all methods have.
+    """
+
+    task: str
+    metric: str
+    reads: str
+    methods: tuple[str, ...]
+    means: tuple[float, ...]
+    blocks: tuple[str, ...]
+    p: float | None
+    distance: float
+    left_out: Mapping[str, int]
+    n_unused: int
+
+
+def mean_ranks(records: Iterable[Record]) -> list[Ranks]:
+    """One for each task, for features and for images: by its headline, without controls and variants."""
+    kept = [
+        record
+        for record in latest(records)
+        if record.status == "done"
+        and record.card
+        and record.card.family != "control"
+        and record.cell.bits
+        and not record.cell.params
+    ]
+    groups = grouped(kept, lambda record: (record.task, record.card.inputs if record.card else ""))
+    return [_of_group(task, reads, members) for (task, reads), members in sorted(groups.items())]
+
+
+def _of_group(name: str, reads: str, records: list[Record]) -> Ranks:
+    task = common_task(records)
+    metric = task.headline()
+    values: dict[str, dict[Block, float]] = {}
+    for (method, block), members in grouped(records, lambda r: (r.cell.method, _block(r))).items():
+        known = [record.metrics[metric] for record in members if metric in record.metrics]
+        if known:
+            values.setdefault(method, {})[block] = fmean(known)
+    methods, blocks = chosen(values)
+    every = {block for of_method in values.values() for block in of_method}
+    ranked, means, p = _ranked(values, methods, blocks, task.describe(metric))
+    return Ranks(
+        task=name,
+        metric=metric,
+        reads=reads,
+        methods=ranked,
+        means=means,
+        blocks=tuple(" · ".join(filter(None, block)) for block in blocks),
+        p=p,
+        distance=critical_difference(len(ranked), len(blocks)) if ranked else 0.0,
+        left_out={method: len(values[method]) for method in values if method not in methods},
+        n_unused=len(every) - len(blocks),
+    )
+
+
+def _block(record: Record) -> Block:
+    cell = record.cell
+    recipe = f"recipe {record.digests.recipe[:8]}" if record.digests.recipe else ""
+    return cell.dataset, cell.protocol, cell.features or "images", f"{cell.bits} bits", recipe
+
+
+def chosen(values: Mapping[str, Mapping[Block, float]]) -> tuple[list[str], list[Block]]:
+    """As many methods as share at least five blocks, and these blocks; both empty below three methods.
+
+    Methods with the fewest blocks go first.
+    """
+    methods = sorted(values, key=lambda method: (-len(values[method]), method))
+    while len(methods) >= MIN_METHODS:
+        shared = set.intersection(*(set(values[method]) for method in methods))
+        if len(shared) >= MIN_BLOCKS:
+            return methods, sorted(shared)
+        methods.pop()
+    return [], []
+
+
+def _ranked(
+    values: Mapping[str, Mapping[Block, float]], methods: list[str], blocks: list[Block], info: MetricInfo
+) -> tuple[tuple[str, ...], tuple[float, ...], float | None]:
+    from scipy.stats import friedmanchisquare, rankdata
+
+    if not methods:
+        return (), (), None
+    table = np.array([[values[method][block] for method in methods] for block in blocks])
+    lower_is_better = table if info.better == "lower" else -table
+    means = rankdata(lower_is_better, axis=1).mean(axis=0)
+    alike = bool((table == table[:, :1]).all())
+    p = None if alike else float(friedmanchisquare(*table.T).pvalue)
+    order = np.argsort(means, kind="stable")
+    return tuple(methods[i] for i in order), tuple(means[order].tolist()), p
+
+
+def critical_difference(n_methods: int, n_blocks: int) -> float:
+    """Nemenyi's: the quantile of the studentized range over sqrt(2), times sqrt(k (k + 1) / (6 n))."""
+    from scipy.stats import studentized_range
+
+    quantile = float(studentized_range.ppf(1 - ALPHA, n_methods, math.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(n_methods * (n_methods + 1) / (6 * n_blocks))

@@ -1,0 +1,78 @@
+"""Local clusters of processes: the same numbers, one GPU each, and what happens when a worker dies."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from hashbench.execution import cluster
+from hashbench.execution.cluster import Workers
+from hashbench.execution.jobs import Made
+from hashbench.execution.plan import make_plan
+from hashbench.execution.runner import run_plan
+from hashbench.records import Record
+
+FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation found')"
+PASSES = "def _fit(self, X, y, generator):\n    pass"
+
+
+def run_all(cells, place, workers=None, say=None):
+    return list(run_plan(make_plan(cells, place), place, workers, say))
+
+
+def metrics(records):
+    return {(record.cell.method, record.cell.features): (record.status, record.metrics) for record in records}
+
+
+def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
+    place = replace(place, plugins=(plugin("failing", FAILS), plugin("passing", PASSES)))
+    cells = grid("random", "lsh", "failing", "passing", "mu_liu", features=["pixels", "cnn"])
+    said = []
+    alone = run_all(cells, place)
+    shared = run_all(cells, replace(place, out=tmp_path / "shared"), Workers(jobs=2), said.append)
+    for events in (alone, shared):
+        (made,) = [event for event in events if isinstance(event, Made)]
+        assert made.failure is None
+        events.remove(made)
+    assert metrics(shared) == metrics(alone)
+    assert {status for status, _ in metrics(alone).values()} == {"done", "failed"}
+    assert not list((tmp_path / "shared").rglob(".*"))
+    assert all("dashboard: http" in text for text in said)
+
+
+@pytest.mark.long  # three workers start one after the other
+@pytest.mark.parametrize("body", ["os._exit(0)", "os.kill(os.getpid(), signal.SIGSEGV)"])
+def test_a_cell_that_takes_its_workers_with_it_is_a_failed_record(grid, place, plugin, body):
+    path = plugin("dying", f"def _fit(self, X, y, generator):\n    {body}", imports="import os, signal")
+    records = run_all(grid("random", "dying", "lsh", "sh"), replace(place, plugins=(path,)), Workers(jobs=2))
+    found = {record.cell.method: record for record in records}
+    assert {name: record.status for name, record in found.items()} == {
+        "random": "done",
+        "dying": "failed",
+        "lsh": "done",
+        "sh": "done",
+    }
+    assert found["dying"].error.type == "KilledWorker"
+    assert Record.load(place.record(grid("dying")[0])) == found["dying"]
+    assert not list(place.out.rglob(".*"))
+
+
+def test_no_more_workers_than_cells(grid, place, monkeypatch):
+    monkeypatch.setattr(cluster, "_local", None)  # a cluster would be an error
+    assert len(run_all(grid("lsh"), place, Workers(jobs=9))) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "n", "devices"),
+    [(None, 2, ["0", "1"]), ("3,GPU-5", 3, ["3", "GPU-5", "3"]), ("", 2, ["0", "1"])],
+)
+def test_each_worker_sees_one_gpu_of_those_that_the_run_may_use(monkeypatch, named, n, devices):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    seen = [cluster._environment(i, n, cluster._gpus()) for i in range(n)]
+    assert [names["CUDA_VISIBLE_DEVICES"] for names in seen] == devices
+    assert all(("PYTORCH_CUDA_ALLOC_CONF" in names) == (n > 2) for names in seen)
+    assert cluster._environment(0, n, []) == {}
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == named
