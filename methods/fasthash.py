@@ -40,6 +40,7 @@ class FastHash(HashMethod):
     """
 
     supervision: ClassVar = "supervised"
+    not_saved: ClassVar[str] = "its trees are objects of scikit-learn"
     loss: Literal["hinge", "ksh"] = "hinge"
     n_labelled: int = 10_000
     n_trees: int = 40

@@ -6,9 +6,10 @@ key, which says what it is: ``{"tensor": "t3"}``, ``{"tuple": [...]}``.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from hashbench.encoders.modules import pack_module, unpack_module
 from hashbench.errors import InvalidInputError
 
 DEPTH = 40  # how deep values may be nested
+NUMERICS = "hashbench.numerics."  # whose dataclasses, such as kernel maps, methods learn
 SETTINGS: dict[str, type] = {"recipe": Recipe, "invariances": Invariances}
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -74,6 +76,9 @@ class Packer:
             return self._array(value, where)
         if kind in (torch.Tensor, nn.Parameter):
             return {"tensor": self._tensor(value, where)}
+        if is_dataclass(value) and kind.__module__.startswith(NUMERICS):
+            own = {each.name: getattr(value, each.name) for each in fields(value)}
+            return {"dataclass": [f"{kind.__module__}:{kind.__qualname__}", inside(own, kind.__name__)]}
         if isinstance(value, nn.Module):
             if id(value) in self.seen:
                 return {"same": self.seen[id(value)]}
@@ -139,10 +144,18 @@ class Unpacker:
             "array": lambda: self._tensor(content).numpy(),
             "tensor": lambda: self._tensor(content).to(self.device),
             "same": lambda: self.seen[content],
+            "dataclass": lambda: self._dataclass(content[0], inside(content[1])),
         }
         if kind not in readers:
             raise ValueError(f"a value is a '{kind}'")
         return readers[kind]()
+
+    def _dataclass(self, name: str, values: Any) -> Any:
+        home, _, name = name.partition(":")
+        cls = getattr(importlib.import_module(home), name, None) if home.startswith(NUMERICS) else None
+        if not (isinstance(cls, type) and is_dataclass(cls)):
+            raise ValueError(f"'{home}:{name}' is no dataclass of ours")
+        return settings_of(cls, values)
 
     def _tensor(self, content: Any) -> torch.Tensor:
         key, order = content
@@ -153,7 +166,7 @@ class Unpacker:
 
 
 def settings_of(cls: type, content: Mapping[str, Any]) -> Any:
-    """A recipe or invariances of all their fields. Raises ValueError where fields are absent or unknown."""
+    """A dataclass of its fields, such as a recipe. Raises ValueError where some are unknown."""
     names = {field.name for field in fields(cls)}
     if not isinstance(content, dict) or set(content) - names:
         raise ValueError(f"{cls.__name__} has other fields than {', '.join(sorted(names))}")

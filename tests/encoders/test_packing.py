@@ -87,6 +87,17 @@ def test_a_network_is_built_anew():
     assert torch.equal(back(images), network(images))
 
 
+def test_dataclasses_of_numerics_come_back_and_no_others():
+    from hashbench.numerics.features import KernelMap
+
+    back = there_and_back(KernelMap(torch.ones(2, 3), 0.5, True, False))
+    assert type(back) is KernelMap
+    assert (back.sigma_squared, back.normalize, back.anchors.tolist()) == (0.5, True, [[1.0] * 3] * 2)
+    for name in ("hashbench.records.schema:Record", "hashbench.numerics.features:torch", "os:system"):
+        with pytest.raises(ValueError, match="no dataclass"):
+            Unpacker({}, (), CPU).unpack({"dataclass": [name, {"dict": []}]})
+
+
 class Own(nn.Module):
     """Of this file, which is not a method's."""
 
