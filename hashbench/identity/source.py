@@ -35,14 +35,20 @@ def plugin_digest(cls: type) -> str | None:
 
 def imports_room(cls: type, room: str) -> bool:
     """Whether one of a method's files imports from a room of the package, such as "numerics"."""
-    modules = set()
-    for file in own_files(cls):
-        for node in ast.walk(_parsed(file)):
-            if isinstance(node, ast.ImportFrom):
-                modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-            elif isinstance(node, ast.Import):
-                modules |= {alias.name for alias in node.names}
-    return any(f"{module}.".startswith(f"hashbench.{room}.") for module in modules)
+    names = {name for file in own_files(cls) for name in _imported(file, file.stat().st_mtime_ns)}
+    return any(f"{name}.".startswith(f"hashbench.{room}.") for name in names)
+
+
+@cache
+def _imported(path: Path, changed: int) -> frozenset[str]:
+    """All that a file imports, by full name. A grid asks for each of its cells."""
+    names: set[str] = set()
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return frozenset(names)
 
 
 def own_files(cls: type) -> list[Path]:

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
-from importlib.metadata import entry_points
+from functools import cache, partial
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -169,12 +169,18 @@ def _candidates(kind: Kind) -> Iterable[Plugin]:
             module = f"{package.__name__}.{info.name}"
             folder = getattr(info.module_finder, "path", package.__name__)
             yield _plugin(kind, info.name, f"{folder}/{info.name}.py", module)
-    for point in entry_points(group=f"hashbench.{kind}s"):
+    for point in _installed(f"hashbench.{kind}s", tuple(sys.path)):
         origin = f"package {point.dist.name if point.dist else point.value}"
         yield _plugin(kind, point.name, origin, point.module)
     for path, content in _FILES.items():
         if _kind_of(content) == kind:
             yield Plugin(kind, path.stem, str(path), partial(_raise_or_return, content))
+
+
+@cache
+def _installed(group: str, places: tuple[str, ...]) -> EntryPoints:
+    """The entry points of the packages in ``sys.path``; to read them all takes as long as to run a cell."""
+    return entry_points(group=group)
 
 
 def _plugin(kind: Kind, name: str, origin: str, module: str) -> Plugin:
