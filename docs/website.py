@@ -3,9 +3,10 @@
     pip install -e '.[site]'
     mkdocs build --strict
 
-Nothing is written into ``docs/``. Pages of the repository (README, results, ...) are taken in; a page for each
-method, an index of them and the reference are made (``website_pages.py``). Links between pages are as the
-repository has them, so that they work there too; here they are turned to where the page or file is on the site.
+Nothing is written into ``docs/``. Pages of the repository (README, results, ...) are taken in; a page for
+each method, an index of them and the reference are made (``website_pages.py``). Links between pages are as
+the repository has them, so that they work there too; here they are turned to where the page or file is on the
+site.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def pages(files: Files) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
 def mended(
     texts: Mapping[str, tuple[str, str]], homes: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, Path]]:
-    """Texts whose links lead to pages and files of the site; and the files of the repository that these need."""
+    """Texts whose links lead to pages and files of the site, and the files of the repository among these."""
     linked: dict[str, Path] = {}
 
     def mend(text: str, uri: str, place: str) -> str:

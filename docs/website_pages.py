@@ -46,8 +46,8 @@ def index(cards: Mapping[str, tuple[Any, MethodCard]]) -> str:
         for name, (cls, card) in cards.items()
     ]
     return (
-        f"# Methods\n\n{len(rows)} methods and controls. The last column says where the formula was read; each "
-        "page says what departs from the paper. [What is left out, and why](../docs/left-out.md).\n\n"
+        f"# Methods\n\n{len(rows)} methods and controls. The last column says where the formula was read; "
+        "each page says what departs from the paper. [What is left out, and why](../docs/left-out.md).\n\n"
         + table(("name", "title", "family", "supervision", "formula"), rows)
     )
 
