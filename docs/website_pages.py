@@ -13,7 +13,7 @@ from hashbench.plugins.registry import find, plugins
 from hashbench.records import Record
 from hashbench.reporting.card import MethodCard, Pair, card_of, pairs_of
 
-# Page, title, what it says first, and the objects on it: names, or (module, name).
+# What is on the pages of plugins and of deep methods; all other names of ``hashbench`` are on its own page.
 _PLUGINS = ("HashMethod", "Dataset", "Images", "Feature", "TrainedFeature", "Task", "Split", "Protocol")
 _TRAINING = (
     "hashbench.training.DeepHashMethod",
@@ -54,7 +54,8 @@ def index(cards: Mapping[str, tuple[Any, MethodCard]]) -> str:
 
 def method_page(card: MethodCard, pairs: Sequence[Pair], root: Path) -> str:
     """A method's page."""
-    name = card.name
+    name, departures = card.name, card.departures or "not stated."
+    departures = departures[0].upper() + departures[1:]
     more = f"[A page of its claims and results](../docs/pages/{name}.md).\n\n"
     facts = "".join(f"- {fact}\n" for fact in (*card.facts, f"formula: {card.formula}"))
     source = (root / "methods" / f"{name}.py").read_text(encoding="utf-8")
@@ -62,7 +63,7 @@ def method_page(card: MethodCard, pairs: Sequence[Pair], root: Path) -> str:
         f"# {card.title}\n\n`{name}`\n\n{facts}\n"
         + (more if (root / "docs" / "pages" / f"{name}.md").exists() else "")
         + (f"```text\n{card.text}\n```\n\n" if card.text else "")
-        + f"## Departures from the paper\n\n{cell(card.departures) or 'Not stated.'}\n\n"
+        + f"## Departures from the paper\n\n{cell(departures)}\n\n"
         + f"## Parameters\n\n{parameters(card)}\n"
         + f"## mAP, ours and published\n\n{results(pairs)}\n"
         + f"## Code\n\n`methods/{name}.py`; `hashbench info {name}` shows this page in a terminal.\n\n"
@@ -139,17 +140,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    r"""Text for a cell or a paragraph: one line, ``|`` as an entity outside code, ``\|`` inside.
-
-    Outside code, what Markdown would take for emphasis or a tag is escaped.
-    """
+    """Text for a cell or a paragraph, in one line; what Markdown would take for more than text is escaped."""
     parts = " ".join(text.split()).replace("``", "`").split("`")
     for i, part in enumerate(parts):
-        if i % 2:
-            parts[i] = part.replace("|", "\\|")
-        else:
+        if i % 2 == 0:  # outside code
             plain = part.replace("<", "&lt;").replace("*", "\\*").replace("|", "&#124;")
-            parts[i] = re.sub(
-                r"(?<!\w)_|_(?!\w)", r"\\_", plain
-            )  # an underscore inside a word is no emphasis
+            parts[i] = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", plain)  # inside a word it is no emphasis
     return "`".join(parts)
