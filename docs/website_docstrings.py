@@ -1,7 +1,7 @@
 """An extension of griffe, which reads docstrings for the reference: a field's text begins a line of its own.
 
-Docstrings of the package describe fields as ``name, name: text``, in lines that follow each other. Markdown would
-join these lines to one paragraph.
+Docstrings of the package describe fields as ``name, name: text``, in lines that follow each other. Markdown
+would join these lines to one paragraph.
 """
 
 import re
