@@ -62,7 +62,7 @@ def method_page(card: MethodCard, pairs: Sequence[Pair], root: Path) -> str:
     return (
         f"# {card.title}\n\n`{name}`\n\n{facts}\n"
         + (more if (root / "docs" / "pages" / f"{name}.md").exists() else "")
-        + (f"```text\n{card.text}\n```\n\n" if card.text else "")
+        + (f"``` {{ .text .formulas }}\n{card.text}\n```\n\n" if card.text else "")
         + f"## Departures from the paper\n\n{cell(departures)}\n\n"
         + f"## Parameters\n\n{parameters(card)}\n"
         + f"## mAP, ours and published\n\n{results(pairs)}\n"
