@@ -15,6 +15,7 @@ from hashbench.records import read_records
 RUN = ["run", "-m", "random", "lsh", "sh", "dsh", "-b", "8", "12", "16", "--device", "cpu"]
 RUN += ["--set", "recipe.pretrain_epochs=1", "recipe.epochs=1"]
 N_CELLS = 3 + 2 * 2 * 3 + 3
+KILLS = int(os.environ.get("HASHBENCH_KILLS", "50"))  # of the long test
 
 
 class Runs:
@@ -102,13 +103,13 @@ def test_a_run_killed_twice_ends_as_one_that_was_not(tmp_path, capsys):
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes as Linux shows them")
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_fifty_kills_at_random_moments_lose_nothing(tmp_path, jobs):
+def test_kills_at_random_moments_lose_nothing(tmp_path, jobs):
     chance = random.Random(12)
     whole = Runs(tmp_path / "whole")
     whole.finish()
     n_kills = n_runs = 0
     broken = Runs(tmp_path / "run-0")
-    while n_kills < 50:
+    while n_kills < KILLS:
         before = broken.records
         if broken.kill_within(chance.uniform(2, 30), "--jobs", jobs):
             n_kills += 1
@@ -119,6 +120,7 @@ def test_fifty_kills_at_random_moments_lose_nothing(tmp_path, jobs):
         n_runs += 1
         broken = Runs(tmp_path / f"run-{n_runs}")
     broken.finish()
+    print(f"{n_kills} kills, {n_runs + 1} grids of {N_CELLS} cells completed")
     assert values(broken) == values(whole)
     assert broken.files() == whole.files()
 
