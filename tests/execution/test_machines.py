@@ -17,7 +17,9 @@ import pytest
 
 from hashbench.records import read_records
 
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where the daemons of SLURM are, for ordinary users too
+PATH = (
+    f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where the daemons of SLURM are, for ordinary users too
+)
 SLURM = [shutil.which(name, path=PATH) for name in ("munged", "slurmctld", "slurmd", "sbatch")]
 PAUSE = 10  # seconds that the cell takes amid which its worker is lost
 PAUSING = f'''"""A method that takes its time (test)."""
@@ -68,7 +70,9 @@ log_directory = "{folder}"
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"),
+    pytest.mark.skipif(
+        not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"
+    ),
 ]
 
 
