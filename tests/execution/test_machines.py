@@ -167,7 +167,7 @@ def free_ports(n):
 
 @pytest.fixture
 def slurm():
-    """SLURM with its controller and one node here, of this user and in a folder of its own; its environment."""
+    """SLURM with its controller and one node here, of this user, in a folder of its own; its environment."""
     import getpass
 
     host = socket.gethostname().split(".")[0]
