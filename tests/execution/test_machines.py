@@ -1,5 +1,6 @@
 """A grid on SLURM and on a dask cluster started by hand, with a worker lost in the middle: the same bits."""
 
+import getpass
 import json
 import os
 import secrets
@@ -17,7 +18,9 @@ import pytest
 
 from hashbench.records import read_records
 
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where the daemons of SLURM are, for ordinary users too
+PATH = (
+    f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where the daemons of SLURM are, for ordinary users too
+)
 SLURM = [shutil.which(name, path=PATH) for name in ("munged", "slurmctld", "slurmd", "sbatch")]
 PAUSE = 10  # seconds that the cell takes amid which its worker is lost
 PAUSING = f'''"""A method that takes its time (test)."""
@@ -68,7 +71,9 @@ log_directory = "{folder}"
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"),
+    pytest.mark.skipif(
+        not Path("/proc/self/environ").exists(), reason="looks at processes as Linux shows them"
+    ),
 ]
 
 
@@ -163,9 +168,7 @@ def free_ports(n):
 
 @pytest.fixture
 def slurm():
-    """SLURM with its controller and one node here, of this user and in a folder of its own; its environment."""
-    import getpass
-
+    """SLURM with its controller and one node here, in a folder of its own; its environment variables."""
     host = socket.gethostname().split(".")[0]
     with TemporaryDirectory(prefix="slurm", dir="/tmp") as name, ExitStack() as stack:  # sockets: short paths
         folder = Path(name)
