@@ -146,11 +146,11 @@ def open_pool(workers: Workers, n_jobs: int, device: str, say: Callable[[str], N
     import dask.config
     from distributed import Client
 
-    logger = logging.getLogger("distributed")
-    level = logger.level
     with ExitStack() as stack:
-        stack.callback(logger.setLevel, level)
-        logger.setLevel(logging.CRITICAL)  # what matters of a lost worker is told in records
+        for name in ("distributed", "distributed.client", "distributed.gc"):  # each has a level of its own
+            logger = logging.getLogger(name)
+            stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)  # what matters of a lost worker is told in records
         stack.enter_context(dask.config.set(SETTINGS))
         try:
             at: SpecCluster | str

@@ -1,6 +1,8 @@
 """Local clusters of processes: the same numbers, one GPU each, and what happens when a worker dies."""
 
+import logging
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -55,6 +57,25 @@ def test_a_cell_that_takes_its_workers_with_it_is_a_failed_record(grid, place, p
     assert found["dying"].error.type == "KilledWorker"
     assert Record.load(place.record(grid("dying")[0])) == found["dying"]
     assert not list(place.out.rglob(".*"))
+
+
+class Connected(nullcontext):
+    """A client of a scheduler that is never asked for anything."""
+
+    def __init__(self, address, set_as_default):
+        super().__init__(self)
+        self.dashboard_link = address
+
+
+def test_dask_prints_nothing_while_its_cluster_is_used(monkeypatch):
+    import distributed
+
+    monkeypatch.setattr(distributed, "Client", Connected)
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    with cluster.open_pool(Workers(scheduler="tcp://127.0.0.1:1"), 1, "cpu", [].append):
+        assert [name for name in names if logging.getLogger(name).isEnabledFor(logging.ERROR)] == []
+    assert {name: logging.getLogger(name).level for name in names} == before
 
 
 def test_no_more_workers_than_cells(grid, place, monkeypatch):

@@ -1,5 +1,6 @@
 """A grid on SLURM and on a dask cluster started by hand, with a worker lost in the middle: the same bits."""
 
+import getpass
 import json
 import os
 import secrets
@@ -167,9 +168,7 @@ def free_ports(n):
 
 @pytest.fixture
 def slurm():
-    """SLURM with its controller and one node here, of this user, in a folder of its own; its environment."""
-    import getpass
-
+    """SLURM with its controller and one node here, in a folder of its own; its environment variables."""
     host = socket.gethostname().split(".")[0]
     with TemporaryDirectory(prefix="slurm", dir="/tmp") as name, ExitStack() as stack:  # sockets: short paths
         folder = Path(name)
