@@ -14,7 +14,7 @@ from hashbench.cli import main
         ("run -p 5k-disjont", "unknown protocol '5k-disjont'; did you mean '5k-disjoint'?"),
         ("run -b 12 0", "argument --bits/-b: must be at least 1, not '0'"),
         ("run -b twelve", "argument --bits/-b: must be at least 1, not 'twelve'"),
-        ("run --features gist", "unknown feature 'gist'; available: cnn, file, pixels"),
+        ("run --features gitt", "unknown feature 'gitt'; did you mean 'gist'?"),
         ("run -r 0", "command line: repetitions = 0: Input should be greater than or equal to 1"),
         ("run -m lsh -j 0", "argument --jobs/-j: must be at least 1, not '0'"),
         ("run -m ksh --set ksh.n_anchor=5", "unknown parameter of ksh 'n_anchor'; did you mean 'n_anchors'?"),
