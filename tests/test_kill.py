@@ -13,7 +13,7 @@ import pytest
 from hashbench.records import read_records
 
 RUN = ["run", "-m", "random", "lsh", "sh", "dsh", "-b", "8", "12", "16", "--device", "cpu"]
-RUN += ["--set", "recipe.pretrain_epochs=1", "recipe.epochs=1"]
+RUN += ["--features", "pixels", "cnn", "--set", "recipe.pretrain_epochs=1", "recipe.epochs=1"]
 N_CELLS = 3 + 2 * 2 * 3 + 3
 KILLS = int(os.environ.get("HASHBENCH_KILLS", "50"))  # of the long test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from hashbench.contracts.dataset import Dataset
@@ -25,7 +26,8 @@ def keep_model(record_file: Path, cell: CellEncoder, record: Record) -> None:
 
 def forget_model(record_file: Path) -> None:
     """Remove the model of an earlier record."""
-    record_file.with_suffix(SUFFIX).unlink(missing_ok=True)
+    with suppress(FileNotFoundError, NotADirectoryError):  # the folder itself may have gone
+        record_file.with_suffix(SUFFIX).unlink()
 
 
 def encoder_of(cell: CellEncoder, record: Record) -> Encoder:

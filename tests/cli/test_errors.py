@@ -9,7 +9,7 @@ from hashbench.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? available: ahash, "),
+        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? available: adsh, "),
         ("run -d minst", "unknown dataset 'minst'; did you mean 'mnist'? available: cifar10, "),
         ("run -p 5k-disjont", "unknown protocol '5k-disjont'; did you mean '5k-disjoint'?"),
         ("run -b 12 0", "argument --bits/-b: must be at least 1, not '0'"),

@@ -62,7 +62,9 @@ def test_the_record_says_what_was_called_also_from_python(small, call, tmp_path)
 def test_a_dry_run_writes_nothing(call, small, tmp_path):
     small("lsh")
     before = files(tmp_path)
-    called = call("run", "-m", "lsh", "dsh", "-b", 8, "--dry-run", "--device", "cpu")
+    called = call(
+        "run", "-m", "lsh", "dsh", "-b", 8, "--features", "pixels", "cnn", "--dry-run", "--device", "cpu"
+    )
     assert called.code == 0
     plan = [line.split() for line in called.out.splitlines()[2:]]
     assert plan[0][:1] == ["done"]

@@ -45,15 +45,13 @@ def test_backbones_first_then_cells_in_the_order_of_the_plan(grid, place):
 def test_one_backbone_for_each_data_set_protocol_and_repetition(grid, place):
     cells = grid("all", features=["pixels", "cnn"], bits=[8, 12], protocols=["5k", "full"], repetitions=2)
     artefacts = make_plan(cells, place).artefacts
-    assert sorted((made.setting.protocol.name, made.setting.repetition) for made in artefacts) == [
-        ("5k", 0),
-        ("5k", 1),
-        ("full", 0),
-        ("full", 1),
+    made = [(at.feature.name(), at.setting.protocol.name, at.setting.repetition) for at in artefacts]
+    assert sorted(made) == [
+        (feature, protocol, r) for feature in ("cnn", "ssl") for protocol in ("5k", "full") for r in (0, 1)
     ]
-    assert all(made.rows for made in artefacts)
-    (network,) = make_plan(grid("deep", bits=[8], protocols=["5k"]), place).artefacts
-    assert not network.rows
+    assert all(at.rows == (at.feature.name() == "cnn") for at in artefacts)
+    networks = make_plan(grid("deep", bits=[8], protocols=["5k"]), place).artefacts
+    assert sorted((at.feature.name(), at.rows) for at in networks) == [("cnn", False), ("ssl", False)]
     assert make_plan(grid("shallow", protocols=["5k"]), place).artefacts == []
 
 

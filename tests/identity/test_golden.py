@@ -69,7 +69,7 @@ def contracts_values():
 
 def execution_values(tmp_path):
     """Seeds from names, and a cell's numbers: what it gives its method, and in which order."""
-    content = {"methods": ["lsh", "itq"], "features": ["pixels"], "bits": [16]}
+    content = {"methods": ["lsh", "itq"], "features": ["pixels"], "bits": [16], "set": {"lsh.centred": True}}
     place = Place(tmp_path / "runs", tmp_path / "data", "cpu", threads=1)
     records = [run_cell(work, place) for work in expand(make_suite(content, "golden")).works]
     return {
