@@ -25,6 +25,7 @@ def test_which_pages_have_something_to_run():
     assert {page.stem for page in PAGES if not blocks(page)} == SHOWN_ONLY
 
 
+@pytest.mark.long  # minutes together; .ci/run runs them
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.stem not in SHOWN_ONLY], ids=lambda page: page.stem
 )
