@@ -9,7 +9,8 @@ Formula: read in the authors' code (trainSPLH.m, in a public copy).
 Departures from the paper: as in the copy that was read, eta = 0 and X stays as it is. The paper, as
 recalled, has the term eta and removes each direction from X; ``eta=1`` and ``deflation=True`` do that. S
 needs l^2 numbers: more than ``n_labelled`` labelled items are sampled. Items with several labels are similar
-where they share one. The choice between copy and paper was made after scores of both on digits were seen.
+where they share one. The choice between copy and paper was made after scores of both on digits had been
+seen.
 """
 
 from __future__ import annotations

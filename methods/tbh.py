@@ -8,8 +8,8 @@ no published number compares; its activations are standardised, and the decoder 
 bits are normalised over the batch: at the suite's rate (5e-3, the release's is 1e-4) bits become constant
 without it. Critics and encoder train in one step, by a gradient reversal: equal to the release's two
 optimisers at one rate. Recipe and optimiser are the suite's, with batches of 125 images (release: 400) and
-some hundred steps, in which it learns little: give it more with recipe.epochs. ``rec_weight`` is the release's
-balance; it was set after scores on digits were seen.
+some hundred steps, in which it learns little: give it more with recipe.epochs. ``rec_weight`` is the
+release's balance; it was set after scores on digits had been seen.
 """
 
 from __future__ import annotations
