@@ -43,7 +43,7 @@ ROOMS = {
     "evaluation": Room((*GROUND, "contracts"), ("numba", "numpy", "scipy", "torch")),
     "training": Room((*GROUND, "contracts"), ("numpy", "torch")),
     "captions": Room((*GROUND, "contracts"), ("numpy",)),
-    "families": Room((*GROUND, "contracts", "numerics"), ("numpy", "torch"), late=("PIL",)),
+    "families": Room((*GROUND, "contracts", "numerics"), ("numpy", "torch"), late=("PIL", "faiss")),
     # Plugins: each a file, none knows another.
     "methods": Room(
         (*GROUND, "contracts", "numerics", "training", "families"),

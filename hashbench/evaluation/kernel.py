@@ -1,7 +1,7 @@
 """The counting kernels: how many database items stand at each Hamming distance of each query.
 
 Compiled once, then read from numba's cache on disk. They release the GIL, so that threads that each count a
-block of queries run side by side, which is safe in joblib workers however they were started.
+block of queries run side by side, which is safe in worker processes however they were started.
 
 Items that differ are counted 64 at a time, as bit planes: word w of plane k holds bit k of items 64 w to
 64 w + 63. Carry-save adders sum the bits in which they differ from the query, so that the distances are bit
