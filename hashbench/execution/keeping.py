@@ -16,10 +16,10 @@ from hashbench.system.text import text_of
 
 
 def keep_model(record_file: Path, cell: CellEncoder, record: Record) -> None:
-    """Write ``STEM.safetensors``. A method that no file can hold is named in a warning; its record stays."""
+    """Write ``STEM.safetensors``. Where that fails, a warning says why; the record stays."""
     try:
         save_encoder(record_file.with_suffix(SUFFIX), encoder_of(cell, record))
-    except InvalidInputError as error:
+    except (InvalidInputError, OSError) as error:  # no file can hold it, or the disk is full
         forget_model(record_file)
         warnings.warn(f"the model of {record.cell.label} is not saved: {text_of(error)}", stacklevel=2)
 
