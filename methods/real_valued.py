@@ -1,7 +1,7 @@
 """Real-valued features (no coding).
 
 A control, the ceiling of coding without supervision: the features that a shallow method would get, centred on
-the mean of the training items, scaled to unit length, ranked by cosine. LSH converges to it
+the mean of the training items, scaled to unit length, ranked by cosine. Centred LSH converges to it
 as the number of bits grows (Charikar, STOC 2002).
 Formula: ours.
 Departures from the paper: none, there is no paper. n_bits is ignored.
