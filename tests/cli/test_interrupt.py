@@ -52,7 +52,7 @@ def test_a_stop(small, tmp_path, jobs, number, code):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # as a shell gives it a process group, all of which gets the signal
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup and the background ignore some
     )
     assert process.stdout is not None
     try:
