@@ -26,7 +26,8 @@ from hashbench.authentication.distances import (
 from hashbench.authentication.manipulations import MANIPULATIONS, version_of
 from hashbench.authentication.metric_table import HEALTH, STATISTICS, describe
 from hashbench.authentication.scores import Scores
-from hashbench.authentication.tampering import COLUMNS, tampered
+from hashbench.authentication.tampering import COLUMNS
+from hashbench.authentication.versions import versions_of
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
 from hashbench.contracts.method import HashMethod
@@ -155,12 +156,11 @@ class Authentication(Task):
         self._check_list()
         index = np.concatenate([split.parts[name] for name in PARTS])
         pixels, n = images.pixels[index], len(split.parts["evaluation"])
-        own = pixels[:n]
+        versions = versions_of(pixels, index, n)
         originals = Codes.from_real(encode.of(pixels))
-        copies = _encoded(encode, (one.copies(pixels, index) for one in MANIPULATIONS))
+        copies = _encoded(encode, versions.copies)
         touched: dict[str, list[float]] = {}
-        forged = tampered(own, np.roll(own, 1, axis=0), index[:n])
-        forgeries = _encoded(encode, _measured(own, forged, touched))
+        forgeries = _encoded(encode, _measured(pixels[:n], versions.forgeries, touched))
         labels = images.labels[index]
         stored = {
             "evaluation": Stored(originals[:n], labels[:n]),
