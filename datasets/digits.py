@@ -28,6 +28,7 @@ class Digits(Dataset):
     text_views: ClassVar = VIEWS
     licence: ClassVar[str] = "CC BY 4.0"
     occlude: ClassVar[bool] = False  # an 8 without a stroke is a 3
+    small: ClassVar[bool] = True
 
     def load(self, root: Path) -> Images:
         """Decode the copy inside scikit-learn; ``root`` is not used."""

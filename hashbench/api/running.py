@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.registry import find, register_file
 from hashbench.system.paths import absolute
-from hashbench.system.threads import THREADS, threads_put_back
+from hashbench.system.threads import threads_put_back
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,29 +128,31 @@ def prepare(
     out: str | os.PathLike[str] = "runs",
     root: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    jobs: int = 1,
+    jobs: int | None = None,
     scheduler: str | None = None,
     cluster: str | Path | None = None,
     shard: str | None = None,
-    threads: int = THREADS,
+    threads: int | None = None,
     plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     command: str | None = None,
     save_models: bool | None = None,
 ) -> Run:
     """Prepare a run of a suite, "NAME" or "FILE.toml"; arguments replace the keys of the suite.
 
-    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. jobs: worker processes on this machine. scheduler: the
-    address of a dask cluster that runs the cells, or cluster: the file of one that a queueing system runs
+    set: {"ksh.n_anchors": 500, "recipe.epochs": 5}. jobs: worker processes on this machine; None: one, or
+    more where the data sets are small (``hashbench.execution.plan.jobs_for``). scheduler: the address of a
+    dask cluster that runs the cells, or cluster: the file of one that a queueing system runs
     (``hashbench.execution.jobqueue``). shard: "2/4", the second of four parts of the grid. threads: how many
-    threads each cell uses. command: what the user called, if not this function. save_models: whether each
-    cell's fitted method is kept beside its record (``load``); None: in a run of one cell.
+    each cell computes with; None: two, one on small data sets. command: what the user called, if not this
+    function. save_models: whether each cell's fitted method is kept beside its record (``load``); None: in a
+    run of one cell.
     Raises UnknownNameError and InvalidInputError for a wrong grid, MissingDataError; nothing has run then.
     """
     from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import expand
     from hashbench.execution.jobqueue import read_jobqueue
     from hashbench.execution.place import Place
-    from hashbench.execution.plan import make_plan
+    from hashbench.execution.plan import jobs_for, make_plan
     from hashbench.execution.rows import applicable
     from hashbench.execution.shard import Shard
     from hashbench.execution.suite import make_suite, read_suite
@@ -158,12 +160,11 @@ def prepare(
     from hashbench.system.device import resolve_device
 
     for name, count in (("jobs", jobs), ("threads", threads)):
-        if not 1 <= count <= MOST:
+        if count is not None and not 1 <= count <= MOST:
             raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
-    if sum((jobs > 1, scheduler is not None, cluster is not None)) > 1:
+    if sum((jobs is not None and jobs > 1, scheduler is not None, cluster is not None)) > 1:
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
-    workers = Workers(jobs, scheduler, queue)
     part = None if shard is None else Shard.of(shard)
     files = tuple(absolute(path, "plugin") for path in as_tuple(plugins))
     for file in files:
@@ -197,7 +198,10 @@ def prepare(
         command=command or "hashbench.run",
         save_models=len(grid.works) == 1 if save_models is None else save_models,
     )
-    return Run(grid, make_plan(grid.works, place), place, workers, shared)
+    plan = make_plan(grid.works, place)
+    if jobs is None:
+        jobs = 1 if scheduler is not None or queue is not None else jobs_for(plan, place)
+    return Run(grid, plan, place, Workers(jobs, scheduler, queue), shared)
 
 
 def run(

@@ -20,7 +20,7 @@ from hashbench.cli.arguments import (
 )
 from hashbench.cli.parser_data import add_data, add_verify
 from hashbench.cli.parser_encoders import add_encoders
-from hashbench.system.threads import THREADS
+from hashbench.system.threads import THREADS, THREADS_OF_SMALL
 
 LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
 
@@ -112,14 +112,16 @@ def _add_run(commands: Any) -> None:
     how.add_argument("--out", type=a_path, default=Path("runs"), metavar="DIR", help="default: runs")
     add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
-    how.add_argument("--jobs", "-j", type=a_count, default=1, metavar="N", help="worker processes, default 1")
+    how.add_argument(
+        "--jobs", "-j", type=a_count, metavar="N", help="worker processes, default 1, digits: more"
+    )
     how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
     how.add_argument(
         "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE, LSF"
     )
     how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
-    text = f"threads a cell computes with, whatever --jobs; default {THREADS}"
-    how.add_argument("--threads", "-t", type=a_count, default=THREADS, metavar="N", help=text)
+    text = f"threads a cell computes with, whatever --jobs; default {THREADS}, digits: {THREADS_OF_SMALL}"
+    how.add_argument("--threads", "-t", type=a_count, metavar="N", help=text)
     add_plugin(how)
     how.add_argument(
         "--save-models",

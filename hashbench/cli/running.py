@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import tomllib
 from collections import Counter
@@ -108,6 +107,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
     from hashbench.encoders import SUFFIX
     from hashbench.execution.context import context_of
     from hashbench.system.device import resolve_device
+    from hashbench.system.threads import cores
 
     plan, place = prepared.plan, prepared.place
     works = prepared.grid.works
@@ -122,19 +122,22 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(
             f"  {prepared.shared} networks or sets of features are needed by other shards too", markup=False
         )
-    cores, jobs = os.cpu_count() or 1, prepared.workers.jobs
-    if jobs > 1 and jobs * place.threads > cores and resolve_device(place.device).type == "cpu":
+    n_cores, jobs = cores(), prepared.workers.jobs
+    most = max((place.threads_of(work.setting) for work in plan.pending), default=1)
+    if jobs > 1:
+        console.print(f"  {jobs} cells at a time, threads of each: {most}", markup=False)
+    if jobs > 1 and jobs * most > n_cores and resolve_device(place.device).type == "cpu":
         console.print(
-            f"  {jobs} jobs of {place.threads} threads want {jobs * place.threads} cores, "
-            f"there are {cores}: threads that wait for each other are slow; --threads "
-            f"{max(1, cores // jobs)} is faster, with other last digits",
+            f"  {jobs} jobs of {most} threads want {jobs * most} cores, "
+            f"there are {n_cores}: threads that wait for each other are slow; --threads "
+            f"{max(1, n_cores // jobs)} is faster, with other last digits",
             style="yellow",
             markup=False,
             soft_wrap=True,
         )
-    for threads, count in plan.threads.items():
+    for (threads, now), count in plan.threads.items():
         console.print(
-            f"  {count} of the done cells computed with {threads} threads, this run with {place.threads}: "
+            f"  {count} of the done cells computed with {threads} threads, this run with {now}: "
             f"their last digits can differ; --threads {threads} goes on as they began",
             style="yellow",
             markup=False,

@@ -134,6 +134,7 @@ class Dataset:
     licence: ClassVar[str] = ""  # one line, as the source states it; required
     mirror: ClassVar[bool] = False  # a mirrored image is still of its class: augmentation may flip
     occlude: ClassVar[bool] = True  # hiding a part does not change the class: augmentation may erase
+    small: ClassVar[bool] = False  # a cell keeps one core busy, not two: several run side by side by default
     files: ClassVar[tuple[str, ...]] = ()  # what lies under the data folder, relative to it
     text_views: ClassVar[tuple[str, ...]] = ()  # the kinds of texts that texts() makes
     checksums: ClassVar[Mapping[str, str]] = {}  # MD5 of the files, where the source states it

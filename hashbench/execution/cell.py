@@ -39,7 +39,7 @@ def run_cell(work: Work, place: Place, unmade: Failure | None = None) -> Record:
     known before, with which it is not run. A record that cannot be written is returned as failed.
     Raises LeasedError where another process makes what the cell needs.
     """
-    device = place.enter()
+    device = place.enter(work.setting)
     if unmade is None:
         _warm_up(str(device))
     path, timer = place.record(work), Timer(device)

@@ -130,7 +130,8 @@ class CellEncoder:
             # The file name holds the digests, so that no training is resumed with other code.
             digests = ground.facts()["digests"].model_dump()
             work = ground.work
-            state = digest_of([digests, work.rooms, asdict(work.setting.invariances), place.threads])[:8]
+            threads = place.threads_of(work.setting)
+            state = digest_of([digests, work.rooms, asdict(work.setting.invariances), threads])[:8]
             checkpoint = place.record(work).with_suffix(f".{state}.checkpoint")
             options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
             self.timer.seconds["fit"] = seconds_before(checkpoint)

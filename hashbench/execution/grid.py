@@ -82,7 +82,7 @@ def expand(suite: Suite) -> Grid:
                 "fewer repetitions, or split the run"
             )
         for repetition, row in product(range(suite.repetitions), accepted):
-            setting = Setting(dataset.spec, protocol, dataset.invariances, repetition)
+            setting = Setting(dataset.spec, protocol, dataset.invariances, repetition, dataset.small)
             refused = []
             for (label, feature), bits in _axes(row.cls, suite, features, protocol.task):
                 fault = row.cls.accepts_bits(bits) if row.cls is not None and bits is not None else None

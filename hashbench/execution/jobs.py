@@ -59,7 +59,7 @@ class Job:
     def _artefact(self, artefact: Artefact) -> Made:
         try:
             if self.unmade is None:
-                make_artefact(artefact, self.place.data, self.place.enter())
+                make_artefact(artefact, self.place.data, self.place.enter(artefact.setting))
         except LeasedError:
             raise
         except Exception as error:
@@ -78,5 +78,5 @@ class Job:
             return None
         if record.created == self.before:
             return None
-        self.place.enter()
+        self.place.enter(work.setting)
         return record if record.status == "failed" or why_stale(record, work, self.place) is None else None

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import torch
 
-from hashbench.execution.work import Work
+from hashbench.execution.work import Setting, Work
 from hashbench.plugins.registry import register_file
 from hashbench.system.device import resolve_device
-from hashbench.system.threads import THREADS, use_threads
+from hashbench.system.threads import THREADS, THREADS_OF_SMALL, use_threads
 
 
 @dataclass(frozen=True)
 class Place:
-    """Paths are absolute. threads: how many a cell computes with. command: what the user called.
+    """Paths are absolute. threads: how many a cell computes with; None: its data set decides. command: what
+    the user called.
 
     save_models: whether each cell's fitted method is written beside its record.
     """
@@ -23,7 +24,7 @@ class Place:
     out: Path
     data: Path
     device: str = "auto"
-    threads: int = THREADS
+    threads: int | None = None
     plugins: tuple[Path, ...] = ()
     command: str = ""
     save_models: bool = False
@@ -32,9 +33,15 @@ class Place:
         """The file of a cell's record."""
         return self.out / f"{work.stem}.json"
 
-    def enter(self) -> torch.device:
-        """Make this process compute here: plugins, threads; the device."""
+    def threads_of(self, setting: Setting) -> int:
+        """How many threads a cell or a network of this setting computes with, whatever else runs."""
+        if self.threads is not None:
+            return self.threads
+        return THREADS_OF_SMALL if setting.small else THREADS
+
+    def enter(self, setting: Setting) -> torch.device:
+        """Make this process compute a setting here: plugins, threads; the device."""
         for file in self.plugins:
             register_file(file)
-        use_threads(self.threads)
+        use_threads(self.threads_of(setting))
         return resolve_device(self.device)

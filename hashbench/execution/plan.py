@@ -13,6 +13,11 @@ from hashbench.execution.place import Place
 from hashbench.execution.work import Artefact, Work
 from hashbench.identity.rooms import ROOMS
 from hashbench.records import Record, look_up
+from hashbench.system.device import resolve_device
+from hashbench.system.threads import cores
+
+CELLS_A_JOB = 12  # at least: to start a process takes as long as some cells of a small data set
+MOST_JOBS = 8  # each takes half a gigabyte of memory
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Plan:
 
     reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
     before: when the record of each of the ``pending`` was written; None: there is none.
-    threads: for each other number of threads than this run's, how many cells in ``done`` used it.
+    threads: (their threads, this run's) where these differ: how many cells in ``done``.
     older: cells in ``done`` that were scored by another version of the evaluation.
     """
 
@@ -29,7 +34,7 @@ class Plan:
     done: list[Work]
     reasons: list[str]
     before: list[datetime | None]
-    threads: Counter[int] = field(default_factory=Counter)
+    threads: Counter[tuple[int, int]] = field(default_factory=Counter)
     older: list[Work] = field(default_factory=list)
 
     @property
@@ -59,12 +64,24 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
             continue
         plan.done.append(work)
         assert record is not None
-        environment = record.environment
-        if environment.device == "cpu" and environment.threads != place.threads:
-            plan.threads[environment.threads] += 1
+        before, now = record.environment.threads, place.threads_of(work.setting)
+        if record.environment.device == "cpu" and before != now:
+            plan.threads[before, now] += 1
         if record.rooms.get("evaluation") != ROOMS["evaluation"]:
             plan.older.append(work)
     return plan
+
+
+def jobs_for(plan: Plan, place: Place) -> int:
+    """How many jobs run a plan side by side on this machine where nobody has said it.
+
+    One, unless all that is pending computes on the CPU, is of small data sets and is worth the start of more
+    processes: then as many as there are cores for, at most ``MOST_JOBS``.
+    """
+    if not all(work.setting.small for work in plan.pending) or resolve_device(place.device).type != "cpu":
+        return 1
+    threads = max((place.threads_of(work.setting) for work in plan.pending), default=1)
+    return max(1, min(cores() // threads, len(plan.pending) // CELLS_A_JOB, MOST_JOBS))
 
 
 def why_stale(record: Record, work: Work, place: Place) -> str | None:

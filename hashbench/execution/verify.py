@@ -104,7 +104,7 @@ def _verdict(
         reason = "whose evaluation changed"
     if reason is not None:
         return "stale", False, f"a record {reason} since"
-    other = _other(record.environment, describe_environment(place.enter()))
+    other = _other(record.environment, describe_environment(place.enter(work.setting)))
     anew = run_cell(work, place)
     if anew.error is not None:
         message = " ".join(f"{anew.error.type}: {anew.error.message}".split())

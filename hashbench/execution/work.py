@@ -18,13 +18,14 @@ class Setting:
     """A data set under a protocol, in one repetition.
 
     spec: what loads the data set, ``folder:/home/me/photos``; records hold its label. protocol: the
-    named one, with the grid's recipe. invariances: the data set's.
+    named one, with the grid's recipe. invariances, small: the data set's.
     """
 
     spec: str
     protocol: Protocol
     invariances: Invariances
     repetition: int
+    small: bool = False
 
 
 @dataclass(frozen=True)

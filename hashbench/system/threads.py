@@ -7,11 +7,19 @@ else runs beside it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Unless a run says otherwise; the same on every machine, so that numbers change as little as possible.
-THREADS = 2
+THREADS, THREADS_OF_SMALL = 2, 1  # of a cell; of one on a small data set
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def use_threads(n: int) -> None:

@@ -1,0 +1,74 @@
+"""How many threads a cell has, and how many cells run at a time, where nobody says it."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hashbench.execution import plan as plans
+from hashbench.execution.plan import CELLS_A_JOB, MOST_JOBS, Plan, jobs_for
+from hashbench.system.threads import cores
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def has(n):
+        monkeypatch.setattr(plans, "cores", lambda: n)
+
+    return has
+
+
+@pytest.fixture
+def pending(grid):
+    def cells(n, dataset="digits"):
+        works = grid("random", datasets=[dataset], protocols=["5k"], repetitions=max(n, 1))[:n]
+        return Plan(works, [], ["new"] * n, [None] * n)
+
+    return cells
+
+
+def test_a_cell_of_a_small_data_set_has_one_thread_unless_the_run_says_otherwise(grid, place):
+    by_itself = replace(place, threads=None)
+    works = {name: grid("random", datasets=[name, "digits", "mnist"])[0] for name in ("digits", "mnist")}
+    assert {name: by_itself.threads_of(work.setting) for name, work in works.items()} == {
+        "digits": 1,
+        "mnist": 2,
+    }
+    assert {replace(place, threads=3).threads_of(work.setting) for work in works.values()} == {3}
+
+
+def test_many_cells_of_a_small_data_set_keep_all_cores_busy(machine, pending, place):
+    place = replace(place, threads=None)
+    for n_cores, n_cells, jobs in (
+        (2, 206, 2),
+        (4, 206, 4),
+        (4, 2 * CELLS_A_JOB, 2),
+        (64, 500, MOST_JOBS),
+        (1, 206, 1),
+        (2, 2 * CELLS_A_JOB - 1, 1),  # not worth the start of processes
+        (2, 0, 1),
+    ):
+        machine(n_cores)
+        assert jobs_for(pending(n_cells), place) == jobs, (n_cores, n_cells)
+    machine(4)
+    assert jobs_for(pending(206), replace(place, threads=2)) == 2
+    assert jobs_for(pending(206), replace(place, threads=8)) == 1
+
+
+def test_one_job_where_a_data_set_is_not_small_or_a_gpu_computes(machine, pending, place, monkeypatch):
+    machine(8)
+    small, other = pending(100), pending(100, "mnist")
+    mixed = Plan([*small.pending, *other.pending], [], [], [])
+    assert jobs_for(small, place) == MOST_JOBS
+    assert jobs_for(other, place) == jobs_for(mixed, place) == 1
+    monkeypatch.setattr(plans, "resolve_device", torch.device)
+    assert jobs_for(small, replace(place, device="cuda")) == 1
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3}, raising=False)
+    assert cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert cores() == 5
