@@ -37,11 +37,13 @@ def binary_quadratic(
     """
     A = A - torch.diag(A.diagonal())
     x = starts.clone()
+    up, down = x.new_ones(()), -x.new_ones(())
+    coordinates = list(zip(x.unbind(1), (2 * A).unbind(), p.unbind(), strict=True))  # views of x
     for _ in range(n_cycles):
         before = x.clone()
-        for i in range(len(p)):
-            slope = 2 * x @ A[i] + p[i]
-            x[:, i] = torch.where(slope == 0, x[:, i], -sign(slope))
+        for own, row, linear in coordinates:
+            slope = x @ row + linear
+            own.copy_(torch.where(slope == 0, own, torch.where(slope > 0, down, up)))
         if torch.equal(x, before):
             break
     return x[((x @ A) * x).sum(1).add(x @ p).argmin()]
