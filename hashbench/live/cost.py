@@ -105,7 +105,7 @@ def cost_of(task: Artefact | Work, n_images: int) -> Cost:
     method = ("cell", place, cell.label, cell.features)
     kinds: tuple[Hashable, ...] = ((*method, cell.bits), method, ("cell", place, deep))
     if not deep:
-        return Cost(kinds, n_images)
+        return Cost(kinds, max(1, n_images))
     both_stages = cell.params.get("pretraining") == "joint" or cell.params.get("budget") == "total"
     epochs = recipe.epochs + recipe.pretrain_epochs * both_stages
     return Cost((*kinds, ("network", place)), max(1, epochs * n_images))
