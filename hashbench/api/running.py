@@ -227,7 +227,8 @@ def run(
     prepared = prepare(methods, datasets, protocols, **options)
     with ExitStack() as stack:
         display = _display(prepared.plan, progress, stack)
-        events = prepared.events(display and display.say, display and display.watcher)
+        told = (None, None) if display is None else (display.say, display.watcher)
+        events = prepared.events(*told)
         for event in stack.enter_context(closing(events)):
             if display is not None:
                 display.ended(event)

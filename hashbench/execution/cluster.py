@@ -78,7 +78,7 @@ class Here:
 
     def start(self, number: int, job: Job) -> None:
         """Do the job."""
-        with watched(self._watcher and partial(self._watcher.step, number)):
+        with watched(None if self._watcher is None else partial(self._watcher.step, number)):
             self._ended.append((number, job.do()))
 
     def ended(self, timeout: float) -> tuple[int, Outcome] | None:

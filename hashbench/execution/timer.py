@@ -12,7 +12,7 @@ from hashbench.system.watching import Step, tell
 
 
 class Timer:
-    """Adds up the seconds of blocks, which may lie in each other; waits for the device before each reading."""
+    """Adds up the seconds of blocks, which may be nested; waits for the device before each reading."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

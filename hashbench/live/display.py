@@ -146,10 +146,10 @@ class Display:
         whole = Table.grid(padding=(0, 1))
         whole.add_column(no_wrap=True)
         said = ", ".join(part for part in (clock(now - self._began), left) if part)
-        cells = [Text(f"{self._done}/{total}"), Text(said, no_wrap=True, overflow="ellipsis")]
-        if width >= len(str(cells[0])) + len(said) + BAR + 2:
-            cells.insert(1, ProgressBar(total=total, completed=self._done, width=BAR))
-        whole.add_row(*cells)
+        count = f"{self._done}/{total}"
+        bar = [ProgressBar(total=total, completed=self._done, width=BAR)]
+        fits = width >= len(count) + len(said) + BAR + 3
+        whole.add_row(count, *(bar if fits else []), Text(said, no_wrap=True, overflow="ellipsis"))
         yield whole
 
 

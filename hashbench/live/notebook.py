@@ -43,13 +43,6 @@ class NotebookLive:
         self._handle.update(HTML(self._page()))
 
     def _page(self) -> str:
-        console = Console(
-            file=StringIO(),
-            record=True,
-            width=WIDTH,
-            force_jupyter=False,
-            force_terminal=True,
-            highlight=False,
-        )
+        console = Console(file=StringIO(), record=True, width=WIDTH, force_jupyter=False, highlight=False)
         console.print(self.renderable)
         return console.export_html(inline_styles=True, code_format=f'<pre style="{STYLE}">{{code}}</pre>')

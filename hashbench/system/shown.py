@@ -7,7 +7,7 @@ from html import escape
 
 from hashbench.system.text import visible
 
-STYLE = "text-align:left"
+STYLE = 'style="text-align:left"'
 
 
 class Shown:
@@ -21,10 +21,13 @@ class Shown:
         said = ", ".join(f"{name}={text}" for name, text in self._shown().items())
         return f"{type(self).__name__}({visible(said)})"
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def _repr_html_(self) -> str:
         """A table of two columns."""
         rows = "".join(
-            f'<tr><th style="{STYLE}">{escape(name)}</th><td style="{STYLE}">{escape(visible(text))}</td></tr>'
+            f"<tr><th {STYLE}>{escape(name)}</th><td {STYLE}>{escape(visible(text))}</td></tr>"
             for name, text in self._shown().items()
         )
         return f"<table><caption>{type(self).__name__}</caption><tbody>{rows}</tbody></table>"
