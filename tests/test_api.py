@@ -41,6 +41,16 @@ def test_run_returns_a_row_for_each_cell(tmp_path):
     assert again["map"].tolist() == frame["map"].tolist()[1:]
 
 
+def test_progress_is_shown_where_it_is_wanted(capsys):
+    given = {"features": "pixels", "bits": 8, "device": "cpu"}
+    hashbench.run(["lsh"], **given)
+    assert capsys.readouterr() == ("", "")
+    hashbench.run(["random"], progress=True, **given)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("[1/1] digits 5k random 8 bits r0 map 0.")
+
+
 def test_worker_processes_follow_when_the_folder_changes(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for name in ("a", "b"):

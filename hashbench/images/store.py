@@ -157,7 +157,7 @@ def _key(dataset: Dataset, root: Path) -> str:
     )
 
 
-def _open(folder: Path, key: str, name: str = "") -> Images | None:
+def _open(folder: Path, key: str, title: str = "") -> Images | None:
     """The decoded copy in a folder, as images of a name; None where there is none, or it is damaged or stale.
 
     A changed byte is found by a sum over all bytes (CRC-32, about a gigabyte a second), not by the digest.
@@ -170,7 +170,7 @@ def _open(folder: Path, key: str, name: str = "") -> Images | None:
             if sum_of(folder / f"{name}.npy") != expected:
                 return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
-        images = Images(class_names=tuple(meta["class_names"]), name=name, **arrays)
+        images = Images(class_names=tuple(meta["class_names"]), name=title, **arrays)
         vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
         return images if meta["key"] == key else None
     except (

@@ -27,7 +27,7 @@ class Shown:
     def _repr_html_(self) -> str:
         """A table of two columns."""
         rows = "".join(
-            f"<tr><th {STYLE}>{escape(name)}</th><td {STYLE}>{escape(visible(text))}</td></tr>"
+            f"<tr><th {STYLE}>{escape(visible(name))}</th><td {STYLE}>{escape(visible(text))}</td></tr>"
             for name, text in self._shown().items()
         )
         return f"<table><caption>{type(self).__name__}</caption><tbody>{rows}</tbody></table>"
