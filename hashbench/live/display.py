@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from hashbench.live.cost import Costs
 from hashbench.live.lines import outcome_line, step_parts, task_line
 from hashbench.live.notebook import NotebookLive
 from hashbench.records import Record
+from hashbench.system.output import Output
 from hashbench.system.watching import Step
 
 MOST = 8  # running jobs that are shown
@@ -68,7 +70,11 @@ class Display:
                 self._live = NotebookLive(self)
             else:
                 self._live = Live(self, console=self.console, refresh_per_second=REFRESHES, transient=True)
-            self._live.start()
+            try:
+                self._live.start()
+            except BaseException:
+                _one_at_a_time.release()
+                raise
             self.console.show_cursor(True)  # a killed process cannot give it back
         return self
 
@@ -154,8 +160,8 @@ class Display:
 
 
 def error_console() -> Console:
-    """Standard error, or the output of a notebook's cell."""
-    return Console(stderr=True, highlight=False)
+    """Standard error, or the output of a notebook's cell; where it cannot be written, the work goes on."""
+    return Console(file=Output(sys.stderr).unescaped(), highlight=False)  # type: ignore[arg-type]
 
 
 def is_live(console: Console) -> bool:
