@@ -165,8 +165,9 @@ def error_console() -> Console:
 
 
 def is_live(console: Console) -> bool:
-    """Whether a display can be redrawn in place there."""
-    return console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal)
+    """Whether a display can be redrawn in place there; not in a file, whatever $FORCE_COLOR says."""
+    on_screen = console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+    return console.is_jupyter or on_screen
 
 
 def fitted(name: str, parts: list[str], width: int) -> Text:

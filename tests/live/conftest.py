@@ -23,7 +23,7 @@ def shared_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(shared_cache, monkeypatch):
     monkeypatch.setenv("HASHBENCH_CACHE", str(shared_cache))
-    for name in ("HASHBENCH_DATA", "COLUMNS", "FORCE_COLOR", "TERM"):
+    for name in ("HASHBENCH_DATA", "COLUMNS", "FORCE_COLOR", "TERM", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(registry, "_FILES", {})
 

@@ -17,8 +17,13 @@ from hashbench.system.watching import Step
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 
 
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
 def terminal(width=100):
-    return Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False)
+    return Console(file=Screen(), width=width, highlight=False)
 
 
 def drawn(display, width):
@@ -96,7 +101,10 @@ def test_a_stop_takes_it_away(planned, error):
         assert again.watcher is again
 
 
-def test_a_file_gets_a_line_for_each_cell_and_no_escapes(planned, place):
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_file_gets_a_line_for_each_cell_and_no_escapes(planned, place, monkeypatch, forced):
+    if forced:
+        monkeypatch.setenv("FORCE_COLOR", "1")
     at, console = planned("lsh", "random"), Console(file=io.StringIO(), width=100, highlight=False)
     with Display(console, at.plan) as display:
         assert display.watcher is None
