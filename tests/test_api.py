@@ -1,5 +1,8 @@
 """The command line's work as functions: ``hashbench.run`` and its neighbours."""
 
+import io
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +42,30 @@ def test_run_returns_a_row_for_each_cell(tmp_path):
     )
     assert not seen
     assert again["map"].tolist() == frame["map"].tolist()[1:]
+
+
+def test_progress_is_shown_where_it_is_wanted(capsys):
+    given = {"features": "pixels", "bits": 8, "device": "cpu"}
+    hashbench.run(["lsh"], **given)
+    assert capsys.readouterr() == ("", "")
+    hashbench.run(["random"], progress=True, **given)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("[1/1] digits 5k random 8 bits r0 map 0.")
+
+
+def test_a_run_goes_on_where_its_progress_cannot_be_written(monkeypatch):
+    class Gone(io.StringIO):
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Gone())
+    frame = hashbench.run(["random"], bits=8, device="cpu")
+    assert list(frame.status) == ["done"]
 
 
 def test_worker_processes_follow_when_the_folder_changes(tmp_path, monkeypatch):

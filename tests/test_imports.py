@@ -71,12 +71,15 @@ ROOMS = {
         ("numpy", "rich"),
         late=("PIL", "jinja2", "markupsafe", "matplotlib", "pandas", "plotly", "scipy"),
     ),
+    "live": Room(
+        (*GROUND, "contracts", "plugins", "records", "images", "execution"), ("rich",), late=("IPython",)
+    ),
     "testing": Room(
         (*GROUND, "contracts", "plugins", "images", "training", "evaluation", "encoders"),
         ("numpy", "sklearn", "torch"),
     ),
     "api": Room(
-        (*GROUND, "contracts", "plugins", "records", "images", "execution", "encoders", "reporting"),
+        (*GROUND, "contracts", "plugins", "records", "images", "execution", "encoders", "reporting", "live"),
         late=("pandas",),
     ),
     # What `import hashbench` gives; by name, when a name is first used.
@@ -84,7 +87,7 @@ ROOMS = {
     "cli": Room(
         (
             *(*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "execution"),
-            *("encoders", "reporting", "testing", "api", "hashbench"),
+            *("encoders", "reporting", "live", "testing", "api", "hashbench"),
         ),
         ("rich",),
     ),

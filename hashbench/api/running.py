@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hashbench.execution.jobs import Made
     from hashbench.execution.place import Place
     from hashbench.execution.plan import Plan
+    from hashbench.execution.watcher import RunWatcher
+    from hashbench.live import Display
     from hashbench.records import Record
 
 Names = str | Iterable[str]
@@ -86,16 +88,19 @@ class Run:
     shared: int = 0
     _seen: dict[Path, Record] = field(default_factory=dict, compare=False)
 
-    def events(self, say: Callable[[str], None] | None = None) -> Generator[Made | Record]:
+    def events(
+        self, say: Callable[[str], None] | None = None, watcher: RunWatcher | None = None
+    ) -> Generator[Made | Record]:
         """Run the pending cells; yields each artefact and each record as soon as it is made.
 
-        say: gets what else there is to tell, such as the address of a dashboard. Closing the generator stops
-        all work; what was finished is on disk.
+        say: gets what else there is to tell, such as the address of a dashboard. watcher: is told where the
+        jobs are. Closing the generator stops all work; what was finished is on disk.
         """
         from hashbench.execution.runner import run_plan
         from hashbench.records import Record
 
-        with threads_put_back(), closing(run_plan(self.plan, self.place, self.workers, say)) as events:
+        events = run_plan(self.plan, self.place, self.workers, say, watcher)
+        with threads_put_back(), closing(events):
             for event in events:
                 if isinstance(event, Record):
                     stem = event.cell.stem(event.digests.task, event.digests.recipe)
@@ -210,21 +215,42 @@ def run(
     protocols: Names | None = None,
     *,
     on_record: Callable[[Record], None] | None = None,
+    progress: bool | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Run a grid and return one row per cell: its coordinates, metrics and timings.
 
     ``run(methods=["lsh", "itq"], datasets="cifar10", bits=[12, 48], set={"recipe.epochs": 5})``: options as
     of ``prepare``. A finished cell, with its record under ``out``, is not run again. A failed cell is a
-    row with status "failed". on_record: called as each cell ends. Raises what ``prepare`` raises.
+    row with status "failed". on_record: called as each cell ends. progress: whether to show on standard error
+    what runs, how far it is and the time left; None: in a terminal and in a notebook. Where nothing can be
+    redrawn, as in a file, it is one line per cell. Raises what ``prepare`` raises.
     """
     from hashbench.records import Record, to_frame
 
     prepared = prepare(methods, datasets, protocols, **options)
-    for event in prepared.events():
-        if isinstance(event, Record) and on_record is not None:
-            on_record(event)
+    with ExitStack() as stack:
+        display = _display(prepared.plan, progress, stack)
+        told = (None, None) if display is None else (display.say, display.watcher)
+        events = prepared.events(*told)
+        for event in stack.enter_context(closing(events)):
+            if display is not None:
+                display.ended(event)
+            if isinstance(event, Record) and on_record is not None:
+                on_record(event)
     return to_frame(prepared.records().values())
+
+
+def _display(plan: Plan, progress: bool | None, stack: ExitStack) -> Display | None:
+    """The display of a run, open until the stack ends; None where none is wanted."""
+    if progress is False:
+        return None
+    from hashbench.live import Display, error_console, is_live
+
+    console = error_console()
+    if progress is None and not is_live(console):
+        return None
+    return stack.enter_context(Display(console, plan))
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from hashbench.cli.output import steady_output
 from hashbench.cli.parser import make_parser
 from hashbench.errors import HashbenchError, UnknownNameError
+from hashbench.system.output import steady_output
 from hashbench.system.sharing import shareable_command
 from hashbench.system.signals import exit_code, signals_stop
 from hashbench.system.text import text_of, visible

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.measure import Measurement
 from rich.segment import Segment
 
-from hashbench.cli.output import Output
+from hashbench.system.output import Output
 from hashbench.system.text import visible
 
 PIPED_WIDTH = 120  # where no terminal sets a width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tomllib
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
     """Train and evaluate a grid of methods; print the table. Finished cells are not run again."""
     from hashbench.api import prepare
     from hashbench.cli.console import make_console
-    from hashbench.cli.progress import failure, follow
     from hashbench.execution.grid import labels_of
+    from hashbench.live import failure_line
     from hashbench.reporting import UnitValues, build_tables, render
 
     out = options["out"]
@@ -39,7 +40,7 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
     if not works:
         return 0
     try:
-        failed = follow(console, prepared)
+        failed = _follow(console, prepared)
     except KeyboardInterrupt as stop:
         saved = sum(_is_saved(prepared.place.record(work)) for work in works)
         console.print(f"stopped, {saved}/{len(works)} cells saved; the same command resumes")
@@ -57,7 +58,7 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
         markup=False,
     )
     for record in failed:
-        console.print(failure(record), style="red", markup=False, soft_wrap=True)
+        console.print(failure_line(record), style="red", markup=False, soft_wrap=True)
     if unsaved:
         console.print(
             f"the records of {unsaved} cells are not in {out}: it cannot be written, is full, or was removed "
@@ -67,6 +68,23 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
             soft_wrap=True,
         )
     return 1 if failed or unsaved else 0
+
+
+def _follow(console: Console, prepared: Run) -> list[Record]:
+    """Run the pending cells, show how they go, and return the failed records."""
+    from hashbench.live import Display
+    from hashbench.records import Record
+
+    failed = []
+    with (
+        Display(console, prepared.plan) as display,
+        closing(prepared.events(display.say, display.watcher)) as events,
+    ):
+        for event in events:
+            display.ended(event)
+            if isinstance(event, Record) and event.error is not None:
+                failed.append(event)
+    return failed
 
 
 def _setting(text: str) -> tuple[str, Any]:

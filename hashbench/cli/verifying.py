@@ -21,11 +21,11 @@ def verify(
     """Compute some cells anew and compare; exit code 1 where one differs, or none could be compared."""
     from contextlib import closing
 
-    from hashbench.cli.progress import name_of
     from hashbench.cli.reading import read_results
     from hashbench.execution.verify import sample as drawn
     from hashbench.execution.verify import verify_records
     from hashbench.images.store import data_root
+    from hashbench.live import name_of
     from hashbench.plugins.registry import register_file
     from hashbench.reporting import only
     from hashbench.system.device import resolve_device

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import InvalidInputError
+from hashbench.system.shown import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class Codes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Codes(Shown):
     """n binary codes of n_bits bits.
 
     ``packed`` is (n, ceil(n_bits / 8)) uint8 in the bit order of ``numpy.packbits``: bit k of a code is
@@ -62,5 +63,5 @@ class Codes:
         """The codes at a slice, an index array or a mask."""
         return type(self)(np.atleast_2d(self.packed[items]), self.n_bits)
 
-    def __repr__(self) -> str:
-        return f"Codes(n={len(self)}, n_bits={self.n_bits})"
+    def _shown(self) -> dict[str, str]:
+        return {"n": f"{len(self):,}", "n_bits": str(self.n_bits)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hashbench.contracts.picture import fitting
 from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.system.shown import Shown, shape_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,8 +60,8 @@ class Texts:
         return " ".join(word for word, there in zip(self.vocabulary, self.rows[i], strict=True) if there)
 
 
-@dataclass(frozen=True, eq=False)
-class Images:
+@dataclass(frozen=True, eq=False, repr=False)
+class Images(Shown):
     """A labelled image collection in memory, or mapped from disk.
 
     pixels: (n, c, h, w) uint8.
@@ -68,6 +69,7 @@ class Images:
     class_names: C names.
     test: (n,) bool, the official test part; None where the source defines none.
     texts: a text for each image; None unless the task asks for texts.
+    name: of the data set, as it is shown; "" where it is not known.
     """
 
     pixels: NDArray[np.uint8]
@@ -75,6 +77,7 @@ class Images:
     class_names: tuple[str, ...]
     test: NDArray[np.bool_] | None = None
     texts: Texts | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         for name in ("pixels", "labels", "test"):
@@ -98,6 +101,16 @@ class Images:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def _shown(self) -> dict[str, str]:
+        said = {"name": self.name} if self.name else {}
+        said |= {"images": f"{len(self):,}", "shape": shape_of(self.pixels.shape[1:])}
+        said["classes"] = f"{len(self.class_names):,}" + " (several an image)" * self.multi_label
+        if self.test is not None:
+            said["test"] = f"{int(self.test.sum()):,}"
+        if self.texts is not None:
+            said["words"] = f"{len(self.texts.vocabulary):,}"
+        return said
+
     @property
     def multi_label(self) -> bool:
         """Whether an image can have more than one class."""
@@ -105,7 +118,7 @@ class Images:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything above: equal digests mean equal data."""
+        """SHA-256 of everything above but the name: equal digests mean equal data."""
         hasher = hashlib.sha256()
         for array in (self.pixels, self.labels, self.test):
             if array is not None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.dataset import Images
+from hashbench.system.shown import Shown
 
 if TYPE_CHECKING:
     from hashbench.contracts.method import HashMethod
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
+@dataclass(frozen=True, eq=False, repr=False)
+class Split(Shown):
     """Which images a cell learns on and which are encoded: indices into one ``Images``, int64, each sorted.
 
     train: the images that are learned on, with their labels.
@@ -41,6 +42,10 @@ class Split:
     pool: Index
     counts: Mapping[str, int]
     description: str
+
+    def _shown(self) -> dict[str, str]:
+        sizes = {"train": self.train, **self.parts, "pool": self.pool}
+        return {name: f"{len(index):,}" for name, index in sizes.items() if len(index)}
 
     @cached_property
     def digest(self) -> str:
@@ -75,8 +80,8 @@ class Stored(NamedTuple):
     labels: NDArray
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcome(Shown):
     """The scores of a fitted method under a task.
 
     values: metrics by name, means over the units. per_unit: (n_units,) float64 by name, only of
@@ -89,6 +94,9 @@ class Outcome:
     curves: Mapping[str, list[float]] = field(default_factory=dict)
     health: Mapping[str, float] = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
+
+    def _shown(self) -> dict[str, str]:
+        return {name: f"{value:.4g}" for name, value in self.values.items()}
 
 
 @dataclass(frozen=True)

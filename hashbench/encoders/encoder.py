@@ -14,6 +14,7 @@ from hashbench.contracts.cross_view import CrossViewMethod
 from hashbench.contracts.feature import Feature
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
+from hashbench.system.shown import Shown, shape_of
 from hashbench.training.encoding import network_features
 from hashbench.training.network import Network
 
@@ -21,7 +22,7 @@ AT_A_TIME = 2048  # images whose rows are in memory at once
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoder:
+class Encoder(Shown):
     """Encodes as the cell of a run did. ``hashbench.load`` makes one from a file.
 
     label: the name of the features that the method reads, None where it reads images. feature: what computes
@@ -95,6 +96,14 @@ class Encoder:
     def _require_codes(self) -> None:
         if self.method.output == "vectors":
             raise InvalidInputError(f"{self.method.name()} makes no codes; rank its project() by cosine")
+
+    def _shown(self) -> dict[str, str]:
+        said = {"method": self.method.name(), "reads": self.label or self.method.inputs}
+        if self.method.output == "codes":
+            said["bits"] = str(self.n_bits)
+        if self.dataset:
+            said["dataset"] = self.dataset
+        return said if self.shape is None else said | {"images": shape_of(self.shape)}
 
     def __repr__(self) -> str:
         read = f"{self.label} features" if self.label else self.method.inputs

@@ -19,6 +19,7 @@ from hashbench.evaluation.inputs import as_codes
 from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_metrics
 from hashbench.evaluation.metrics import precision_recall_by_radius, precision_recall_by_rank
 from hashbench.evaluation.relevance import check_labels, match_labels
+from hashbench.system.shown import Shown
 
 if TYPE_CHECKING:
     import torch
@@ -47,8 +48,8 @@ class RankCurve:
     recall: list[float]
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """Metric values by name, means over the queries; ``evaluation["map"]``.
 
     per_query: (n_queries,) float64 by name. pr_curve: None for real vectors.
@@ -68,6 +69,10 @@ class Evaluation:
         by_rank = asdict(self.rank_curve)
         curves["rank"] = by_rank.pop("rank")
         return curves | {f"{name}_at_rank": values for name, values in by_rank.items()}
+
+    def _shown(self) -> dict[str, str]:
+        said = {"queries": f"{self.n_queries:,}", "database": f"{self.n_database:,}"}
+        return said | {name: f"{value:.4g}" for name, value in self.values.items()}
 
     def __getitem__(self, name: str) -> float:
         if name not in self.values:

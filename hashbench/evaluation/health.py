@@ -12,12 +12,13 @@ from hashbench.errors import InvalidInputError
 from hashbench.evaluation.distinct import number_rows
 from hashbench.evaluation.inputs import as_array, as_codes, find_real
 from hashbench.evaluation.metric_table import HEALTH
+from hashbench.system.shown import Shown
 
 ROWS = 1 << 14  # codes unpacked at a time; their counts are exact in float32
 
 
-@dataclass(frozen=True, eq=False)
-class CodeHealth:
+@dataclass(frozen=True, eq=False, repr=False)
+class CodeHealth(Shown):
     """Properties of a set of codes; the single numbers are in ``values`` under the names of records.
 
     bit_means: (n_bits,), the part of the codes in which each bit is set.
@@ -39,6 +40,10 @@ class CodeHealth:
     distinct_codes: int
     code_entropy: float
     quantization_error: float | None = None
+
+    def _shown(self) -> dict[str, str]:
+        bits = {"n_bits": str(len(self.bit_means))}
+        return bits | {name: f"{value:.4g}" for name, value in self.values.items()}
 
     @property
     def values(self) -> dict[str, float]:

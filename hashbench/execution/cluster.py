@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
@@ -21,9 +22,11 @@ import torch
 from hashbench.errors import ClusterError
 from hashbench.execution.jobqueue import JobQueue
 from hashbench.execution.jobs import Job, Made
+from hashbench.execution.watcher import RunWatcher, hear, telling
 from hashbench.images.store import cache_root
 from hashbench.records import Failure, Record
 from hashbench.system.text import text_of
+from hashbench.system.watching import watched
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Nanny, SpecCluster
@@ -65,7 +68,8 @@ class Pool(Protocol):
 class Here:
     """This process."""
 
-    def __init__(self) -> None:
+    def __init__(self, watcher: RunWatcher | None = None) -> None:
+        self._watcher = watcher
         self._ended: list[tuple[int, Outcome]] = []
 
     def slots(self) -> int:
@@ -74,7 +78,8 @@ class Here:
 
     def start(self, number: int, job: Job) -> None:
         """Do the job."""
-        self._ended.append((number, job.do()))
+        with watched(None if self._watcher is None else partial(self._watcher.step, number)):
+            self._ended.append((number, job.do()))
 
     def ended(self, timeout: float) -> tuple[int, Outcome] | None:
         """What came of it."""
@@ -88,8 +93,12 @@ class There:
     run: a job that waits behind one that kills its worker would be blamed for it too.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, watcher: RunWatcher | None = None) -> None:
         self._client = client
+        self._topic: str | None = None  # of what workers tell, where anybody listens
+        if watcher is not None:
+            self._topic = f"hashbench-{uuid4().hex}"
+            client.subscribe_topic(self._topic, partial(hear, watcher))
         self._numbers: dict[str, int] = {}
         self._futures: SimpleQueue[Future] = SimpleQueue()
         self._cache = str(cache_root().absolute())
@@ -102,7 +111,7 @@ class There:
         """Hand the job over."""
         key = f"{job.title}-{uuid4().hex}"
         self._numbers[key] = number
-        future = self._client.submit(_do, job, self._cache, key=key, pure=False)
+        future = self._client.submit(_do, job, self._cache, number, self._topic, key=key, pure=False)
         future.add_done_callback(self._futures.put)
 
     def ended(self, timeout: float) -> tuple[int, Outcome] | None:
@@ -128,20 +137,27 @@ class There:
         return self._numbers.pop(str(future.key)), failure
 
 
-def _do(job: Job, cache: str) -> Made | Record | None:
+def _do(job: Job, cache: str, number: int, topic: str | None) -> Made | Record | None:
     os.environ.setdefault("HASHBENCH_CACHE", cache)
-    return job.do()
+    with telling(topic, number):
+        return job.do()
 
 
 @contextmanager
-def open_pool(workers: Workers, n_jobs: int, device: str, say: Callable[[str], None]) -> Iterator[Pool]:
+def open_pool(
+    workers: Workers,
+    n_jobs: int,
+    device: str,
+    say: Callable[[str], None],
+    watcher: RunWatcher | None = None,
+) -> Iterator[Pool]:
     """Who runs the jobs, no more workers than jobs; they end with the block. Raises ClusterError.
 
-    say: gets the address of the dashboard, where there is one.
+    say: gets the address of the dashboard, where there is one. watcher: gets the jobs' steps.
     """
     n_local = min(workers.jobs, n_jobs)
     if workers.scheduler is None and workers.queue is None and n_local == 1:
-        yield Here()
+        yield Here(watcher)
         return
     import dask.config
     from distributed import Client
@@ -167,7 +183,7 @@ def open_pool(workers: Workers, n_jobs: int, device: str, say: Callable[[str], N
             raise ClusterError(f"{what} cannot be used ({reason})") from error
         if find_spec("bokeh") is not None or workers.scheduler is not None:
             say(f"dashboard: {client.dashboard_link}")
-        yield There(client)
+        yield There(client, watcher)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from hashbench.system.atomic import atomic_file
 from hashbench.system.integrity import array_is_sound, check_members, is_of_the_machine, note_use, save_array
 from hashbench.system.lease import lease
 from hashbench.system.text import text_of
+from hashbench.system.watching import Step, tell
 from hashbench.training.checkpoints import save_atomically, seconds_before
 from hashbench.training.encoding import network_features
 from hashbench.training.network import Network, build_network, gains_from_bf16
@@ -102,6 +103,7 @@ class Context:
         timing = path.with_suffix(".json")
 
         def compute() -> None:
+            tell(Step("features"))
             start = perf_counter()
             if trained is not None:
                 rows = network_features(trained.network, self.images.pixels).cpu().numpy()

@@ -26,6 +26,7 @@ class Plan:
 
     reasons: why each of the ``pending`` is: "new", "that failed before", "whose split changed", ...
     before: when the record of each of the ``pending`` was written; None: there is none.
+    images: how many training images each of the ``pending`` has.
     threads: (their threads, this run's) where these differ: how many cells in ``done``.
     older: cells in ``done`` that were scored by another version of the evaluation.
     """
@@ -34,6 +35,7 @@ class Plan:
     done: list[Work]
     reasons: list[str]
     before: list[datetime | None]
+    images: list[int]
     threads: Counter[tuple[int, int]] = field(default_factory=Counter)
     older: list[Work] = field(default_factory=list)
 
@@ -46,10 +48,15 @@ class Plan:
                 needed[artefact.key] = artefact
         return list(needed.values())
 
+    @property
+    def tasks(self) -> list[Artefact | Work]:
+        """All that is done, each under its place in this list: artefacts, then cells."""
+        return [*self.artefacts, *self.pending]
+
 
 def make_plan(works: Iterable[Work], place: Place) -> Plan:
     """Sort cells into done and pending. Raises MissingDataError before anything runs."""
-    plan = Plan([], [], [], [])
+    plan = Plan([], [], [], [], [])
     for work in works:
         path = place.record(work)
         record, why_none = look_up(path)
@@ -61,6 +68,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
             plan.pending.append(work)
             plan.reasons.append(reason)
             plan.before.append(None if record is None else record.created)
+            plan.images.append(len(context.split.train))
             continue
         plan.done.append(work)
         assert record is not None

@@ -16,6 +16,7 @@ from hashbench.execution.gone import forget_gone
 from hashbench.execution.jobs import Job, Made
 from hashbench.execution.place import Place
 from hashbench.execution.plan import Plan
+from hashbench.execution.watcher import RunWatcher
 from hashbench.execution.work import Work
 from hashbench.records import Failure, Record
 from hashbench.system.lease import lease, lease_file
@@ -24,13 +25,17 @@ PAUSE = 1.0  # seconds between two looks at what another run is working on
 
 
 def run_plan(
-    plan: Plan, place: Place, workers: Workers | None = None, say: Callable[[str], None] | None = None
+    plan: Plan,
+    place: Place,
+    workers: Workers | None = None,
+    say: Callable[[str], None] | None = None,
+    watcher: RunWatcher | None = None,
 ) -> Generator[Made | Record]:
     """Run what is pending: yields a note when an artefact is made, and each record as it comes.
 
     What another run that shares the folder is working on comes last, as that run leaves it. say: gets what
-    there is to tell, such as the address of the cluster's dashboard. Closing the iterator stops all work;
-    what was finished is on disk.
+    there is to tell, such as the address of the cluster's dashboard. watcher: is told where the jobs are.
+    Closing the iterator stops all work; what was finished is on disk.
     """
     works = [*plan.pending, *plan.done]
     folders = {place.out, *(place.record(work).parent for work in plan.pending)} if plan.pending else set()
@@ -45,13 +50,16 @@ def run_plan(
     forget_gone({place.record(work).parent for work in works})
     try:
         if plan.pending:
-            with open_pool(workers or Workers(), len(plan.pending), place.device, say or _silent) as pool:
-                yield from _run(plan, place, pool, say or _silent)
+            say = say or _silent
+            with open_pool(workers or Workers(), len(plan.pending), place.device, say, watcher) as pool:
+                yield from _run(plan, place, pool, say, watcher)
     finally:
         _remove_leftovers(works, place)
 
 
-def _run(plan: Plan, place: Place, pool: Pool, say: Callable[[str], None]) -> Generator[Made | Record]:
+def _run(
+    plan: Plan, place: Place, pool: Pool, say: Callable[[str], None], watcher: RunWatcher | None
+) -> Generator[Made | Record]:
     """Keep the pool's slots filled: artefacts first, cells in the order of the plan, what is leased last."""
     jobs = [Job(artefact, place) for artefact in plan.artefacts]
     jobs += [Job(work, place, before) for work, before in zip(plan.pending, plan.before, strict=True)]
@@ -68,6 +76,8 @@ def _run(plan: Plan, place: Place, pool: Pool, say: Callable[[str], None]) -> Ge
             ready, leased, looked = leased, [], monotonic()
         for _ in range(min(len(ready), pool.slots() - running)):
             number = heappop(ready)
+            if watcher is not None:
+                watcher.started(number)
             pool.start(number, jobs[number])
             running += 1
         ended = pool.ended(PAUSE) if running else None
@@ -83,6 +93,8 @@ def _run(plan: Plan, place: Place, pool: Pool, say: Callable[[str], None]) -> Ge
         if isinstance(outcome, Failure):  # of the workers, not of the job's own code
             jobs[number] = replace(jobs[number], unmade=outcome)
             outcome = jobs[number].do()
+        if watcher is not None:
+            watcher.stopped(number, outcome)
         if outcome is None:
             heappush(leased, number)
             continue

@@ -68,13 +68,13 @@ def load_images(dataset: Dataset, root: Path) -> Images:
     dataset.require(root)
     key = _key(dataset, root)
     folder = _folder(dataset, key)
-    images = _open(folder, key)
+    images = _open(folder, key, dataset.label)
     if images is None:
         if folder.is_dir():
             warnings.warn(f"decoded copy '{folder}' is damaged and is made again", stacklevel=2)
         verify(dataset, root)
         _write(decoded(dataset, root), folder, key)
-        images = _open(folder, key)
+        images = _open(folder, key, dataset.label)
         assert images is not None, f"{folder} cannot be read back"
     note_use(folder / "meta.json")
     return images
@@ -157,8 +157,8 @@ def _key(dataset: Dataset, root: Path) -> str:
     )
 
 
-def _open(folder: Path, key: str) -> Images | None:
-    """The decoded copy in a folder; None where there is none, or it is damaged or stale.
+def _open(folder: Path, key: str, title: str = "") -> Images | None:
+    """The decoded copy in a folder, as images of a name; None where there is none, or it is damaged or stale.
 
     A changed byte is found by a sum over all bytes (CRC-32, about a gigabyte a second), not by the digest.
     """
@@ -170,7 +170,7 @@ def _open(folder: Path, key: str) -> Images | None:
             if sum_of(folder / f"{name}.npy") != expected:
                 return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in meta["arrays"]}
-        images = Images(class_names=tuple(meta["class_names"]), **arrays)
+        images = Images(class_names=tuple(meta["class_names"]), name=title, **arrays)
         vars(images)["digest"] = meta["digest"]  # fills the cached property: nothing is hashed again
         return images if meta["key"] == key else None
     except (

@@ -22,10 +22,12 @@ from hashbench.errors import DamagedRecordError, InvalidInputError
 from hashbench.identity.digest import digest_of
 from hashbench.system.paths import is_regular
 from hashbench.system.sharing import shareable_traceback
+from hashbench.system.shown import Shown
 from hashbench.system.text import plain, repr_of, text_of
 
 SCHEMA_VERSION = 2
 LARGEST = 1e15  # of a metric's values
+LONGEST = 80  # characters of the reason of a failure, as a record's line shows it
 
 
 def _plain(value: Any) -> Any:
@@ -188,7 +190,7 @@ class Rescoring(_Model):
     command: str
 
 
-class Record(_Model):
+class Record(Shown, _Model):
     """One cell's outcome. The task defines what the metrics mean; timings are in seconds."""
 
     schema_version: Literal[2] = 2
@@ -218,6 +220,17 @@ class Record(_Model):
     def task(self) -> str:
         """The name of its task."""
         return str(self.protocol["task"]["name"])
+
+    def _shown(self) -> dict[str, str]:
+        cell = self.cell
+        parts = {"method": cell.label, "features": cell.features, "bits": cell.bits}
+        parts |= {"dataset": cell.dataset, "protocol": cell.protocol, "repetition": cell.repetition}
+        said = {name: str(part) for name, part in parts.items() if part is not None}
+        if self.error is not None:
+            reason = " ".join(self.error.message.split())
+            return said | {"failed": reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}..."}
+        first = next(iter(self.metrics.items()), None)
+        return said if first is None else said | {first[0]: f"{first[1]:.4g}"}
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

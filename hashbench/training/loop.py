@@ -12,6 +12,7 @@ import torch
 
 from hashbench.identity.digest import seed_of
 from hashbench.system.device import fork_rng
+from hashbench.system.watching import Step, tell
 from hashbench.training.batches import Batches, Loss
 from hashbench.training.checkpoints import load_checkpoint, save_atomically
 from hashbench.training.contract import Epoch
@@ -53,7 +54,8 @@ def train(
         modules.load_state_dict(state["modules"])
         optimisation.load_state_dict(state["optimisation"])
         start, losses, began = state["epoch"], state["losses"], began - state["seconds"]
-    last_save = monotonic()
+    shown, entered = batches.order.n_images * batches.views, monotonic()
+    last_save = entered
 
     cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)  # default: off
     with fork_rng(batches.labels.device), cudnn:
@@ -69,11 +71,13 @@ def train(
             losses.append(total.item() / batches.n_steps)  # the only time that an epoch waits for the device
             if not math.isfinite(losses[-1]):
                 raise FloatingPointError(f"the loss is {losses[-1]} in epoch {epoch + 1} of {epochs}")
+            done, rate = epoch + 1, (epoch + 1 - start) * shown / max(monotonic() - entered, 1e-9)
+            tell(Step("train", done, epochs, losses[-1], shown, rate))
             if checkpoint is not None and monotonic() - last_save > CHECKPOINT_SECONDS:
                 state = {
                     "modules": modules.state_dict(),
                     "optimisation": optimisation.state_dict(),
-                    "epoch": epoch + 1,
+                    "epoch": done,
                     "losses": losses,
                     "seconds": monotonic() - began,
                 }

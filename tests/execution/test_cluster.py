@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -18,8 +19,24 @@ FAILS = "def _fit(self, X, y, generator):\n    raise ValueError('no rotation fou
 PASSES = "def _fit(self, X, y, generator):\n    pass"
 
 
-def run_all(cells, place, workers=None, say=None):
-    return list(run_plan(make_plan(cells, place), place, workers, say))
+def run_all(cells, place, workers=None, say=None, watcher=None):
+    return list(run_plan(make_plan(cells, place), place, workers, say, watcher))
+
+
+class Heard:
+    """Notes what it is told of each job."""
+
+    def __init__(self):
+        self.told = defaultdict(list)
+
+    def started(self, number):
+        self.told[number].append("started")
+
+    def step(self, number, step):
+        self.told[number].append(step.phase)
+
+    def stopped(self, number, outcome):
+        self.told[number].append("stopped")
 
 
 def metrics(records):
@@ -29,9 +46,10 @@ def metrics(records):
 def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
     place = replace(place, plugins=(plugin("failing", FAILS), plugin("passing", PASSES)))
     cells = grid("random", "lsh", "failing", "passing", "mu_liu", features=["pixels", "cnn"])
-    said = []
-    alone = run_all(cells, place)
-    shared = run_all(cells, replace(place, out=tmp_path / "shared"), Workers(jobs=2), said.append)
+    said, here, there = [], Heard(), Heard()
+    alone = run_all(cells, place, watcher=here)
+    elsewhere = replace(place, out=tmp_path / "shared")
+    shared = run_all(cells, elsewhere, Workers(jobs=2), said.append, there)
     for events in (alone, shared):
         (made,) = [event for event in events if isinstance(event, Made)]
         assert made.failure is None
@@ -40,6 +58,10 @@ def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
     assert {status for status, _ in metrics(alone).values()} == {"done", "failed"}
     assert not list((tmp_path / "shared").rglob(".*"))
     assert all("dashboard: http" in text for text in said)
+    for heard in (here, there):
+        assert all(told[0] == "started" and "stopped" in told for told in heard.told.values())
+        assert sum("evaluate" in told for told in heard.told.values()) == len(cells) - 2  # two fail before
+        assert any("train" in told for told in heard.told.values())
 
 
 @pytest.mark.long  # three workers start one after the other

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hashbench.contracts.recipe import Invariances, Recipe
+from hashbench.system.watching import watched
 from hashbench.training import loop
 from hashbench.training.batches import Batches
 from hashbench.training.images import DeviceImages
@@ -102,6 +103,20 @@ def test_the_seed_decides_and_the_global_generator_neither_matters_nor_moves():
     assert same(first, again)
     other = run(seed=8)
     assert not torch.equal(first["0.layers.1.weight"], other["0.layers.1.weight"])
+
+
+def test_who_watches_is_told_each_epoch_and_changes_nothing():
+    told = []
+    network, state = small()
+    with watched(told.append):
+        losses = train_on(network, pixels, labels, loss_of(state), RECIPE, epochs=3)
+    assert [(step.phase, step.epoch, step.epochs) for step in told] == [("train", i, 3) for i in (1, 2, 3)]
+    assert [step.loss for step in told] == losses
+    assert all(step.images == N and step.rate > 0 for step in told)
+    unwatched, state = small()
+    assert train_on(unwatched, pixels, labels, loss_of(state), RECIPE, epochs=3) == losses
+    assert same(unwatched.state_dict(), network.state_dict())
+    assert len(told) == 3
 
 
 def test_epochs_differ_in_order():

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from hashbench.system.text import visible
 
-_ASCII = str.maketrans({"±": "+-", "·": "-", "–": "-", "—": "-", "−": "-", "†": "+", "‡": "++"})  # noqa: RUF001
+_ASCII = str.maketrans({"±": "+-", "·": "-", "–": "-", "—": "-", "−": "-", "†": "+", "‡": "++", "…": "~"})  # noqa: RUF001
 
 
 class Output(io.TextIOBase):

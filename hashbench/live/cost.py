@@ -1,0 +1,123 @@
+"""How long the jobs of a run may still take: by what their training sees, and what this run has measured.
+
+Nothing is guessed before it is measured. A job costs what others of its kind took in this run: the same
+method, features and code length; else the same method and features; else any of the same sort on the same
+images, per image that the training sees. Where none has been measured, the time is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from hashbench.contracts.feature import TrainedFeature
+from hashbench.execution.plan import Plan
+from hashbench.execution.work import Artefact, Setting, Work
+from hashbench.system.watching import Step
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is known of a job before it runs.
+
+    kinds: those it is of, the narrowest first. images: that its training sees, each as often as it is seen.
+    """
+
+    kinds: tuple[Hashable, ...]
+    images: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """The seconds that jobs may still take, and how many jobs are not in them since nothing is known."""
+
+    seconds: float
+    unknown: int
+
+    def __str__(self) -> str:
+        if self.unknown and not self.seconds:
+            return "time left unknown"
+        return f"{'over' if self.unknown else 'about'} {_span(self.seconds)} left"
+
+
+class Costs:
+    """What jobs cost, in seconds per image, as far as it has been measured."""
+
+    def __init__(self, plan: Plan) -> None:
+        images = {_place(work.setting): n for work, n in zip(plan.pending, plan.images, strict=True)}
+        self._costs = [cost_of(task, images[_place(task.setting)]) for task in plan.tasks]
+        self._measured: dict[Hashable, dict[int, float]] = {}
+
+    def measure(self, number: int, seconds: float) -> None:
+        """A job has taken so many seconds, or will by what is known of it so far."""
+        cost = self._costs[number]
+        for kind in cost.kinds:
+            self._measured.setdefault(kind, {})[number] = seconds / cost.images
+
+    def measure_training(self, number: int, step: Step) -> None:
+        """The training of a job has reached this step."""
+        self.measure(number, self._costs[number].images / step.rate)
+
+    def forget(self, number: int) -> None:
+        """A job has failed: what it took says nothing of others."""
+        for kind in self._costs[number].kinds:
+            self._measured.get(kind, {}).pop(number, None)
+
+    def seconds(self, number: int) -> float | None:
+        """What a job takes in all; None where that is not known."""
+        cost = self._costs[number]
+        for kind in cost.kinds:
+            if self._measured.get(kind):
+                return median(self._measured[kind].values()) * cost.images
+        return None
+
+    def left(self, waiting: Iterable[int], running: Mapping[int, tuple[float, Step]]) -> Left:
+        """What these jobs still take, those that wait as many at a time as run now.
+
+        running: the seconds since each began, and its last step.
+        """
+        now = [self._rest(number, *state) for number, state in running.items()]
+        later = [self.seconds(number) for number in waiting]
+        known = [seconds for seconds in (*now, *later) if seconds is not None]
+        unknown = len(now) + len(later) - len(known)
+        longest = max((seconds for seconds in now if seconds is not None), default=0.0)
+        return Left(max(longest, sum(known) / max(1, len(running))), unknown)
+
+    def _rest(self, number: int, elapsed: float, step: Step) -> float | None:
+        if step.rate:
+            return (step.epochs - step.epoch) * step.images / step.rate
+        whole = self.seconds(number)
+        return None if whole is None else max(0.0, whole - elapsed)
+
+
+def cost_of(task: Artefact | Work, n_images: int) -> Cost:
+    """The cost of a job in a setting with so many training images."""
+    setting, feature = task.setting, task.feature
+    place, recipe = _place(setting), setting.protocol.recipe
+    if isinstance(task, Artefact):
+        if not isinstance(feature, TrainedFeature):  # its rows are the same for all protocols
+            return Cost((("rows", setting.spec, feature),), 1)
+        images = max(1, recipe.pretrain_epochs * n_images)
+        return Cost((("network", place, feature), ("network", place)), images)
+    cell = task.cell
+    deep = feature is None and cell.backbone is not None
+    method = ("cell", place, cell.label, cell.features)
+    kinds: tuple[Hashable, ...] = ((*method, cell.bits), method, ("cell", place, deep))
+    if not deep:
+        return Cost(kinds, max(1, n_images))
+    both_stages = cell.params.get("pretraining") == "joint" or cell.params.get("budget") == "total"
+    epochs = recipe.epochs + recipe.pretrain_epochs * both_stages
+    return Cost((*kinds, ("network", place)), max(1, epochs * n_images))
+
+
+def _place(setting: Setting) -> tuple[str, Hashable]:
+    """What has equally many and equally large images: a data set under a protocol."""
+    return setting.spec, setting.protocol
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "1 min" if seconds >= 30 else f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,68 @@
+"""The time left: unknown until something is measured, then by what each job's training sees."""
+
+import pytest
+
+from hashbench.live.cost import Costs, Left
+from hashbench.system.watching import Step
+
+N = 720  # training images of the digits under protocol 5k
+
+
+def test_nothing_is_known_before_anything_is_measured(planned):
+    at = planned("lsh", "dpsh")
+    left = Costs(at.plan).left(range(3), {})
+    assert (left.seconds, left.unknown) == (0, 3)
+
+
+def test_a_cell_costs_what_the_same_method_took(planned):
+    at = planned("itq", "ksh", bits=[8, 12, 16])
+    costs = Costs(at.plan)
+    costs.measure(at.number("itq", 8), 2.0)
+    assert costs.seconds(at.number("itq", 12)) == pytest.approx(2)
+    assert costs.seconds(at.number("ksh", 8)) == pytest.approx(2)  # the same sort, as nothing better is known
+    costs.measure(at.number("ksh", 8), 60.0)
+    assert costs.seconds(at.number("ksh", 16)) == pytest.approx(60)
+    assert costs.seconds(at.number("itq", 16)) == pytest.approx(2)
+    costs.forget(at.number("ksh", 8))
+    assert costs.seconds(at.number("ksh", 16)) == pytest.approx(2)
+
+
+def test_networks_cost_by_the_images_that_their_training_sees(planned):
+    at = planned("dpsh", "lsh", "dsh", set={"recipe.pretrain_epochs": 6, "recipe.epochs": 3})
+    costs = Costs(at.plan)
+    costs.measure(at.number("cnn"), 60.0)  # six epochs
+    assert costs.seconds(at.number("dpsh")) == pytest.approx(30)  # three
+    assert costs.seconds(at.number("lsh")) is None
+    costs.measure(at.number("dpsh"), 40.0)
+    assert costs.seconds(at.number("dsh")) == pytest.approx(40)  # a cell like it says more than a network
+
+
+def test_a_training_says_how_long_it_and_others_take(planned):
+    at = planned("dpsh")
+    costs, step = Costs(at.plan), Step("train", 1, 4, 0.5, N, 100.0)
+    costs.measure_training(at.number("cnn"), step)
+    left = costs.left([at.number("dpsh")], {at.number("cnn"): (50.0, step)})
+    # three epochs of the network and two of the cell, of 720 images each, at 100 images a second
+    assert left == Left(pytest.approx(5 * N / 100), 0)
+
+
+def test_jobs_that_run_at_the_same_time_share_what_is_left(planned):
+    at = planned("itq", "lsh", bits=[8, 12, 16])
+    costs = Costs(at.plan)
+    for method in ("itq", "lsh"):
+        costs.measure(at.number(method, 8), 10.0)
+    waiting = [at.number(method, 16) for method in ("itq", "lsh")]
+    running = {at.number("itq", 12): (4.0, Step("fit")), at.number("lsh", 12): (8.0, Step("fit"))}
+    assert costs.left(waiting, running).seconds == pytest.approx((6 + 2 + 10 + 10) / 2)
+    assert costs.left([], running).seconds == pytest.approx(6)  # the longest
+    late = {at.number("itq", 12): (99.0, Step("evaluate"))}
+    assert costs.left([], late).seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unknown", "number"), [(20, 0, "20 s"), (300, 0, "5 min"), (7500, 2, "2 h 5 min")]
+)
+def test_the_time_left_in_words(seconds, unknown, number):
+    said = str(Left(seconds, unknown))
+    assert number in said
+    assert ("over" in said) == bool(unknown)  # a lower bound is not called an estimate
