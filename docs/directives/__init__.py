@@ -13,6 +13,7 @@ from directives.page import FILTERS, Files, Page, missing, select
 from directives.picture import PICTURE, picture
 from directives.provenance import provenance
 from directives.ranking import CURVES, ranking
+from directives.ranks import RANKS, ranks
 from directives.table import TABLE, table
 from directives.training import LOSS, training
 from hashbench.errors import InvalidInputError
@@ -57,6 +58,7 @@ DIRECTIVES = {
     "compare": Directive(compare, CLAIM),
     "curve": Directive(curve, FIGURE),
     "ranking": Directive(ranking, CURVES),
+    "ranks": Directive(ranks, RANKS),
     "training": Directive(training, LOSS),
     "claims": Directive(claims, CLAIMS),
     "picture": Directive(picture, PICTURE, filters=False),

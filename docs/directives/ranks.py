@@ -1,0 +1,123 @@
+"""Mean ranks of methods over blocks, with the critical difference, and a picture of both."""
+
+from argparse import Namespace
+from itertools import chain
+
+from directives.compare import separable
+from directives.page import Files, Page
+from hashbench.errors import HashbenchError
+from hashbench.reporting import compare_rows
+from hashbench.reporting.figures import COLORS, Line, LineStyle, Panel
+from hashbench.reporting.provenance import environment, mixtures
+from hashbench.reporting.report.ranks import MIN_METHODS, Ranks, block_of, mean_ranks
+from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.significance import ALPHA
+from hashbench.reporting.tasks import common_task
+
+RANKS = {("--name",): {"required": True}, ("--min-blocks",): {"type": int, "default": 2}}
+_PER_METHOD = 0.17  # inches of the picture
+_HEAD = (
+    "| method | mean rank | within the critical difference of the first | separably better than the next |\n"
+    "|---|---:|---|---|"
+)
+
+
+def ranks(page: Page, files: Files, options: Namespace) -> str:
+    """A table and a picture for methods that read features, and for methods that read images.
+
+    ``--name``: of the group, for the picture. ``--min-blocks``: methods are left out until the others share so
+    many.
+    """
+    parts = []
+    for found in mean_ranks(files.values(), options.min_blocks):
+        if found.methods:
+            parts += _shown(page, files, found, options.name)
+        else:
+            there = ", ".join(f"`{name}` {n}" for name, n in sorted(found.left_out.items()))
+            need = f"{MIN_METHODS} methods and {options.min_blocks} blocks that they share"
+            parts.append(f"No ranking of {options.name}: it needs {need}. Blocks of each: {there}.")
+    return "\n\n".join(parts) or f"No ranking of {options.name}: only controls and variants have records."
+
+
+def _shown(page: Page, files: Files, found: Ranks, name: str) -> list[str]:
+    own = {
+        path: record
+        for path, record in files.items()
+        if record.status == "done"
+        and record.cell.method in found.methods
+        and not record.cell.params
+        and block_of(record) in found.blocks
+    }
+    done = latest(own.values())
+    left_out = ", ".join(f"`{method}` ({n})" for method, n in sorted(found.left_out.items()))
+    words = [
+        f"{len(found.methods)} methods over {len(found.blocks)} blocks: {'; '.join(found.blocks)}.",
+        f"{found.metric}, mean over repetitions; rank 1 is the best.",
+        _tests(found),
+        f"Left out, with the number of blocks that each has: {left_out}." if left_out else "",
+        f"{found.n_unused} blocks that not all of these methods have are not used." if found.n_unused else "",
+        environment(done),
+        *chain(*map(mixtures, grouped(done, lambda r: (r.cell.dataset, r.cell.protocol)).values())),
+    ]
+    picture = page.figure(f"Mean ranks of {name}", [[_panel(found, name)]], "ranks", name, found.reads)
+    return [" ".join(dict.fromkeys(filter(None, words))), _table(own, found), picture]
+
+
+def _tests(found: Ranks) -> str:
+    """Friedman's and Nemenyi's, and what so few blocks can tell."""
+    scale = len(found.methods) - 1
+    p = "no test with one block or equal values" if found.p is None else f"p = {found.p:.2g}"
+    said = (
+        f"Friedman, all alike: {p}. Nemenyi, critical difference of two mean ranks at {ALPHA:.0%}: "
+        f"{found.distance:.1f}; the first and the last can be {scale} apart."
+    )
+    if found.distance >= scale:
+        return f"{said} **So few blocks tell no two of these methods apart by their ranks.**"
+    if found.distance > scale / 2:
+        return f"{said} **That is more than half of the scale: only its ends are told apart.**"
+    return said
+
+
+def _table(files: Files, found: Ranks) -> str:
+    lines = [_HEAD]
+    following = [*found.methods[1:], None]
+    for method, mean, other in zip(found.methods, found.means, following, strict=True):
+        near = "yes" if mean - found.means[0] <= found.distance else "**no**"
+        lines.append(f"| {method} | {mean:.1f} | {near} | {_separable(files, method, other)} |")
+    return "\n".join(lines) + (
+        "\n\nLast column: in how many blocks the row is separably better than the one below it, and in how many "
+        f"worse (paired bootstrap over the queries, Holm-corrected over the blocks, {ALPHA:.0%}); this does not "
+        "need many blocks, but covers another draw of queries only, not another training or data set."
+    )
+
+
+def _separable(files: Files, method: str, other: str | None) -> str:
+    if other is None:
+        return ""
+    try:
+        tests = compare_rows(files, method, other)
+    except HashbenchError:  # values of single queries are missing
+        return "not tested"
+    better, worse = separable(tests, common_task(files.values()).describe(tests[0].metric))
+    return f"in {better} of {len(tests)}" + (f", worse in {worse}" if worse else "")
+
+
+def _panel(found: Ranks, name: str) -> Panel:
+    """A bar as long as the critical difference around each mean rank: where two do not meet, they differ."""
+    n = len(found.methods)
+    places = [float(n - i) for i in range(n)]
+    half = found.distance / 2
+    around = f"± half of {found.distance:.1f}: bars that do not meet are told apart"
+    bar, point = LineStyle(COLORS[7], "", "-"), LineStyle(COLORS[1], "o", "")
+    bars = [
+        Line(around, bar, (mean - half, mean + half), (y, y))
+        for mean, y in zip(found.means, places, strict=True)
+    ]
+    return Panel(
+        title=f"{name}, {len(found.blocks)} blocks",
+        x_label="mean rank (1 is the best)",
+        y_label="",
+        lines=[Line("mean rank", point, found.means, places), *bars],
+        y_ticks=dict(zip(places, found.methods, strict=True)),
+        height=max(2.0, 0.8 + _PER_METHOD * n),
+    )
