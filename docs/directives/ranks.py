@@ -10,7 +10,7 @@ from hashbench.reporting import compare_rows
 from hashbench.reporting.figures import COLORS, Line, LineStyle, Panel
 from hashbench.reporting.provenance import environment, mixtures
 from hashbench.reporting.report.ranks import MIN_METHODS, Ranks, block_of, mean_ranks
-from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.selection import grouped, rivals
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
 
@@ -25,8 +25,8 @@ _HEAD = (
 def ranks(page: Page, files: Files, options: Namespace) -> str:
     """A table and a picture for methods that read features, and for methods that read images.
 
-    ``--name``: of the group, for the picture. ``--min-blocks``: methods are left out until the others share so
-    many.
+    ``--name``: of the group, for the picture. ``--min-blocks``: methods are left out until the others share
+    so many.
     """
     parts = []
     for found in mean_ranks(files.values(), options.min_blocks):
@@ -36,19 +36,15 @@ def ranks(page: Page, files: Files, options: Namespace) -> str:
             there = ", ".join(f"`{name}` {n}" for name, n in sorted(found.left_out.items()))
             need = f"{MIN_METHODS} methods and {options.min_blocks} blocks that they share"
             parts.append(f"No ranking of {options.name}: it needs {need}. Blocks of each: {there}.")
-    return "\n\n".join(parts) or f"No ranking of {options.name}: only controls and variants have records."
+    return "\n\n".join(parts) or f"No ranking of {options.name}: nothing that competes has records."
 
 
 def _shown(page: Page, files: Files, found: Ranks, name: str) -> list[str]:
-    own = {
-        path: record
-        for path, record in files.items()
-        if record.status == "done"
-        and record.cell.method in found.methods
-        and not record.cell.params
-        and block_of(record) in found.blocks
-    }
-    done = latest(own.values())
+    done = [
+        r for r in rivals(files.values()) if r.cell.method in found.methods and block_of(r) in found.blocks
+    ]
+    chosen = set(map(id, done))
+    own = {path: record for path, record in files.items() if id(record) in chosen}
     left_out = ", ".join(f"`{method}` ({n})" for method, n in sorted(found.left_out.items()))
     words = [
         f"{len(found.methods)} methods over {len(found.blocks)} blocks: {'; '.join(found.blocks)}.",
@@ -85,9 +81,9 @@ def _table(files: Files, found: Ranks) -> str:
         near = "yes" if mean - found.means[0] <= found.distance else "**no**"
         lines.append(f"| {method} | {mean:.1f} | {near} | {_separable(files, method, other)} |")
     return "\n".join(lines) + (
-        "\n\nLast column: in how many blocks the row is separably better than the one below it, and in how many "
-        f"worse (paired bootstrap over the queries, Holm-corrected over the blocks, {ALPHA:.0%}); this does not "
-        "need many blocks, but covers another draw of queries only, not another training or data set."
+        "\n\nLast column: in how many blocks the row is separably better than the one below it, and in how "
+        f"many worse (paired bootstrap over the queries, Holm-corrected over the blocks, {ALPHA:.0%}); this "
+        "does not need many blocks, but covers another draw of queries, not another training or data set."
     )
 
 
@@ -107,7 +103,7 @@ def _panel(found: Ranks, name: str) -> Panel:
     n = len(found.methods)
     places = [float(n - i) for i in range(n)]
     half = found.distance / 2
-    around = f"± half of {found.distance:.1f}: bars that do not meet are told apart"
+    around = f"± {half:.1f}, half of the critical difference"
     bar, point = LineStyle(COLORS[7], "", "-"), LineStyle(COLORS[1], "o", "")
     bars = [
         Line(around, bar, (mean - half, mean + half), (y, y))

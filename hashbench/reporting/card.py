@@ -75,7 +75,7 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class Pair:
-    """Our mean over ``n`` repetitions, and the published numbers to set beside it, the preferred one first."""
+    """Our mean over ``n`` repetitions, and published numbers to set beside it, the preferred one first."""
 
     dataset: str
     protocol: str

@@ -73,9 +73,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. ticks, y_ticks: places on an axis and their labels. levels: labelled horizontal lines.
+    """One pair of axes. ticks, y_ticks: places on the axes and their labels.
 
-    height: in inches; a row of panels is as high as the highest.
+    levels: labelled horizontal lines. height: in inches; a row of panels is as high as the highest.
     """
 
     title: str

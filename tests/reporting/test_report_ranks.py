@@ -64,6 +64,7 @@ def test_controls_variants_failures_and_other_features_are_no_rivals(make):
     records += records_of(make, {"random": [0.9] * 5})
     records += records_of(make, {"itq": [0.99] * 5}, params={"n_iter": 5})
     records += [make("lsh", 8 * (block + 1), None) for block in range(5)]
+    records += records_of(make, {"cca_itq": [0.99] * 5}, card={"made_for": ("authentication",)})
     deep = records_of(make, {"mu_liu": [0.9] * 5, "dsh": [0.8] * 5})
     features, images = mean_ranks([*records, *deep])
     assert set(features.methods) == set(VALUES)

@@ -2,9 +2,9 @@
 
 Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.2.2.
 A block is a data set, protocol, code length and kind of features, where each method has one value: its mean
-over repetitions. Where a network is trained or read, a block is also of one recipe, backbone and kind of device
-(CPU or GPU), as each trains another network. Methods that read features and methods that read images share
-no block.
+over repetitions. Where a network is trained or read, a block is also of one recipe, backbone and kind of
+device (CPU or GPU), as each trains another network. Methods that read features and methods that read images
+share no block.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from hashbench.contracts.task import MetricInfo
 from hashbench.records import Record
-from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.selection import grouped, rivals
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
 
@@ -30,8 +30,9 @@ class Ranks:
     """Methods by their mean rank over blocks, the best (lowest) first.
 
     p: of Friedman's test that all are alike; None where all values are equal or there is one block.
-    distance: the critical difference of mean ranks at 5 %. methods is empty where too few share too few blocks.
-    left_out: methods, with the number of blocks that each has. n_unused: blocks that not all methods have.
+    distance: the critical difference of mean ranks at 5 %. methods is empty where too few share too few
+    blocks. left_out: methods, with the number of blocks that each has. n_unused: blocks that not all methods
+    have.
     """
 
     task: str
@@ -47,20 +48,11 @@ class Ranks:
 
 
 def mean_ranks(records: Iterable[Record], min_blocks: int = MIN_BLOCKS) -> list[Ranks]:
-    """One for each task, for features and for images: by its headline, without controls and variants.
+    """One for each task, for features and for images: by its headline, of all that compete.
 
     min_blocks: methods are left out until the others share so many.
     """
-    kept = [
-        record
-        for record in latest(records)
-        if record.status == "done"
-        and record.card
-        and record.card.family != "control"
-        and record.cell.bits
-        and not record.cell.params
-    ]
-    groups = grouped(kept, lambda record: (record.task, record.card.inputs if record.card else ""))
+    groups = grouped(rivals(records), lambda record: (record.task, record.card.inputs if record.card else ""))
     return [_of_group(task, reads, members, min_blocks) for (task, reads), members in sorted(groups.items())]
 
 
