@@ -17,8 +17,8 @@ from hashbench.reporting.tasks import common_task
 RANKS = {("--name",): {"required": True}, ("--min-blocks",): {"type": int, "default": 2}}
 _PER_METHOD = 0.17  # inches of the picture
 _HEAD = (
-    "| method | mean rank | within the critical difference of the first | separably better than the next |\n"
-    "|---|---:|---|---|"
+    "| method | mean rank | within the critical difference of the first | first separably better | "
+    "separably better than the next |\n|---|---:|---|---|---|"
 )
 
 
@@ -47,7 +47,7 @@ def _shown(page: Page, files: Files, found: Ranks, name: str) -> list[str]:
     own = {path: record for path, record in files.items() if id(record) in chosen}
     left_out = ", ".join(f"`{method}` ({n})" for method, n in sorted(found.left_out.items()))
     words = [
-        f"{len(found.methods)} methods over {len(found.blocks)} blocks: {'; '.join(found.blocks)}.",
+        f"Methods: {len(found.methods)}; blocks: {len(found.blocks)} ({'; '.join(found.blocks)}).",
         f"{found.metric}, mean over repetitions; rank 1 is the best.",
         _tests(found),
         f"Left out, with the number of blocks that each has: {left_out}." if left_out else "",
@@ -79,17 +79,18 @@ def _table(files: Files, found: Ranks) -> str:
     following = [*found.methods[1:], None]
     for method, mean, other in zip(found.methods, found.means, following, strict=True):
         near = "yes" if mean - found.means[0] <= found.distance else "**no**"
-        lines.append(f"| {method} | {mean:.1f} | {near} | {_separable(files, method, other)} |")
+        behind = "" if method == found.methods[0] else _separable(files, found.methods[0], method)
+        ahead = _separable(files, method, other) if other else ""
+        lines.append(f"| {method} | {mean:.1f} | {near} | {behind} | {ahead} |")
     return "\n".join(lines) + (
-        "\n\nLast column: in how many blocks the row is separably better than the one below it, and in how "
-        f"many worse (paired bootstrap over the queries, Holm-corrected over the blocks, {ALPHA:.0%}); this "
-        "does not need many blocks, but covers another draw of queries, not another training or data set."
+        "\n\nLast columns: in how many blocks the first row is separably better than this one, and this one "
+        "than the one below it, and in how many worse (paired bootstrap over the queries, Holm-corrected over "
+        f"the blocks, {ALPHA:.0%}). This does not need many blocks, but covers another draw of queries, not "
+        "another training or data set."
     )
 
 
-def _separable(files: Files, method: str, other: str | None) -> str:
-    if other is None:
-        return ""
+def _separable(files: Files, method: str, other: str) -> str:
     try:
         tests = compare_rows(files, method, other)
     except HashbenchError:  # values of single queries are missing
@@ -110,7 +111,7 @@ def _panel(found: Ranks, name: str) -> Panel:
         for mean, y in zip(found.means, places, strict=True)
     ]
     return Panel(
-        title=f"{name}, {len(found.blocks)} blocks",
+        title=f"{name}; blocks: {len(found.blocks)}",
         x_label="mean rank (1 is the best)",
         y_label="",
         lines=[Line("mean rank", point, found.means, places), *bars],
