@@ -49,7 +49,9 @@ def _differences(found: dict[str, list[Comparison]], info: MetricInfo, order: li
         shown, low, high = (f"{value:+.{info.decimals}f}" for value in (c.difference, c.low, c.high))
         bold = "**" if c.p_holm <= ALPHA else ""
         place = order.index((c.dataset, c.protocol)), c.bits or 0, c.recipe
-        cells.setdefault(place, {})[other] = f"{bold}{shown} [{low}, {high}]{bold}"
+        if other in cells.setdefault(place, {}):
+            raise InvalidInputError(f"'{other}' is compared on several features; choose with --features")
+        cells[place][other] = f"{bold}{shown} [{low}, {high}]{bold}"
     head = f"| data, protocol | bits | {' | '.join(f'minus {other}' for other in found)} |"
     lines = [head, f"|---|---:|{'---|' * len(found)}"]
     for (place, bits, recipe), texts in sorted(cells.items()):

@@ -84,9 +84,9 @@ def _table(files: Files, found: Ranks) -> str:
         lines.append(f"| {method} | {mean:.1f} | {near} | {behind} | {ahead} |")
     return "\n".join(lines) + (
         "\n\nLast columns: in how many blocks the first row is separably better than this one, and this one "
-        "than the one below it, and in how many worse (paired bootstrap over the queries, Holm-corrected over "
-        f"the blocks, {ALPHA:.0%}). This does not need many blocks, but covers another draw of queries, not "
-        "another training or data set."
+        "than the one below it, and in how many worse (paired bootstrap over the queries, Holm-corrected "
+        f"over the blocks, {ALPHA:.0%}). This does not need many blocks, but covers another draw of queries, "
+        "not another training or data set."
     )
 
 
