@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from hashbench.errors import InvalidInputError
 from hashbench.reporting.published import quotes
 from hashbench.reporting.report.ranks import critical_difference
 
@@ -77,6 +78,17 @@ def test_neighbours_are_compared_query_by_query(make, body, tmp_path):
     assert cells(text, "sdh")[3:5] == ["in 4 of 4", ""]
     (tmp_path / "0.headline.npz").unlink()
     assert cells(body(records, "ranks", "--name", "few")[0], "itq")[4] == "not tested"
+
+
+def test_a_comparison_on_several_features_is_refused_and_on_one_is_shown(make, body, tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.05, 200)
+    noise -= noise.mean()
+    records = [make(m, 48, v, **of) for of in ({}, GIST) for m, v in (("ksh", 0.6), ("sdh", 0.5))]
+    for i, record in enumerate(records):
+        np.savez(tmp_path / f"{i}.headline.npz", map=record.metrics["map"] + noise)
+    with pytest.raises(InvalidInputError, match="sdh"):
+        body(records, "compare", "--rows", "ksh", "sdh")
+    assert "+0.100" in body(records, "compare", "--rows", "ksh", "sdh", "--features", "gist")[0]
 
 
 def test_differences_stand_beside_comparable_numbers_and_far_ones_are_named(make, body):
