@@ -9,10 +9,12 @@ from directives.claims import CLAIMS, claims
 from directives.commands import commands
 from directives.compare import CLAIM, compare
 from directives.curve import FIGURE, curve
+from directives.fidelity import FIDELITY, ORDER, fidelity, order
 from directives.page import FILTERS, Files, Page, missing, select
 from directives.picture import PICTURE, picture
 from directives.provenance import provenance
 from directives.ranking import CURVES, ranking
+from directives.ranks import RANKS, ranks
 from directives.table import TABLE, table
 from directives.training import LOSS, training
 from hashbench.errors import InvalidInputError
@@ -57,6 +59,9 @@ DIRECTIVES = {
     "compare": Directive(compare, CLAIM),
     "curve": Directive(curve, FIGURE),
     "ranking": Directive(ranking, CURVES),
+    "fidelity": Directive(fidelity, FIDELITY),
+    "order": Directive(order, ORDER),
+    "ranks": Directive(ranks, RANKS),
     "training": Directive(training, LOSS),
     "claims": Directive(claims, CLAIMS),
     "picture": Directive(picture, PICTURE, filters=False),

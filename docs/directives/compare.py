@@ -49,7 +49,9 @@ def _differences(found: dict[str, list[Comparison]], info: MetricInfo, order: li
         shown, low, high = (f"{value:+.{info.decimals}f}" for value in (c.difference, c.low, c.high))
         bold = "**" if c.p_holm <= ALPHA else ""
         place = order.index((c.dataset, c.protocol)), c.bits or 0, c.recipe
-        cells.setdefault(place, {})[other] = f"{bold}{shown} [{low}, {high}]{bold}"
+        if other in cells.setdefault(place, {}):
+            raise InvalidInputError(f"'{other}' is compared on several features; choose with --features")
+        cells[place][other] = f"{bold}{shown} [{low}, {high}]{bold}"
     head = f"| data, protocol | bits | {' | '.join(f'minus {other}' for other in found)} |"
     lines = [head, f"|---|---:|{'---|' * len(found)}"]
     for (place, bits, recipe), texts in sorted(cells.items()):
@@ -58,12 +60,16 @@ def _differences(found: dict[str, list[Comparison]], info: MetricInfo, order: li
     return "\n".join(lines)
 
 
+def separable(comparisons: list[Comparison], info: MetricInfo) -> tuple[int, int]:
+    """In how many comparisons the first is separably better, and in how many separably worse."""
+    sign = -1 if info.better == "lower" else 1
+    found = [c.difference * sign for c in comparisons if c.p_holm <= ALPHA]
+    return sum(gain > 0 for gain in found), sum(gain < 0 for gain in found)
+
+
 def _tally(first: str, comparisons: list[Comparison], info: MetricInfo, claim: str | None) -> str:
     """In how many comparisons the row is separably better and worse, and the verdict on the claim."""
-    n, sign = len(comparisons), -1 if info.better == "lower" else 1
-    better, worse = (
-        sum(c.p_holm <= ALPHA and c.difference * way > 0 for c in comparisons) for way in (sign, -sign)
-    )
+    n, (better, worse) = len(comparisons), separable(comparisons, info)
     said = (
         f"`{first}` is separably better in {better} of {n} comparisons, separably worse in {worse}, "
         f"not separable in {n - better - worse}."

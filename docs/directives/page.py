@@ -13,7 +13,7 @@ from typing import Any
 from hashbench.errors import HashbenchError, InvalidInputError
 from hashbench.execution.grid import expand, labels_of
 from hashbench.execution.suite import make_suite, read_suite
-from hashbench.plugins.registry import find
+from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell, Record
 from hashbench.reporting.comparison import row_name
 from hashbench.reporting.figures import COLORS, LineStyle, Panel, styles
@@ -24,8 +24,12 @@ Setting = tuple[str, str]  # data set, protocol
 SEVERAL: dict[str, Any] = {"nargs": "+", "default": ()}  # an option with one value or more
 # What a directive selects records by; a filter that is left out is no restriction. rows: by name, as tables
 # and `hashbench compare` have it (itq, itq:cnn), in the order of figures; methods: all rows of these.
+# features: by name, or "images" for methods that read these; devices: "cpu", or "gpu" of any kind.
+_NAMES = ("dataset", "protocol", "method", "row", "metric", "device")
 FILTERS: dict[tuple[str, ...], dict[str, Any]] = {
-    **{(f"--{name}s", f"--{name}"): SEVERAL for name in ("dataset", "protocol", "method", "row", "metric")},
+    **{(f"--{name}s", f"--{name}"): SEVERAL for name in _NAMES},
+    ("--features",): SEVERAL,
+    ("--supervision",): SEVERAL,
     ("--bits",): {**SEVERAL, "type": int},
     ("--suite",): {},
 }
@@ -88,7 +92,14 @@ def select(files: Mapping[Path, Record], options: Namespace) -> Files:
         cell = record.cell
         named = cell.method in options.methods or not {*names_of(record)}.isdisjoint(options.rows)
         in_suite = suite is None or cell.row in suite
-        at = (cell.dataset, options.datasets), (cell.protocol, options.protocols), (cell.bits, options.bits)
+        at = (
+            (cell.dataset, options.datasets),
+            (cell.protocol, options.protocols),
+            (cell.bits, options.bits),
+            (cell.features or "images", options.features),
+            ("cpu" if record.environment.device == "cpu" else "gpu", options.devices),
+            (record.card and record.card.supervision, options.supervision),
+        )
         return (
             all(not wanted or value in (*wanted, None) for value, wanted in at)
             and in_suite
@@ -183,8 +194,10 @@ def _command(options: Namespace, page: Page) -> str:
     rows = [row.partition(":") for row in options.rows]
     if options.suite is None and any("(" in row for row, *_ in rows):
         raise InvalidInputError("rows with parameters need --suite, the name of a suite that makes them")
-    methods = dict.fromkeys([*(row for row, *_ in rows), *options.methods]) or [page.name]
-    words = {"methods": methods, "features": dict.fromkeys(features for *_, features in rows if features)}
+    default = page.name if page.name in plugins("method") else "all"
+    methods = dict.fromkeys([*(row for row, *_ in rows), *options.methods]) or [default]
+    named = [*(features for *_, features in rows if features), *options.features]
+    words = {"methods": methods, "features": dict.fromkeys(name for name in named if name != "images")}
     words = {"suite": [options.suite]} if options.suite else words
     words |= {name: getattr(options, name) for name in ("datasets", "protocols", "bits")}
     given = [f"--{name} {' '.join(map(str, values))}" for name, values in words.items() if values]

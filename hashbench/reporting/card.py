@@ -75,7 +75,7 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class Pair:
-    """Our mean over ``n`` repetitions, and the published number to set beside it, if there is one."""
+    """Our mean over ``n`` repetitions, and published numbers to set beside it, the preferred one first."""
 
     dataset: str
     protocol: str
@@ -83,7 +83,12 @@ class Pair:
     bits: int
     ours: float
     n: int
-    quote: Quote | None
+    quotes: tuple[Quote, ...]
+
+    @property
+    def quote(self) -> Quote | None:
+        """The preferred published number, if there is one."""
+        return self.quotes[0] if self.quotes else None
 
     @property
     def difference(self) -> float | None:
@@ -133,7 +138,7 @@ def pairs_of(name: str, records: Iterable[Record]) -> list[Pair]:
         learned_from = card.learned_from if card else None
         found = quotes(name, dataset, protocol, HEADLINE, bits, cell.features, cell.backbone, learned_from)
         ours = fmean(record.metrics[HEADLINE] for record in members)
-        pairs.append(Pair(dataset, protocol, features, bits, ours, len(members), found[0] if found else None))
+        pairs.append(Pair(dataset, protocol, features, bits, ours, len(members), tuple(found)))
     return pairs
 
 

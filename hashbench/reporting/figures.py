@@ -73,7 +73,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. ticks: places on the x axis and their labels. levels: labelled horizontal lines."""
+    """One pair of axes. ticks, y_ticks: places on the axes and their labels.
+
+    levels: labelled horizontal lines. height: in inches; a row of panels is as high as the highest.
+    """
 
     title: str
     x_label: str
@@ -84,6 +87,8 @@ class Panel:
     y_range: tuple[float, float] | None = None
     log_x: bool = False
     markers: bool = True
+    y_ticks: Mapping[float, str] = field(default_factory=dict)
+    height: float = _PANEL[1]
 
 
 def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
@@ -91,11 +96,11 @@ def draw(rows: Sequence[Sequence[Panel]]) -> Figure:
     import matplotlib
     from matplotlib.figure import Figure
 
-    width, height = _PANEL
+    heights = [max(panel.height for panel in panels) for panels in rows]
     with matplotlib.rc_context(_STYLE):
         n_columns = max(map(len, rows))
-        figure = Figure((width * n_columns, height * len(rows) + 0.5), layout="constrained")
-        grid = figure.subplots(len(rows), n_columns, squeeze=False)
+        figure = Figure((_PANEL[0] * n_columns, sum(heights) + 0.5), layout="constrained")
+        grid = figure.subplots(len(rows), n_columns, squeeze=False, height_ratios=heights)
         handles: dict[str, Any] = {}
         for axes, panels in zip(grid, rows, strict=True):
             for ax, panel in zip(axes, panels, strict=False):
@@ -159,6 +164,8 @@ def _fill(ax: Axes, panel: Panel) -> dict[str, Any]:
         ax.set_xscale("log")
     if panel.ticks:
         ax.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+    if panel.y_ticks:
+        ax.set_yticks(list(panel.y_ticks), list(panel.y_ticks.values()))
     if panel.y_range:
         ax.set_ylim(*panel.y_range)
     ax.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)

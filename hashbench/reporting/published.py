@@ -88,7 +88,7 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
 # CNNH's table the methods that learn from 5,000 images or from none. Its re-print gives the numbers of that
 # table under another paper's description.
 _SPLIT_OF_5K = ("(values as in CNNH AAAI14)", "(values as in DPSH IJCAI16)")
-_NOT_OF_59000 = ("bre", "cca_itq", "ksh", "lsh", "mlh")
+_NOT_OF_59000 = ("bre_sup", "cca_itq", "ksh", "lsh", "mlh")
 
 # Whose number goes first, best first: (rank, start of the source, the method it speaks for or None).
 _SOURCES: list[tuple[int, str, str | None]] = [

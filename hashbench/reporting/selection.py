@@ -106,6 +106,23 @@ def latest(records: Iterable[Record]) -> list[Record]:
     ]
 
 
+def rivals(records: Iterable[Record]) -> list[Record]:
+    """What competes: the newest of each cell, if done, of methods with their defaults that make codes.
+
+    Left out are controls, rows with overridden parameters, and methods that are made for other tasks.
+    """
+    return [
+        record
+        for record in latest(records)
+        if record.status == "done"
+        and record.card
+        and record.card.family != "control"
+        and (not record.card.made_for or record.task in record.card.made_for)
+        and record.cell.bits
+        and not record.cell.params
+    ]
+
+
 def _of_digest(files: Mapping[Path, Record], start: str) -> dict[Path, Record]:
     """The records with a digest that starts so; for a recipe's digest, also those that train no network."""
     is_recipe = any((record.digests.recipe or "").startswith(start) for record in files.values())

@@ -146,3 +146,18 @@ def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def make() -> Callable[..., Record]:
     return make_record
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> Callable[..., Any]:
+    """What a directive of ``docs/pages`` writes of records, and the figures that it asks for."""
+    from directives import DIRECTIVES
+    from directives.page import read_page
+
+    def written(records: list[Record], name: str, *words: str, about: str = "mu_liu") -> Any:
+        page = read_page(about, tmp_path, {tmp_path / f"{i}.json": r for i, r in enumerate(records)})
+        directive = DIRECTIVES[name]
+        page.shown.update(page.files)
+        return directive.body(page, directive.parse([*words])), page.figures
+
+    return written

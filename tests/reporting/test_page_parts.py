@@ -4,8 +4,7 @@ from argparse import Namespace
 
 import numpy as np
 import pytest
-from directives import DIRECTIVES
-from directives.page import read_page, rows_of
+from directives.page import rows_of
 from neighbours import neighbours, one_a_class
 
 from hashbench.contracts.codes import Codes
@@ -13,19 +12,6 @@ from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.evaluation import save_codes
 
 RANKED = {"rank": [1, 10], "precision_at_rank": [1.0, 0.5], "recall_at_rank": [0.1, 0.5]}
-
-
-@pytest.fixture
-def body(tmp_path):
-    """What a directive writes of records, and the figures that it asks for."""
-
-    def written(records, name, *words, about="mu_liu"):
-        page = read_page(about, tmp_path, {tmp_path / f"{i}.json": r for i, r in enumerate(records)})
-        directive = DIRECTIVES[name]
-        page.shown.update(page.files)
-        return directive.body(page, directive.parse([*words])), page.figures
-
-    return written
 
 
 def line_of(text, *parts):

@@ -38,7 +38,8 @@ def test_itq_on_gist_is_marked_beside_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "value"), [("ksh", 0.356), ("sdh", 0.356), ("lsh", 0.120), ("cca_itq", 0.295)]
+    ("method", "value"),
+    [("ksh", 0.356), ("sdh", 0.356), ("lsh", 0.120), ("cca_itq", 0.295), ("bre_sup", 0.196)],
 )
 def test_on_gist_and_the_same_split_there_is_no_mark(method: str, value: float) -> None:
     first = quotes(method, "cifar10", "5k", "map", 48, "gist", None, "nothing")[0]

@@ -64,6 +64,7 @@ def test_controls_variants_failures_and_other_features_are_no_rivals(make):
     records += records_of(make, {"random": [0.9] * 5})
     records += records_of(make, {"itq": [0.99] * 5}, params={"n_iter": 5})
     records += [make("lsh", 8 * (block + 1), None) for block in range(5)]
+    records += records_of(make, {"cca_itq": [0.99] * 5}, card={"made_for": ("authentication",)})
     deep = records_of(make, {"mu_liu": [0.9] * 5, "dsh": [0.8] * 5})
     features, images = mean_ranks([*records, *deep])
     assert set(features.methods) == set(VALUES)
@@ -72,12 +73,51 @@ def test_controls_variants_failures_and_other_features_are_no_rivals(make):
 
 
 def test_methods_with_the_fewest_blocks_are_left_out_first():
-    blocks = [(str(n),) for n in range(7)]
+    blocks = [str(n) for n in range(7)]
     values = {name: dict.fromkeys(blocks, 0.5) for name in "abc"}
     values["d"] = dict.fromkeys(blocks[:3], 0.5)
     values["e"] = dict.fromkeys(blocks[1:6], 0.5)
     assert chosen(values) == (["a", "b", "c", "e"], blocks[1:6])
     assert chosen({"a": values["a"], "b": values["b"], "d": values["d"]}) == ([], [])
+
+
+def test_fewer_blocks_are_ranked_only_where_that_is_asked_for(make):
+    records = [record for record in records_of(make, VALUES) if record.cell.bits <= 16]
+    assert mean_ranks(records)[0].methods == ()
+    (two,) = mean_ranks(records, min_blocks=2)
+    assert two.methods == ("itq", "ksh", "sdh")
+    assert two.p is not None
+    (one,) = mean_ranks([record for record in records if record.cell.bits == 16], min_blocks=1)
+    assert (one.methods, one.p) == (("itq", "ksh", "sdh"), None)
+    assert one.distance > two.distance
+
+
+def on_gpu(record):
+    return record.model_copy(
+        update={"environment": record.environment.model_copy(update={"device": "NVIDIA H200"})}
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda make: make("mu_liu", 8, 0.3, backbone="vgg7"),
+        lambda make: make("mu_liu", 8, 0.3, digests={"recipe": "ffffffff44"}),
+        lambda make: on_gpu(make("mu_liu", 8, 0.3)),
+    ],
+    ids=["backbone", "recipe", "device"],
+)
+def test_networks_of_another_recipe_backbone_or_device_share_no_block(make, other):
+    records = [make(method, 8, value) for method, value in (("dsh", 0.1), ("dpsh", 0.2), ("mu_liu", 0.3))]
+    assert len(mean_ranks(records, min_blocks=1)[0].methods) == 3
+    apart = [*records[:2], other(make)]
+    assert mean_ranks(apart, min_blocks=1)[0].methods == ()
+
+
+def test_features_that_no_network_makes_are_the_same_on_every_device(make):
+    records = records_of(make, VALUES)
+    moved = [on_gpu(record) if record.cell.method == "itq" else record for record in records]
+    assert mean_ranks(moved) == mean_ranks(records)
 
 
 def test_equal_values_have_no_p(make):

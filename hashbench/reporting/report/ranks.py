@@ -1,8 +1,10 @@
 """Mean ranks of methods over blocks, and how far apart two must be (Friedman and Nemenyi).
 
 Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, section 3.2.2.
-A block is a data set, protocol, recipe, code length and kind of features, where each method has one value:
-its mean over repetitions. Methods that read features and methods that read images share no block.
+A block is a data set, protocol, code length and kind of features, where each method has one value: its mean
+over repetitions. Where a network is trained or read, a block is also of one recipe, backbone and kind of
+device (CPU or GPU), as each trains another network. Methods that read features and methods that read images
+share no block.
 """
 
 from __future__ import annotations
@@ -16,21 +18,21 @@ import numpy as np
 
 from hashbench.contracts.task import MetricInfo
 from hashbench.records import Record
-from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.selection import grouped, rivals
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
 
 MIN_METHODS, MIN_BLOCKS = 3, 5
-Block = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Ranks:
     """Methods by their mean rank over blocks, the best (lowest) first.
 
-    p: of Friedman's test that all are alike; None where all values are equal. distance: the critical
-    difference of mean ranks at 5 %. methods is empty where too few share too few blocks.
-    left_out: methods, with the number of blocks that each has. n_unused: blocks that not all methods have.
+    p: of Friedman's test that all are alike; None where all values are equal or there is one block.
+    distance: the critical difference of mean ranks at 5 %. methods is empty where too few share too few
+    blocks. left_out: methods, with the number of blocks that each has. n_unused: blocks that not all methods
+    have.
     """
 
     task: str
@@ -45,30 +47,24 @@ class Ranks:
     n_unused: int
 
 
-def mean_ranks(records: Iterable[Record]) -> list[Ranks]:
-    """One for each task, for features and for images: by its headline, without controls and variants."""
-    kept = [
-        record
-        for record in latest(records)
-        if record.status == "done"
-        and record.card
-        and record.card.family != "control"
-        and record.cell.bits
-        and not record.cell.params
-    ]
-    groups = grouped(kept, lambda record: (record.task, record.card.inputs if record.card else ""))
-    return [_of_group(task, reads, members) for (task, reads), members in sorted(groups.items())]
+def mean_ranks(records: Iterable[Record], min_blocks: int = MIN_BLOCKS) -> list[Ranks]:
+    """One for each task, for features and for images: by its headline, of all that compete.
+
+    min_blocks: methods are left out until the others share so many.
+    """
+    groups = grouped(rivals(records), lambda record: (record.task, record.card.inputs if record.card else ""))
+    return [_of_group(task, reads, members, min_blocks) for (task, reads), members in sorted(groups.items())]
 
 
-def _of_group(name: str, reads: str, records: list[Record]) -> Ranks:
+def _of_group(name: str, reads: str, records: list[Record], min_blocks: int) -> Ranks:
     task = common_task(records)
     metric = task.headline()
-    values: dict[str, dict[Block, float]] = {}
-    for (method, block), members in grouped(records, lambda r: (r.cell.method, _block(r))).items():
+    values: dict[str, dict[str, float]] = {}
+    for (method, block), members in grouped(records, lambda r: (r.cell.method, block_of(r))).items():
         known = [record.metrics[metric] for record in members if metric in record.metrics]
         if known:
             values.setdefault(method, {})[block] = fmean(known)
-    methods, blocks = chosen(values)
+    methods, blocks = chosen(values, min_blocks)
     every = {block for of_method in values.values() for block in of_method}
     ranked, means, p = _ranked(values, methods, blocks, task.describe(metric))
     return Ranks(
@@ -77,7 +73,7 @@ def _of_group(name: str, reads: str, records: list[Record]) -> Ranks:
         reads=reads,
         methods=ranked,
         means=means,
-        blocks=tuple(" · ".join(filter(None, block)) for block in blocks),
+        blocks=tuple(blocks),
         p=p,
         distance=critical_difference(len(ranked), len(blocks)) if ranked else 0.0,
         left_out={method: len(values[method]) for method in values if method not in methods},
@@ -85,28 +81,34 @@ def _of_group(name: str, reads: str, records: list[Record]) -> Ranks:
     )
 
 
-def _block(record: Record) -> Block:
+def block_of(record: Record) -> str:
+    """The block that a record belongs to, in words."""
     cell = record.cell
-    recipe = f"recipe {record.digests.recipe[:8]}" if record.digests.recipe else ""
-    return cell.dataset, cell.protocol, cell.features or "images", f"{cell.bits} bits", recipe
+    parts = [cell.dataset, cell.protocol, cell.features or "images", f"{cell.bits} bits"]
+    if record.digests.recipe:
+        device = "CPU" if record.environment.device == "cpu" else "GPU"
+        parts += [str(cell.backbone), device, f"recipe {record.digests.recipe[:8]}"]
+    return " · ".join(parts)
 
 
-def chosen(values: Mapping[str, Mapping[Block, float]]) -> tuple[list[str], list[Block]]:
-    """As many methods as share at least five blocks, and these blocks; both empty below three methods.
+def chosen(
+    values: Mapping[str, Mapping[str, float]], min_blocks: int = MIN_BLOCKS
+) -> tuple[list[str], list[str]]:
+    """As many methods as share at least ``min_blocks``, and these blocks; both empty below three methods.
 
     Methods with the fewest blocks go first.
     """
     methods = sorted(values, key=lambda method: (-len(values[method]), method))
     while len(methods) >= MIN_METHODS:
         shared = set.intersection(*(set(values[method]) for method in methods))
-        if len(shared) >= MIN_BLOCKS:
+        if len(shared) >= min_blocks:
             return methods, sorted(shared)
         methods.pop()
     return [], []
 
 
 def _ranked(
-    values: Mapping[str, Mapping[Block, float]], methods: list[str], blocks: list[Block], info: MetricInfo
+    values: Mapping[str, Mapping[str, float]], methods: list[str], blocks: list[str], info: MetricInfo
 ) -> tuple[tuple[str, ...], tuple[float, ...], float | None]:
     from scipy.stats import friedmanchisquare, rankdata
 
@@ -116,7 +118,7 @@ def _ranked(
     lower_is_better = table if info.better == "lower" else -table
     means = rankdata(lower_is_better, axis=1).mean(axis=0)
     alike = bool((table == table[:, :1]).all())
-    p = None if alike else float(friedmanchisquare(*table.T).pvalue)
+    p = None if alike or len(blocks) < 2 else float(friedmanchisquare(*table.T).pvalue)
     order = np.argsort(means, kind="stable")
     return tuple(methods[i] for i in order), tuple(means[order].tolist()), p
 
