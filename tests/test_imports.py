@@ -86,7 +86,7 @@ ROOMS = {
             *(*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "execution"),
             *("encoders", "reporting", "testing", "api", "hashbench"),
         ),
-        ("rich",),
+        ("argcomplete", "rich"),
     ),
     "__main__": Room(("cli",)),
 }
