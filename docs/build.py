@@ -1,7 +1,7 @@
-"""Write what the directives on the pages of docs/pages ask for, in place, from records.
+"""Write what the directives on the pages of docs/pages and in the README ask for, in place, from records.
 
     pip install -e '.[docs]'
-    python docs/build.py results              # every page; or: results PAGE...
+    python docs/build.py results              # every page; or: results PAGE..., such as mu_liu README
     python docs/build.py --check results      # exit code 1 where a page is not up to date
 
 A page is Markdown, with the name of the method that it is about. Between two marks stands what this program
@@ -13,6 +13,7 @@ writes; all else is written by hand. ``directives/__init__.py`` has the directiv
 """
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -69,6 +70,7 @@ def written(path: Path, files: Files, folder: Path) -> tuple[str, Page]:
     text = path.read_text(encoding="utf-8")
     found = list(blocks(path, text))
     page = read_page(path.stem, folder, files)
+    page = replace(page, way=os.path.relpath(folder, path.parent))
     chosen = [select(page.files, options) for directive, options, *_ in found if directive.filters]
     page = replace(page, shown={p: record for some in chosen for p, record in some.items()})
     parts, last = [], 0
@@ -85,6 +87,8 @@ def build(results: Path, names: Sequence[str] = (), check: bool = False, folder:
     check: write nothing. Figures count as up to date where they are there.
     """
     known = {path.stem: path for path in sorted((folder / "pages").glob("*.md"))}
+    if (readme := folder.parent / "README.md").exists():
+        known["README"] = readme
     files, stale = read_record_files(results), []
     for name in names or known:
         if name not in known:
@@ -102,7 +106,7 @@ def build(results: Path, names: Sequence[str] = (), check: bool = False, folder:
 
 def main(words: Sequence[str] | None = None, folder: Path = DOCS) -> int:
     """Write or check the pages."""
-    parser = argparse.ArgumentParser(description="Write the pages of docs/pages from records.")
+    parser = argparse.ArgumentParser(description="Write the pages of docs/pages and the README from records.")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit code 1 where not up to date"
     )

@@ -4,9 +4,9 @@
     mkdocs build --strict
 
 Nothing is written into ``docs/``. Pages of the repository (README, results, ...) are taken in; a page for
-each method, an index of them and the reference are made (``website_pages.py``). Links between pages are as
-the repository has them, so that they work there too; here they are turned to where the page or file is on the
-site.
+each method, an index of them and the reference are made (``website_pages.py``), and the report of all records
+of ``results/``. Links between pages are as the repository has them, so that they work there too; here they
+are turned to where the page or file is on the site.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 from website_pages import method_pages, reference_pages
 
-from hashbench.records import read_record_files
+from hashbench.records import Record, read_record_files
+from hashbench.reporting.report import make_report
 
 ROOT = Path(__file__).resolve().parents[1]
 # Pages of the repository outside docs/, and where they are on the site.
@@ -46,7 +48,21 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, uri, content=text))
     for uri, path in linked.items():
         files.append(File.generated(config, uri, abs_src_path=str(path)))
+    report = make_report(_records(), title="hashbench: reference results")
+    files.append(File.generated(config, "results/report.html", content=report))
+    text = (
+        f"# The report of all records\n\n[Open the report](report.html): all {len(_records()):,} records of "
+        "the reference results in one page, with tables to sort and filter, curves, times, ranks and a page "
+        f"for each method. It is one file of {len(report.encode()) / 1e6:.0f} MB; saved, it works offline. "
+        "`hashbench report results` makes it.\n"
+    )
+    files.append(File.generated(config, "results/all.md", content=text))
     return files
+
+
+@cache
+def _records() -> dict[Path, Record]:
+    return read_record_files(ROOT / "results")
 
 
 def pages(files: Files) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
@@ -60,7 +76,7 @@ def pages(files: Files) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
         if file.is_documentation_page() and not file.inclusion.is_excluded()
     }
     texts |= {uri: (path, (ROOT / path).read_text(encoding="utf-8")) for path, uri in TAKEN.items()}
-    texts |= method_pages(read_record_files(ROOT / "results").values(), ROOT)
+    texts |= method_pages(_records().values(), ROOT)
     homes = {place: uri for uri, (place, _) in texts.items()}
     homes |= {f"docs/{file.src_uri}": file.src_uri for file in files if not file.inclusion.is_excluded()}
     return texts | reference_pages(), {**homes, "results": "results/index.md", "methods": "methods/index.md"}

@@ -89,7 +89,7 @@ ROOMS = {
             *(*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "execution"),
             *("encoders", "reporting", "live", "testing", "api", "hashbench"),
         ),
-        ("rich",),
+        ("argcomplete", "rich"),
     ),
     "__main__": Room(("cli",)),
 }

@@ -40,7 +40,7 @@ class Page:
     """What directives write from: the records of one digest a setting. ``name``: of the method it is about.
 
     shown: the records that the page's directives select. left_out: how many have other digests. figures: rows
-    of panels by file name, filled by the directives.
+    of panels by file name, filled by the directives. way: from the page to docs/, for links.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Page:
     left_out: int
     shown: Files = field(default_factory=dict)
     figures: dict[str, Sequence[Sequence[Panel]]] = field(default_factory=dict)
+    way: str = ".."
 
     def figure(self, caption: str, panels: Sequence[Sequence[Panel]], *parts: str) -> str:
         """The Markdown of a figure, which is drawn when the page is written; ``parts`` make its name."""
@@ -56,7 +57,7 @@ class Page:
         if name in self.figures:
             raise InvalidInputError(f"two figures of this page are called '{name}'; show different settings")
         self.figures[name] = panels
-        return f"![{caption}](../figures/{self.name}/{name}.svg)"
+        return f"![{caption}]({self.way}/figures/{self.name}/{name}.svg)"
 
 
 def read_page(name: str, folder: Path, files: Files) -> Page:

@@ -18,4 +18,4 @@ def picture(page: Page, files: Files, options: Namespace) -> str:
     if not options.file.startswith("figures/"):
         raise InvalidInputError(f"'{options.file}' is neither in figures/ nor, not committed, in pictures/")
     there = (page.folder / options.file).exists()
-    return f"![{options.caption}](../{options.file})" if there else f"Not there yet: {made}."
+    return f"![{options.caption}]({page.way}/{options.file})" if there else f"Not there yet: {made}."

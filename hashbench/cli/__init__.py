@@ -37,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _call(given: list[str]) -> int:
     """Run the command; its exit code."""
-    options = vars(make_parser().parse_args(given))
+    parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what a word may be
+        from hashbench.cli.completion import complete
+
+        complete(parser)
+    options = vars(parser.parse_args(given))
     if "command" in options:  # only for commands that write it into records
         options["command"] = shareable_command(["hashbench", *given])
     module, _, function = options.pop("call").rpartition(".")

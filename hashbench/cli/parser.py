@@ -172,6 +172,7 @@ def _add_report(commands: Any) -> None:
         metavar="DIR",
         help="a folder of PNG and JPEG files to show, such as neighbours",
     )
+    report.add_argument("--open", action="store_true", dest="show", help="open it in the browser")
     report.add_argument(
         "--no-published", dest="published", action="store_false", help="leave out the published numbers"
     )

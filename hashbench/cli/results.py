@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,11 +59,12 @@ def report(
     published: bool,
     pictures: Path | None,
     plugins: Sequence[Path],
+    show: bool,
     **selected: Any,
 ) -> int:
     """Write a report on records: one HTML file that needs no network.
 
-    selected: the names that ``reporting.only`` keeps.
+    show: whether to open it. selected: the names that ``reporting.only`` keeps.
     """
     from hashbench.cli.reading import read_results
     from hashbench.plugins.registry import register_file
@@ -75,7 +77,8 @@ def report(
     size = write_report(
         only(found, **selected), output, metrics=metric, published=published, pictures=pictures
     )
-    print(f"{output}: {size / 1e6:.1f} MB; open it in a browser")
+    opened = show and webbrowser.open(output.resolve().as_uri())
+    print(f"{output}: {size / 1e6:.1f} MB; {'opened' if opened else 'open it'} in a browser")
     return code
 
 

@@ -78,6 +78,23 @@ def test_a_table_has_the_rows_bits_and_metrics_that_are_asked_for(write, page):
     assert "**0.350** | **0.350** |" in line_of(text.split("precision@100", 2)[2], "| mu_liu |")
 
 
+def test_the_readme_is_a_page_whose_figures_and_bare_tables_lie_in_docs(write, page, tmp_path):
+    write("mu_liu")
+    write("itq", value=0.5)
+    page()
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "<!-- hashbench table --bare --rows itq -->\n<!-- end -->\n<!-- hashbench ranking -->\n<!-- end -->\n"
+    )
+    assert build.build(tmp_path / "results", ["README"], folder=tmp_path / "docs") == [readme]
+    table, ranking = readme.read_text().split("<!-- end -->")[:2]
+    assert "| itq |" in table
+    assert all(line.startswith("|") for line in table.splitlines()[1:] if line)
+    link = ranking.split("](")[1].split(")")[0]
+    assert link.startswith("docs/figures/README/")
+    assert (tmp_path / link).exists()
+
+
 def test_hand_written_text_stays_and_a_second_build_changes_nothing(write, page, tmp_path):
     write("mu_liu")
     text = page("table", "ranking --bits 12")

@@ -11,6 +11,7 @@ from PIL import Image
 
 import hashbench
 from hashbench.cli import main
+from hashbench.cli.parser import make_parser
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.records import write_record
 from hashbench.reporting.report import make_report, write_report
@@ -190,10 +191,13 @@ def test_the_command_and_the_function_write_the_chosen_records(files, tmp_path, 
     folder = tmp_path / "runs"
     for path, record in files.items():
         write_record(folder / path.name, record)
-    out = tmp_path / "new" / "r.html"
+    out, opened = tmp_path / "new" / "r.html", []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)) or True)
     with pytest.raises(SystemExit) as ended:
-        main(["report", str(folder), "-o", str(out), "--methods", "itq", "lsh", "--bits", "12"])
+        main(["report", str(folder), "-o", str(out), "--methods", "itq", "lsh", "--bits", "12", "--open"])
     assert ended.value.code == 0
+    assert opened == [out.as_uri()]
+    assert not make_parser().parse_args(["report"]).show
     assert str(out) in capsys.readouterr().out
     content = json.loads(Elements(out.read_text()).data)
     assert list(content["methods"]) == ["itq", "lsh"]
