@@ -122,7 +122,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(
             f"  {prepared.shared} networks or sets of features are needed by other shards too", markup=False
         )
-    cores, jobs = os.cpu_count() or 1, prepared.workers.jobs
+    cores, jobs = os.cpu_count() or 1, min(prepared.workers.jobs, len(plan.pending))
     if jobs > 1 and jobs * place.threads > cores and resolve_device(place.device).type == "cpu":
         console.print(
             f"  {jobs} jobs of {place.threads} threads want {jobs * place.threads} cores, "
