@@ -11,14 +11,14 @@ from hashbench.records import Record
 from hashbench.system.paths import is_regular
 
 
-def forget_gone(folders: Iterable[Path]) -> list[Path]:
-    """Remove the records of broken methods that are gone or mended; returns their paths.
+def forget_gone(folders: Iterable[Path]) -> None:
+    """Remove the records of broken methods that are gone or mended.
 
     A broken method does not say what it reads, so its records belong to cells that do not exist once it
     loads: no run would replace them, and its row would stay in every table. Records of a method that is still
     broken stay.
     """
-    removed, kept = [], set[str]()
+    kept = set[str]()
     for path in sorted({path for folder in folders for path in folder.glob("*.json")}):
         record = _broken(path)
         if record is None or record.cell.method in kept:
@@ -31,8 +31,6 @@ def forget_gone(folders: Iterable[Path]) -> list[Path]:
         except UnknownNameError:
             pass
         path.unlink(missing_ok=True)
-        removed.append(path)
-    return removed
 
 
 def _broken(path: Path) -> Record | None:
