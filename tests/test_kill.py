@@ -114,7 +114,7 @@ def test_kills_at_random_moments_lose_nothing(tmp_path, jobs):
     broken = Runs(tmp_path / "run-0")
     while n_kills < KILLS:
         before = broken.records
-        if broken.kill_within(chance.uniform(0, took / 2), "--jobs", jobs):
+        if broken.kill_within(chance.uniform(0, took), "--jobs", jobs):
             n_kills += 1
             n_amid += before != broken.records
             assert before.items() <= broken.records.items()
