@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -50,8 +51,10 @@ class Runs:
         assert process.returncode == -signal.SIGKILL
 
     def kill_within(self, seconds: float, *more: str) -> bool:
-        """Start the run and kill it, its workers left alone, some time later; whether it was not done yet."""
+        """Kill the run, its workers left alone, some time after its first line; whether it was not done."""
         process = self.start(*RUN, "--threads", "1", *more)
+        assert process.stdout is not None
+        process.stdout.readline()
         try:
             process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -61,8 +64,8 @@ class Runs:
             time.sleep(0.05)  # workers that did not end would let the test run into its limit
         return process.returncode != 0
 
-    def finish(self) -> str:
-        process = self.start(*RUN, "--threads", "1")
+    def finish(self, *more: str) -> str:
+        process = self.start(*RUN, "--threads", "1", *more)
         said = process.communicate()[0]
         assert process.returncode == 0, said
         return said
@@ -106,13 +109,14 @@ def test_a_run_killed_twice_ends_as_one_that_was_not(tmp_path, capsys):
 def test_kills_at_random_moments_lose_nothing(tmp_path, jobs):
     chance = random.Random(12)
     whole = Runs(tmp_path / "whole")
-    whole.finish()
-    n_kills = n_runs = 0
+    took = float(re.search(r"cells in (\d+) s", whole.finish("--jobs", jobs))[1])
+    n_kills = n_runs = n_amid = 0
     broken = Runs(tmp_path / "run-0")
     while n_kills < KILLS:
         before = broken.records
-        if broken.kill_within(chance.uniform(2, 30), "--jobs", jobs):
+        if broken.kill_within(chance.uniform(0, took), "--jobs", jobs):
             n_kills += 1
+            n_amid += before != broken.records
             assert before.items() <= broken.records.items()
             continue
         assert values(broken) == values(whole)
@@ -120,7 +124,7 @@ def test_kills_at_random_moments_lose_nothing(tmp_path, jobs):
         n_runs += 1
         broken = Runs(tmp_path / f"run-{n_runs}")
     broken.finish()
-    print(f"{n_kills} kills, {n_runs + 1} grids of {N_CELLS} cells completed")
+    print(f"{n_kills} kills, {n_amid} of them after new records; {n_runs + 1} grids of {N_CELLS} cells")
     assert values(broken) == values(whole)
     assert broken.files() == whole.files()
 

@@ -7,6 +7,8 @@ A command's module is imported when the command is called, so that ``--help`` is
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Where standard output cannot be written, the work goes on. If its reader has gone, as in ``hashbench list
     methods | head``, that is no fault; on a full disk it is told, and the exit code is not 0.
     """
+    atexit.register(gc.freeze)  # else Python's end looks for garbage among all that torch holds: two seconds
     with signals_stop(), steady_output() as output:
         code = _call(sys.argv[1:] if arguments is None else list(arguments))
         output.flush()

@@ -140,7 +140,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(
             f"  {prepared.shared} networks or sets of features are needed by other shards too", markup=False
         )
-    n_cores, jobs = cores(), prepared.workers.jobs
+    n_cores, jobs = cores(), min(prepared.workers.jobs, len(plan.pending))
     most = max((place.threads_of(work.setting) for work in plan.pending), default=1)
     if jobs > 1:
         console.print(f"  {jobs} cells at a time, threads of each: {most}", markup=False)

@@ -11,8 +11,10 @@ import stat
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Literal
 
 import numpy as np
@@ -28,15 +30,16 @@ HOUR, DAY = 3600.0, 24 * 3600.0
 RESUMED = 30 * DAY  # a training that has not been resumed for so long is abandoned
 
 _FOLDER = re.compile(r"[A-Za-z0-9_]+-[0-9a-f]{16}")
+_WORKING = r"([a-z.]+\.[0-9a-f]{8}\.tmp|(rows\.)?lease)"  # what a process keeps while it makes a file
 _NAMES: dict[str, dict[Kind, re.Pattern[str]]] = {
     "backbones": {
         "networks": re.compile(r"[0-9a-f]{16}\.pt"),
         "features": re.compile(r"[0-9a-f]{16}\.rows\.(npy|json)"),
-        "unfinished": re.compile(r"[0-9a-f]{16}\.checkpoint|\.[0-9a-f]{16}\.[a-z.]+\.[0-9a-f]{8}\.tmp"),
+        "unfinished": re.compile(rf"[0-9a-f]{{16}}\.checkpoint|\.[0-9a-f]{{16}}\.{_WORKING}"),
     },
     "features": {
         "features": re.compile(r"[A-Za-z0-9_]+-[0-9a-f]{16}\.(npy|json)"),
-        "unfinished": re.compile(r"\.[A-Za-z0-9_]+-[0-9a-f]{16}\.[a-z.]+\.[0-9a-f]{8}\.tmp"),
+        "unfinished": re.compile(rf"\.[A-Za-z0-9_]+-[0-9a-f]{{16}}\.{_WORKING}"),
     },
 }
 
@@ -135,6 +138,13 @@ def remove(kept: Kept) -> None:
         raise InvalidInputError(
             f"cannot remove '{kept.path}' ({error.strerror or error}); remove it as its owner"
         ) from error
+
+
+def remove_abandoned() -> None:
+    """Remove what killed processes have left: no write takes an hour, no training resumes after a month."""
+    with suppress(OSError, InvalidInputError):  # another process removes it, or it is another user's
+        for kept in to_remove(inventory(), time(), None, None):
+            remove(kept)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -188,18 +188,25 @@ def open_pool(
 
 @contextmanager
 def _local(n: int, device: str) -> Iterator[SpecCluster]:
-    """Worker processes on this machine. Each uses one GPU and its share of that GPU's memory."""
-    from distributed import Nanny, Scheduler, SpecCluster
+    """Worker processes on this machine. Each uses one GPU and its share of that GPU's memory.
 
-    options = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL, "host": "127.0.0.1"}
+    They speak to each other with a key that nobody else has: without one, a scheduler runs the code of every
+    user of the machine.
+    """
+    from distributed import Nanny, Scheduler, Security, SpecCluster
+
+    security = Security.temporary()
+    here = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
+    options = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL, **here}
     gpus = _gpus() if device in {"auto", "cuda"} else []
     specs = {i: {"cls": Nanny, "options": options | {"env": _environment(i, n, gpus)}} for i in range(n)}
-    scheduler = {"host": "127.0.0.1", "port": 0, "dashboard": True, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"port": 0, "dashboard": True, "dashboard_address": "127.0.0.1:0", **here}
     with _main_stays_out(), _deaf_loop() as loop:
         cluster = SpecCluster(
             workers=specs,
             scheduler={"cls": Scheduler, "options": scheduler},
             loop=loop,
+            security=security,
             name="hashbench",
             silence_logs=logging.CRITICAL,
         )

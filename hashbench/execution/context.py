@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from hashbench.contracts.dataset import Images
 from hashbench.contracts.feature import Feature, TrainedFeature
 from hashbench.contracts.task import Split, Task
 from hashbench.errors import BrokenPluginError, InvalidInputError
+from hashbench.execution.cache import remove_abandoned
 from hashbench.execution.undisturbed import undisturbed
 from hashbench.execution.work import Artefact, Setting, digest_of_feature
 from hashbench.identity.digest import differing, digest_of, seed_of
@@ -230,7 +230,7 @@ def _cached(path: Path, read: Callable[[], T], compute: Callable[[], None]) -> T
             content = _read(path, read)  # another process may have written it in the meantime
             if content is None:
                 compute()
-                _remove_abandoned(path.parent)
+                remove_abandoned()
                 content = read()
     return content
 
@@ -247,15 +247,6 @@ def _read(path: Path, read: Callable[[], T]) -> T | None:
         text = f"'{path}' is damaged ({type(error).__name__}) and is computed again"
         warnings.warn(text, stacklevel=3)
         return None
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes have left: no write takes an hour, none resumes after a month."""
-    for pattern, seconds in (("*.tmp", 3600), ("*.lease", 3600), ("*.checkpoint", 30 * 24 * 3600)):
-        for file in folder.glob(pattern):
-            with suppress(OSError):  # another process has removed it
-                if time() - file.stat().st_mtime > seconds:
-                    file.unlink()
 
 
 def _backbone_path(digest: str) -> Path:

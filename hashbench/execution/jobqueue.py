@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import shutil
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.execution.suite import parse_toml
 from hashbench.system.paths import is_regular
 from hashbench.system.text import text_of
 
@@ -73,10 +73,7 @@ def read_jobqueue(path: Path) -> JobQueue:
     what = f"cluster file '{path}'"
     if not is_regular(path):
         raise InvalidInputError(f"{what} does not exist; give the path of a TOML file")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{what} is not valid TOML in UTF-8: {error}") from error
+    content = parse_toml(path.read_bytes(), what)
     system, jobs = content.pop("system", None), content.pop("jobs", None)
     if str(system) not in SYSTEMS:
         raise UnknownNameError(f"system in {what}:", str(system), SYSTEMS)

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
 from hashbench.execution.context import context_of
 from hashbench.execution.place import Place
 from hashbench.execution.work import Artefact, Work
 from hashbench.identity.rooms import ROOMS
+from hashbench.plugins.registry import find
 from hashbench.records import Record, look_up
 from hashbench.system.device import resolve_device
+from hashbench.system.paths import is_regular
 from hashbench.system.threads import cores
 
 CELLS_A_JOB = 12  # at least: to start a process takes as long as some cells of a small data set
@@ -123,3 +127,38 @@ def why_stale(record: Record, work: Work, place: Place) -> str | None:
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether a recorded field has another value now; a new field is no change."""
     return any(name in now and now[name] != value for name, value in before.items())
+
+
+def forget_gone(folders: Iterable[Path]) -> None:
+    """Remove the records of broken methods that are gone or mended.
+
+    A broken method does not say what it reads, so its records belong to cells that do not exist once it
+    loads: no run would replace them, and its row would stay in every table. Records of a method that is still
+    broken stay.
+    """
+    kept = set[str]()
+    for path in sorted({path for folder in folders for path in folder.glob("*.json")}):
+        record = _broken(path)
+        if record is None or record.cell.method in kept:
+            continue
+        try:
+            find("method", record.cell.method)
+        except BrokenPluginError:
+            kept.add(record.cell.method)
+            continue
+        except UnknownNameError:
+            pass
+        path.unlink(missing_ok=True)
+
+
+def _broken(path: Path) -> Record | None:
+    """The record in a file, where it is of a method that could not be loaded."""
+    name = BrokenPluginError.__name__
+    try:
+        if not is_regular(path) or name.encode() not in path.read_bytes():  # cheaper than to load them all
+            return None
+        record = Record.load(path)
+    except (InvalidInputError, OSError):  # not of this run: its plan has read those
+        return None
+    is_broken = record.error is not None and record.error.type == name
+    return record if is_broken and record.card is None else None

@@ -12,10 +12,9 @@ from time import monotonic, sleep
 
 from hashbench.errors import InvalidInputError, LeasedError
 from hashbench.execution.cluster import Pool, Workers, open_pool
-from hashbench.execution.gone import forget_gone
 from hashbench.execution.jobs import Job, Made
 from hashbench.execution.place import Place
-from hashbench.execution.plan import Plan
+from hashbench.execution.plan import Plan, forget_gone
 from hashbench.execution.watcher import RunWatcher
 from hashbench.execution.work import Work
 from hashbench.records import Failure, Record

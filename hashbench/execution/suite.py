@@ -102,11 +102,12 @@ def read_suite(name: str) -> dict[str, Any]:
         content = (resources.files("hashbench.suites") / f"{name}.toml").read_bytes()
     else:
         raise UnknownNameError("suite", name, suite_names())
+    return parse_toml(content, f"suite '{name}'")
+
+
+def parse_toml(content: bytes, what: str) -> dict[str, Any]:
+    """The content of a TOML file. Raises InvalidInputError that names ``what``."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"suite '{name}' is not in UTF-8 ({error}); save it in that encoding"
-        ) from error
     except (ValueError, RecursionError) as error:  # besides wrong TOML: numbers too long, brackets too deep
-        raise InvalidInputError(f"suite '{name}' is not valid TOML: {error}") from error
+        raise InvalidInputError(f"{what} is not valid TOML in UTF-8: {error}") from error

@@ -94,11 +94,7 @@ def _verdict(
         return "cannot be computed", False, f"{of}; --device cpu compares within the tolerance"
     work = _work_of(record, features)
     if work is None:
-        return (
-            "stale",
-            False,
-            "its protocol, recipe or defaults changed: it is of another cell now",
-        )
+        return "stale", False, "its protocol, recipe or defaults changed: it is of another cell now"
     reason = why_stale(record, work, place)
     if reason is None and record.rooms.get("evaluation") != ROOMS["evaluation"]:
         reason = "whose evaluation changed"
@@ -167,11 +163,7 @@ def _equal(path: Path, record: Record, own: Path, anew: Record) -> tuple[Outcome
     values = _pairs(record, anew)
     faults += [f"{name} {before!r}, now {now!r}" for name, before, now in values if before != now]
     if faults:
-        return (
-            "differs",
-            True,
-            "; ".join(faults[:4] + [f"{len(faults) - 4} more"] * (len(faults) > 4)),
-        )
+        return "differs", True, "; ".join(faults[:4] + [f"{len(faults) - 4} more"] * (len(faults) > 4))
     codes = f"{parts} parts of codes bit for bit" if parts else "no codes are stored beside it"
     return "same", True, f"{codes}, {len(values)} values exactly"
 

@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 
 from hashbench.contracts.dataset import Dataset, Images
-from hashbench.errors import BrokenPluginError
+from hashbench.errors import BrokenPluginError, InvalidInputError
 from hashbench.identity.digest import digest_of
 from hashbench.images.files import download, import_folder, staging, verify
 from hashbench.plugins.guard import named
@@ -108,11 +108,14 @@ def decoded_fault(folder: Path) -> str | None:
 
 
 def decoded(dataset: Dataset, root: Path) -> Images:
-    """What ``load`` gives, checked. Raises BrokenPluginError, which names the data set, for anything else."""
+    """What ``load`` gives, checked. Raises BrokenPluginError, InvalidInputError, both with its name."""
     what = f"data set '{dataset.name()}' from {inspect.getsourcefile(type(dataset))}"
-    with named(what):
-        images = dataset.load(root)
-        fault = _fault(images)
+    try:
+        with named(what):
+            images = dataset.load(root)
+            fault = _fault(images)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"data set '{dataset.name()}': {error}") from error
     if fault is not None:
         raise BrokenPluginError(f"{what} is broken: load() gives {fault}")
     return images

@@ -86,7 +86,7 @@ def _is_checkout(folder: Path) -> bool:
         return False
     try:
         content = tomllib.loads(project.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):  # of another project, and broken: nothing to do with us
+    except (OSError, ValueError, RecursionError):  # of another project, or broken: nothing to do with us
         return False
     about = content.get("project")
     return isinstance(about, dict) and about.get("name") == "hashbench"

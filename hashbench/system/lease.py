@@ -61,7 +61,7 @@ def _take(file: Path, mine: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(2):
         try:
-            number = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            number = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
             _remove_stale(file)
             continue

@@ -1,5 +1,7 @@
 """The command line called in this process, in an empty folder, with the bundled digits decoded once."""
 
+import ctypes
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -60,3 +62,25 @@ def small(call):
         return call("run", "-m", *methods, "--features", "pixels", "-b", 8, "--device", "cpu", *more)
 
     return run
+
+
+CAPABILITIES = 0x20080522  # the version of Linux's calls
+MAY_WRITE_AND_READ_ALL = 0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+
+
+@pytest.fixture
+def ordinary():
+    """The rights of files hold for this test, also where root runs it; root gets its own back afterwards."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+    if not hasattr(libc, "capset") or libc.capget(header, sets) != 0:
+        pytest.skip("root cannot give up its rights on this system")
+    before = sets[0]  # the first of six: what counts now
+    sets[0] = before & ~MAY_WRITE_AND_READ_ALL
+    assert libc.capset(header, sets) == 0
+    yield
+    sets[0] = before
+    assert libc.capset(header, sets) == 0

@@ -86,7 +86,7 @@ def test_the_longest_unused_goes_first(call, cache):
     assert (rows.exists(), network.exists()) == (False, True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")
+@pytest.mark.usefixtures("ordinary")
 def test_what_cannot_be_removed_is_named(call, cache):
     (cache / "backbones").chmod(0o500)
     called = call("data", "prune", "--older-than", 0)

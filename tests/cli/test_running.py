@@ -205,7 +205,9 @@ def test_deep_methods_are_run_from_each_start(call, tmp_path):
 def test_more_threads_than_cores_are_told_with_a_better_number(call):
     many = 4 * (os.cpu_count() or 1)
     options = ["run", "-m", "lsh", "--features", "pixels", "-b", 8, "--device", "cpu", "--dry-run"]
-    assert "--threads 1 is faster" in call(*options, "--jobs", many, "--threads", 2).out
+    two_jobs = [*options, "--jobs", many, "--threads", 2]
+    assert "--threads 1 is faster" in call(*two_jobs, "--repetitions", many).out
+    assert "is faster" not in call(*two_jobs).out, "one cell is one job"
     assert "is faster" not in call(*options, "--threads", many).out, "one job waits for no other"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.execution.cache import Kept, inventory, remove, to_remove
+from hashbench.execution.cache import Kept, inventory, remove, remove_abandoned, to_remove
 
 HOUR, DAY = 3600, 24 * 3600
 NOW = 1e9
@@ -34,6 +34,9 @@ OURS = {
     f"backbones/.{HEX}.pt.0123abcd.tmp": "unfinished",
     f"backbones/.{HEX}.rows.npy.0123abcd.tmp": "unfinished",
     f"features/.own_2-{HEX}.npy.0123abcd.tmp": "unfinished",
+    f"backbones/.{HEX}.lease": "unfinished",
+    f"backbones/.{HEX}.rows.lease": "unfinished",
+    f"features/.own_2-{HEX}.lease": "unfinished",
     "decoded/.unfinished-abc/pixels.npy": "unfinished",
     "data/.unfinished-abc/x.tar": "unfinished",
 }
@@ -121,3 +124,23 @@ def test_what_goes_by_age_and_by_size(older_than, keep, names):
 
 def test_a_file_from_the_future_stays():
     assert to_remove([kept("new", -DAY)], NOW, None, 0) == []
+
+
+def test_what_killed_processes_left_does_not_stay_for_ever(file, own_cache):
+    tmp, lease = f"backbones/.{HEX}.pt.0123abcd.tmp", f"features/.own-{HEX}.lease"
+    ages = {
+        tmp: 2 * HOUR,
+        tmp.replace("0123", "4567"): 60,
+        lease: 2 * HOUR,
+        lease.replace("own", "other"): 60,
+        f"backbones/{HEX}.checkpoint": 31 * DAY,
+        f"backbones/{HEX[::-1]}.checkpoint": 20 * DAY,
+        f"backbones/{HEX}.pt": 99 * DAY,
+        f"decoded/digits-{HEX}/meta.json": 99 * DAY,
+        "backbones/a.tmp": 99 * DAY,  # of somebody else
+    }
+    for name, age in ages.items():
+        file(name, age=age)
+    remove_abandoned()
+    left = {str(path.relative_to(own_cache)) for path in own_cache.rglob("*") if path.is_file()}
+    assert set(ages) - left == {tmp, lease, f"backbones/{HEX}.checkpoint"}

@@ -1,14 +1,12 @@
 """A file that cannot be read now is not taken for a damaged one."""
 
 import errno
-import os
-import time
 import warnings
 
 import pytest
 import torch
 
-from hashbench.execution.context import _cached, _remove_abandoned
+from hashbench.execution.context import _cached
 
 OF_THE_MACHINE = [
     MemoryError(),
@@ -48,19 +46,3 @@ def test_what_is_damaged_is_computed_again(tmp_path, error):
         warnings.simplefilter("always")
         assert _cached(tmp_path / "network.pt", read, lambda: made.append(1)) == 1
     assert "is damaged" in str(caught[0].message)
-
-
-def test_what_killed_processes_left_does_not_stay_for_ever(tmp_path):
-    hour, day = 3600, 24 * 3600
-    ages = {
-        "a.tmp": 2 * hour,
-        "b.tmp": 60,
-        "a.checkpoint": 31 * day,
-        "b.checkpoint": 20 * day,
-        "a.pt": 99 * day,
-    }
-    for name, age in ages.items():
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    _remove_abandoned(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"b.tmp", "b.checkpoint", "a.pt"}

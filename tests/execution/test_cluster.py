@@ -2,11 +2,16 @@
 
 import logging
 import os
+import socket
+import ssl
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import replace
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
+from distributed import Client, Security
 
 from hashbench.execution import cluster
 from hashbench.execution.cluster import Workers
@@ -79,6 +84,28 @@ def test_a_cell_that_takes_its_workers_with_it_is_a_failed_record(grid, place, p
     assert found["dying"].error.type == "KilledWorker"
     assert Record.load(place.record(grid("dying")[0])) == found["dying"]
     assert not list(place.out.rglob(".*"))
+
+
+def test_only_this_process_can_use_its_local_cluster():
+    with cluster._local(0, "cpu") as local:
+        address, mine = local.scheduler_address, local.security
+        opened = [
+            each.laddr.ip for each in psutil.Process().net_connections("tcp") if each.status == "LISTEN"
+        ]
+        assert set(opened) == {"127.0.0.1"}
+        stranger = Security.temporary().get_connection_args("client")["ssl_context"]
+        stranger.verify_mode = ssl.CERT_NONE  # it does not ask who the scheduler is
+        place = urlsplit(address)
+        with (
+            socket.create_connection((place.hostname, place.port), timeout=10) as line,
+            stranger.wrap_socket(line) as connection,
+            pytest.raises(ssl.SSLError),
+        ):
+            connection.recv(1)
+        with pytest.raises(OSError, match="closed"):
+            Client(address.replace("tls:", "tcp:"), timeout=10, set_as_default=False)
+        with Client(address, security=mine, timeout=10, set_as_default=False) as client:
+            assert client.scheduler_info()["workers"] == {}
 
 
 class Connected(nullcontext):

@@ -143,6 +143,11 @@ LOADS = {  # what load() returns, and a word of the fault
     "nothing": ("None", "NoneType"),
     "tuple_of_arrays": ("(np.zeros(3), np.zeros(3))", "tuple"),
     "list_labels": (IMAGES.format(labels="[0, 1, 0, 1]", more=""), "list"),
+    "tuple_labels": (IMAGES.format(labels="(0, 1, 0, 1)", more=""), "tuple"),
+    "list_names": (
+        IMAGES.format(labels="np.array([0, 1, 0, 1])", more="").replace("('a', 'b')", "['a', 'b']"),
+        "class_names",
+    ),
     "float_labels": (IMAGES.format(labels="np.array([0.0, 1, 0, 1])", more=""), "float64"),
     "wrong_class": (IMAGES.format(labels="np.array([0, 1, 0, 2])", more=""), "from 0 to 2"),
     "empty": ("Images(np.zeros((0, 1, 2, 2), np.uint8), np.zeros(0, int), ('a', 'b'))", "no images"),
@@ -161,6 +166,6 @@ def test_a_data_set_that_gives_no_images_is_named(own_cache, tmp_path, name):
         f"class Own(Dataset):\n    def load(self, root):\n        return {value}\n"
     )
     register_file(path)
-    with pytest.raises((BrokenPluginError, InvalidInputError), match=fault):
+    with pytest.raises((BrokenPluginError, InvalidInputError), match=f"data set '{name}'.*{fault}"):
         open_context(name, find_protocol("5k").task, tmp_path)
     assert not list(own_cache.rglob("*.npy"))

@@ -9,6 +9,7 @@ import torch
 from hashbench.errors import InvalidInputError
 from hashbench.execution import context
 from hashbench.execution.cell import run_cell
+from hashbench.plugins.registry import register_file
 
 QUALITY = {"ssl_linear", "ssl_neighbours", "ssl_rank"}
 
@@ -57,3 +58,29 @@ def test_labels_change_the_quality_and_no_bit_of_the_network(grid, place, own_ca
     )
     assert again.quality["linear"] < 0.5
     assert again.quality["rank"] == first.quality["rank"]
+
+
+UNSUPERVISED = """
+from hashbench.training.deep import DeepHashMethod
+class Own(DeepHashMethod):
+    \"\"\"U (test).\"\"\"
+    supervision = "unsupervised"
+    def loss(self, batch):
+        return batch.z.square().mean()
+"""
+
+
+@pytest.mark.parametrize("pretraining", ["softmax", "frozen"])
+def test_an_unsupervised_method_does_not_start_from_a_network_that_labels_trained(
+    tmp_path, grid, pretraining
+):
+    (tmp_path / "blind.py").write_text(UNSUPERVISED)
+    register_file(tmp_path / "blind.py")
+    settings = {"blind.pretraining": pretraining}
+    with pytest.raises(InvalidInputError, match=r"blind is unsupervised.*'cnn'"):
+        grid("blind", set=settings)
+    assert [work.cell.method for work in grid("blind", set={"blind.pretraining": "none"})] == ["blind"]
+    assert [work.cell.method for work in grid("blind", set=settings | {"blind.start_from": "ssl"})] == [
+        "blind"
+    ]
+    assert "blind" not in {work.cell.method for work in grid("deep", set=settings)}

@@ -34,7 +34,8 @@ def ours(pid, start):
 def test_one_process_holds_a_lease_and_leaves_nothing(tmp_path):
     path = tmp_path / "new" / "cell.json"
     with lease(path):
-        assert lease_file(path).exists()
+        (tmp_path / "plain").touch()
+        assert lease_file(path).stat().st_mode == (tmp_path / "plain").stat().st_mode
         with pytest.raises(LeasedError), lease(path):
             pass
         assert lease_file(path).exists()
