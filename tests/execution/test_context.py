@@ -157,9 +157,10 @@ def test_ctrl_c_in_the_training_costs_an_epoch_at_most(tmp_path, own_cache, open
 def test_what_a_killed_process_left_is_removed_in_time(own_cache, open_):
     folder = own_cache / "backbones"
     folder.mkdir(parents=True)
-    for name, age in (("old.pt.1.tmp", 7200), ("other.pt", 7200), ("new.pt.2.tmp", 60)):
+    old, new = (f".{16 * '0'}.pt.{n}.tmp" for n in ("0123abcd", "4567cdef"))
+    for name, age in ((old, 7200), ("other.pt", 7200), (new, 60)):
         (folder / name).touch()
         os.utime(folder / name, (time.time() - age,) * 2)
     _, backbone = open_()
     left = {path.name for path in folder.iterdir()}
-    assert left == {"other.pt", "new.pt.2.tmp", f"{backbone.digest[:16]}.pt"}
+    assert left == {"other.pt", new, f"{backbone.digest[:16]}.pt"}

@@ -23,7 +23,7 @@ def machine(monkeypatch):
 def pending(grid):
     def cells(n, dataset="digits"):
         works = grid("random", datasets=[dataset], protocols=["5k"], repetitions=max(n, 1))[:n]
-        return Plan(works, [], ["new"] * n, [None] * n)
+        return Plan(works, [], ["new"] * n, [None] * n, [720] * n)
 
     return cells
 
