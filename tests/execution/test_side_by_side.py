@@ -59,7 +59,7 @@ def test_many_cells_of_a_small_data_set_keep_all_cores_busy(machine, pending, pl
 def test_one_job_where_a_data_set_is_not_small_or_a_gpu_computes(machine, pending, place, monkeypatch):
     machine(8)
     small, other = pending(100), pending(100, "mnist")
-    mixed = Plan([*small.pending, *other.pending], [], [], [])
+    mixed = Plan([*small.pending, *other.pending], [], [], [], [])
     assert jobs_for(small, place) == MOST_JOBS
     assert jobs_for(other, place) == jobs_for(mixed, place) == 1
     monkeypatch.setattr(plans, "resolve_device", torch.device)
