@@ -107,8 +107,8 @@ def _why(options: Namespace, *members: Beside) -> str:
     explained = [one.method for one in members if one.method in options.explained]
     if explained:
         return "see " + ", ".join(f"[{method}](fidelity.md#{method})" for method in explained)
-    differs = [f"`{one.method}`: {', '.join(one.quote.reasons)}" for one in members if one.quote.reasons]
-    return f"not comparable, {'; '.join(differs)}" if differs else "unexplained"
+    differs = dict.fromkeys(reason for one in members for reason in one.quote.reasons)
+    return f"not comparable: {'; '.join(differs)}" if differs else "unexplained"
 
 
 def order(page: Page, files: Files, options: Namespace) -> str:
@@ -130,18 +130,27 @@ def order(page: Page, files: Files, options: Namespace) -> str:
         comparable = sum(not one.quote.reasons for one in members)
         counts = f"{len(members)} | {comparable} | {tau.statistic:.2f} | {len(turned)} of {len(pairs)}"
         lines.append(f"| {_short(source)} | {where} | {counts} |")
-        surprises += [
-            f"- {_short(source)}, {dataset}, {features}, {bits} bits: `{a.method}` above "
-            f"`{b.method}` there ({a.quote.number.value:.3f}, {b.quote.number.value:.3f}), below it here "
-            f"({a.pair.ours:.3f}, {b.pair.ours:.3f}): {_why(options, a, b)}."
+        turned = [
+            (a, b)
             for a, b in turned
             if _published_gap(a, b) > options.gap and b.pair.ours - a.pair.ours > options.gap
         ]
+        together = grouped(turned, lambda pair: (pair[0].method, _why(options, *pair)))
+        surprises += [
+            f"- {_short(source)}, {dataset}, {features}, {bits} bits: {_both(same[0][0])} above "
+            f"{', '.join(_both(b) for _, b in same)}: {why}."
+            for (_, why), same in together.items()
+        ]
     if len(lines) == 2:
         return f"No source has {options.min_methods} of these methods at one length."
-    head = f"Pairs that are reversed by more than {options.gap:g} both there and here:"
+    head = f"Reversed by more than {options.gap:g} both there and here, with their values there and here:"
     none = f"No pair is reversed by more than {options.gap:g} both there and here."
     return "\n".join([*lines, "", head if surprises else none, "", *surprises])
+
+
+def _both(one: Beside) -> str:
+    """A method with the published number and ours."""
+    return f"`{one.method}` ({one.quote.number.value:.3f}, {one.pair.ours:.3f})"
 
 
 def _short(source: str) -> str:

@@ -127,6 +127,6 @@ def test_tau_is_that_of_a_naive_count_and_reversed_pairs_are_named(make, body):
     turned, _ = body(on_gist(make, {**OURS, "cca_itq": 0.40}), "order", "--explained", "sdh")
     listed = [line for line in turned.splitlines() if line.startswith("- all")]
     assert [line.endswith(": unexplained.") for line in listed] == [True, False]
-    assert "`ksh` above `cca_itq` there (0.356, 0.295), below it here (0.350, 0.400)" in listed[0]
+    assert "`ksh` (0.356, 0.350) above `cca_itq` (0.295, 0.400)" in listed[0]
     assert "see [sdh](fidelity.md#sdh)" in listed[1]
     assert "No source" in body(on_gist(make), "order", "--min-methods", "5")[0]
