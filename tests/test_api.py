@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import hashbench
+from hashbench.api import prepare
 from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
 from hashbench.plugins import registry
 from hashbench.records import read_records
@@ -84,6 +85,16 @@ def test_worker_processes_follow_when_the_folder_changes(tmp_path, monkeypatch):
     assert set(frame.dataset) == {"folder:photos"}
     assert len(read_records("runs")) == 2
     assert len(read_records("../runs")) == 2
+
+
+def test_worker_processes_know_the_plugins_of_earlier_calls(tmp_path):
+    own, gone = tmp_path / "own_random.py", tmp_path / "gone_random.py"
+    for path in (own, gone):
+        path.write_text('"""Random codes (test)."""\nfrom hashbench.methods.random import Random as Base\n')
+    given = {"features": "pixels", "bits": 8, "device": "cpu"}
+    prepare(["random"], plugins=[own, gone], **given)
+    gone.unlink()
+    assert prepare(["random"], **given).place.plugins == (own,)
 
 
 def test_a_failed_cell_is_a_row(tmp_path):

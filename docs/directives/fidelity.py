@@ -71,8 +71,9 @@ def _pairs(files: Files) -> Iterator[tuple[str, Pair]]:
 def _table(members: Sequence[Beside], sources: Mapping[str, int], tolerance: float) -> str:
     with_reason = any(one.quote.reasons for one in members)
     lines = [_HEADS.format(" what differs |" * with_reason), _RULE.format("---|" * with_reason)]
-    for method, pair, quote in members:
-        gap = f"{pair.ours - quote.number.value:+.3f}"
+    for one in members:
+        method, pair, quote = one
+        gap = f"{one.gap:+.3f}"
         cells = (
             f"`{method}`",
             title((pair.dataset, pair.protocol)),
@@ -81,7 +82,7 @@ def _table(members: Sequence[Beside], sources: Mapping[str, int], tolerance: flo
             f"{pair.ours:.3f}",
             str(pair.n),
             f"{quote.number.value:.3f}",
-            f"**{gap}**" if abs(pair.ours - quote.number.value) > tolerance else gap,
+            f"**{gap}**" if abs(one.gap) > tolerance else gap,
             f"[{sources[quote.number.source]}](#sources)",
             *quote.reasons,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
-from hashbench.plugins.registry import find, register_file
+from hashbench.plugins.registry import find, register_file, registered_files
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
 
@@ -171,9 +171,8 @@ def prepare(
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
     part = None if shard is None else Shard.of(shard)
-    files = tuple(absolute(path, "plugin") for path in as_tuple(plugins))
-    for file in files:
-        register_file(file)
+    for path in as_tuple(plugins):
+        register_file(path)
     resolve_device(device)
     lists = {
         "methods": methods,
@@ -199,7 +198,7 @@ def prepare(
         data=data_root(None if root is None else Path(root)),
         device=device,
         threads=threads,
-        plugins=files,
+        plugins=registered_files(),  # of earlier calls too: worker processes need them
         command=command or "hashbench.run",
         save_models=len(grid.works) == 1 if save_models is None else save_models,
     )

@@ -25,6 +25,7 @@ from hashbench.execution.jobs import Job, Made
 from hashbench.execution.watcher import RunWatcher, hear, telling
 from hashbench.images.store import cache_root
 from hashbench.records import Failure, Record
+from hashbench.system.signals import signals_wait
 from hashbench.system.text import text_of
 from hashbench.system.watching import watched
 
@@ -201,21 +202,23 @@ def _local(n: int, device: str) -> Iterator[SpecCluster]:
     gpus = _gpus() if device in {"auto", "cuda"} else []
     specs = {i: {"cls": Nanny, "options": options | {"env": _environment(i, n, gpus)}} for i in range(n)}
     scheduler = {"port": 0, "dashboard": True, "dashboard_address": "127.0.0.1:0", **here}
-    with _main_stays_out(), _deaf_loop() as loop:
-        cluster = SpecCluster(
-            workers=specs,
-            scheduler={"cls": Scheduler, "options": scheduler},
-            loop=loop,
-            security=security,
-            name="hashbench",
-            silence_logs=logging.CRITICAL,
-        )
-        try:
-            yield cluster
-        finally:
-            nannies = list(cluster.workers.values())
-            cluster.sync(_end, nannies)
-            cluster.close()
+    with _main_stays_out(), _deaf_loop() as loop, ExitStack() as started:
+        with signals_wait():  # half a cluster cannot be closed
+            cluster = SpecCluster(
+                workers=specs,
+                scheduler={"cls": Scheduler, "options": scheduler},
+                loop=loop,
+                security=security,
+                name="hashbench",
+                silence_logs=logging.CRITICAL,
+            )
+            started.callback(_close, cluster)
+        yield cluster
+
+
+def _close(cluster: SpecCluster) -> None:
+    cluster.sync(_end, list(cluster.workers.values()))
+    cluster.close()
 
 
 async def _end(nannies: Sequence[Nanny]) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,11 @@ def jobs_for(plan: Plan, place: Place) -> int:
     """How many jobs run a plan side by side on this machine where nobody has said it.
 
     One, unless all that is pending computes on the CPU, is of small data sets and is worth the start of more
-    processes: then as many as there are cores for, at most ``MOST_JOBS``.
+    processes: then as many as there are cores for, at most ``MOST_JOBS``. One too in a process that may start
+    no others, such as a worker of ``multiprocessing.Pool``.
     """
+    if current_process().daemon:
+        return 1
     if not all(work.setting.small for work in plan.pending) or resolve_device(place.device).type != "cpu":
         return 1
     threads = max((place.threads_of(work.setting) for work in plan.pending), default=1)

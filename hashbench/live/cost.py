@@ -46,14 +46,21 @@ class Costs:
 
     def __init__(self, plan: Plan) -> None:
         images = {_place(work.setting): n for work, n in zip(plan.pending, plan.images, strict=True)}
-        self._costs = [cost_of(task, images[_place(task.setting)]) for task in plan.tasks]
+        costs = [cost_of(task, images[_place(task.setting)]) for task in plan.tasks]
+        # A number for each kind: looked up so often, what they are would take long to hash.
+        numbers = {
+            kind: number for number, kind in enumerate({kind for cost in costs for kind in cost.kinds})
+        }
+        self._costs = [Cost(tuple(numbers[kind] for kind in cost.kinds), cost.images) for cost in costs]
         self._measured: dict[Hashable, dict[int, float]] = {}
+        self._medians: dict[Hashable, float] = {}  # of those kinds that nothing was measured of since
 
     def measure(self, number: int, seconds: float) -> None:
         """A job has taken so many seconds, or will by what is known of it so far."""
         cost = self._costs[number]
         for kind in cost.kinds:
             self._measured.setdefault(kind, {})[number] = seconds / cost.images
+            self._medians.pop(kind, None)
 
     def measure_training(self, number: int, step: Step) -> None:
         """The training of a job has reached this step."""
@@ -63,14 +70,21 @@ class Costs:
         """A job has failed: what it took says nothing of others."""
         for kind in self._costs[number].kinds:
             self._measured.get(kind, {}).pop(number, None)
+            self._medians.pop(kind, None)
 
     def seconds(self, number: int) -> float | None:
         """What a job takes in all; None where that is not known."""
         cost = self._costs[number]
         for kind in cost.kinds:
             if self._measured.get(kind):
-                return median(self._measured[kind].values()) * cost.images
+                return self._median(kind) * cost.images
         return None
+
+    def _median(self, kind: Hashable) -> float:
+        """Seconds per image; kept, as it is needed for each job that waits, at each redraw."""
+        if kind not in self._medians:
+            self._medians[kind] = median(self._measured[kind].values())
+        return self._medians[kind]
 
     def left(self, waiting: Iterable[int], running: Mapping[int, tuple[float, Step]]) -> Left:
         """What these jobs still take, those that wait as many at a time as run now.

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -58,36 +59,53 @@ class Display:
         self._live: Live | NotebookLive | None = None
 
     def __enter__(self) -> Self:
-        live = is_live(self.console)
-        if self._tasks and live and _one_at_a_time.acquire(blocking=False):
-            self._lock = threading.Lock()
-            self._costs = Costs(self._plan)
-            self._waiting = set(range(len(self._tasks)))
-            self._running: dict[int, _Running] = {}
-            self._began = monotonic()
-            self.watcher = self
-            if self.console.is_jupyter:
-                self._live = NotebookLive(self)
-            else:
-                self._live = Live(self, console=self.console, refresh_per_second=REFRESHES, transient=True)
+        if self._tasks and is_live(self.console) and _one_at_a_time.acquire(blocking=False):
             try:
-                self._live.start()
+                self._open()
             except BaseException:
-                _one_at_a_time.release()
+                self._close()
                 raise
-            self.console.show_cursor(True)  # a killed process cannot give it back
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._running = {}
-            try:
+        if self.watcher is not None:
+            self._close()
+
+    def _open(self) -> None:
+        self._lock = threading.Lock()
+        self._costs = Costs(self._plan)
+        self._waiting = set(range(len(self._tasks)))
+        self._running: dict[int, _Running] = {}
+        self._began = monotonic()
+        self.watcher = self
+        if self.console.is_jupyter:
+            self._live = NotebookLive(self)
+        else:
+            self._live = Live(
+                self,
+                console=self.console,
+                refresh_per_second=REFRESHES,
+                transient=True,
+                # What else is printed goes above the display; into a file, it goes where it belongs.
+                redirect_stdout=Output(sys.stdout).isatty(),
+                redirect_stderr=Output(sys.stderr).isatty(),
+            )
+        self._live.start()
+        self.console.show_cursor(True)  # a killed process cannot give it back
+
+    def _close(self) -> None:
+        self._running = {}
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, FileProxy):
+                    stream.flush()  # a line that has no end yet
+            if self._live is not None:
                 self._live.stop()
-            finally:
-                self._live = None
-                _one_at_a_time.release()
+        finally:
+            self._live = None
+            _one_at_a_time.release()
 
     # -- what the run tells -------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from io import StringIO
+from typing import Any
 
 from rich.console import Console, RenderableType
 
@@ -17,6 +18,7 @@ class NotebookLive:
 
     def __init__(self, renderable: RenderableType) -> None:
         self.renderable = renderable
+        self._handle: Any = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._redraw, name="hashbench-notebook", daemon=True)
 
@@ -28,10 +30,12 @@ class NotebookLive:
         self._thread.start()
 
     def stop(self) -> None:
-        """Draw it once more, and no more after."""
+        """Draw it once more, and no more after; nothing where ``start`` did not come to show it."""
         self._over.set()
-        self._thread.join()
-        self._update()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._handle is not None:
+            self._update()
 
     def _redraw(self) -> None:
         while not self._over.wait(SECONDS):

@@ -162,6 +162,11 @@ def register_file(path: str | Path) -> Kind:
     return _kind_of(_FILES[path])
 
 
+def registered_files() -> tuple[Path, ...]:
+    """The files that this process has registered, if they are still there: no other process knows them."""
+    return tuple(path for path in _FILES if path.is_file())
+
+
 def _candidates(kind: Kind) -> Iterable[Plugin]:
     package = _package(kind)
     for info in pkgutil.iter_modules(package.__path__):

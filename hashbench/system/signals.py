@@ -48,3 +48,38 @@ def signals_stop() -> Iterator[None]:
     finally:
         for number in caught:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let Ctrl-C, and what ``signals_stop`` raises, wait for the end of the block; a second does not wait.
+
+    For what cannot be put away while it is half made. Only the main thread is ever stopped.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    found = {
+        number: signal.getsignal(number)
+        for number in (getattr(signal, n) for n in names if hasattr(signal, n))
+    }
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    came: list[int] = []
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        put_back()
+        came.append(number)
+
+    for number in before:
+        signal.signal(number, keep)
+    try:
+        yield
+    finally:
+        put_back()
+        for number in came:
+            signal.raise_signal(number)

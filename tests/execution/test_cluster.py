@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import ssl
 from collections import defaultdict
@@ -14,7 +15,7 @@ import pytest
 from distributed import Client, Security
 
 from hashbench.execution import cluster
-from hashbench.execution.cluster import Workers
+from hashbench.execution.cluster import Workers, open_pool
 from hashbench.execution.jobs import Made
 from hashbench.execution.plan import make_plan
 from hashbench.execution.runner import run_plan
@@ -67,6 +68,26 @@ def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
         assert all(told[0] == "started" and "stopped" in told for told in heard.told.values())
         assert sum("evaluate" in told for told in heard.told.values()) == len(cells) - 2  # two fail before
         assert any("train" in told for told in heard.told.values())
+
+
+def test_a_cluster_that_ctrl_c_meets_half_made_is_closed(monkeypatch):
+    class Half:
+        def __init__(self, **options):
+            self.workers, self.closed = {}, False
+            signal.raise_signal(signal.SIGINT)
+            made.append(self)
+
+        def sync(self, call, *arguments):
+            assert not self.closed
+
+        def close(self):
+            self.closed = True
+
+    made = []
+    monkeypatch.setattr("distributed.SpecCluster", Half)
+    with pytest.raises(KeyboardInterrupt), open_pool(Workers(jobs=2), 2, "cpu", print):
+        pass
+    assert [half.closed for half in made] == [True]
 
 
 @pytest.mark.long  # three workers start one after the other

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -64,6 +65,12 @@ def test_one_job_where_a_data_set_is_not_small_or_a_gpu_computes(machine, pendin
     assert jobs_for(other, place) == jobs_for(mixed, place) == 1
     monkeypatch.setattr(plans, "resolve_device", torch.device)
     assert jobs_for(small, replace(place, device="cuda")) == 1
+
+
+def test_one_job_in_a_process_that_may_start_no_others(machine, pending, place, monkeypatch):
+    machine(8)
+    monkeypatch.setattr(plans, "current_process", lambda: Mock(daemon=True))
+    assert jobs_for(pending(100), place) == 1
 
 
 def test_cores_are_those_that_this_process_may_use(monkeypatch):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hashbench.live import cost
 from hashbench.live.cost import Costs, Left
 from hashbench.system.watching import Step
 
@@ -57,6 +58,17 @@ def test_jobs_that_run_at_the_same_time_share_what_is_left(planned):
     assert costs.left([], running).seconds == pytest.approx(6)  # the longest
     late = {at.number("itq", 12): (99.0, Step("evaluate"))}
     assert costs.left([], late).seconds == 0
+
+
+def test_a_redraw_does_not_grow_with_what_was_measured(planned, monkeypatch):
+    at = planned("itq", "lsh", bits=list(range(8, 58)))
+    costs, medians = Costs(at.plan), []
+    for number in range(50):
+        costs.measure(number, 1.0)
+    monkeypatch.setattr(cost, "median", lambda values: medians.append(values) or 1.0 / N)
+    for _ in range(3):
+        assert costs.left(range(50, 100), {}).seconds == pytest.approx(50)
+    assert len(medians) == 1  # all wait for what the other method took
 
 
 @pytest.mark.parametrize(

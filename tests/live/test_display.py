@@ -101,6 +101,34 @@ def test_a_stop_takes_it_away(planned, error):
         assert again.watcher is again
 
 
+def test_a_stop_while_it_starts_takes_it_away(planned, monkeypatch):
+    at, console, show = planned("lsh"), terminal(), Console.show_cursor
+    stops = [KeyboardInterrupt()]
+
+    def stopped(self, shown=True):
+        if shown and stops:
+            raise stops.pop()
+        return show(self, shown)
+
+    monkeypatch.setattr(Console, "show_cursor", stopped)
+    with pytest.raises(KeyboardInterrupt), Display(console, at.plan):
+        pass
+    assert console.file.getvalue().endswith(("\x1b[2K", SHOWN))
+    with Display(terminal(), at.plan) as again:
+        assert again.watcher is again
+
+
+@pytest.mark.parametrize("screen", [True, False])
+def test_what_a_program_prints_goes_above_it_or_into_its_file(planned, monkeypatch, screen):
+    out, at, console = Screen() if screen else io.StringIO(), planned("lsh"), terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    with Display(console, at.plan):
+        print("a line")
+        print("no end", end="")
+    assert out.getvalue() == ("" if screen else "a line\nno end")
+    assert [text in console.file.getvalue() for text in ("a line", "no end")] == [screen, screen]
+
+
 @pytest.mark.parametrize("forced", [False, True])
 def test_a_file_gets_a_line_for_each_cell_and_no_escapes(planned, place, monkeypatch, forced):
     if forced:
