@@ -22,7 +22,7 @@ from hashbench.system.paths import is_regular
 from hashbench.system.threads import cores
 
 CELLS_A_JOB = 12  # at least: to start a process takes as long as some cells of a small data set
-MOST_JOBS = 8  # each takes half a gigabyte of memory
+MOST_JOBS = 8  # each takes up to a gigabyte of memory
 
 
 @dataclass(frozen=True)
