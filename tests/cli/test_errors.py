@@ -53,7 +53,7 @@ def test_a_wrong_call(call, tmp_path, arguments, message):
         ("bits = [12, -1]", "suite 'mine.toml': bits.1 = -1: Input should be greater than or equal to 1"),
         ("set = 3", "suite 'mine.toml': set = 3: Input should be a valid dictionary"),
         ("set.ksh.anchors = 3", "unknown parameter of ksh 'anchors'; did you mean 'n_anchors'?"),
-        ("bits = 12, 24", "suite 'mine.toml' is not valid TOML: "),
+        ("bits = 12, 24", "suite 'mine.toml' is not valid TOML in UTF-8: "),
     ],
 )
 def test_a_wrong_suite_file(call, tmp_path, text, message):
