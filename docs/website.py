@@ -33,6 +33,12 @@ TAKEN = {
     **{f"results/{path.name}": f"results/{path.name}" for path in (ROOT / "results").glob("*.md")},
     "results/README.md": "results/index.md",
 }
+# Sources that the tutorials link to: the site has pages of what is in them.
+EXPLAINED = {
+    "hashbench/contracts/dataset.py": "reference/plugins.md",
+    "hashbench/contracts/feature.py": "reference/plugins.md",
+    "hashbench/training/contract.py": "reference/training.md",
+}
 # A Markdown link or picture: its text, its target without a fragment, and the fragment.
 _LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#:]+)(#[^)\s]*)?(?=\))")
 _FENCE = re.compile(r"^(```+).*?^\1$", re.MULTILINE | re.DOTALL)
@@ -79,7 +85,8 @@ def pages(files: Files) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
     texts |= method_pages(_records().values(), ROOT)
     homes = {place: uri for uri, (place, _) in texts.items()}
     homes |= {f"docs/{file.src_uri}": file.src_uri for file in files if not file.inclusion.is_excluded()}
-    return texts | reference_pages(), {**homes, "results": "results/index.md", "methods": "methods/index.md"}
+    homes |= {"results": "results/index.md", "methods": "methods/index.md", **EXPLAINED}
+    return texts | reference_pages(), homes
 
 
 def mended(

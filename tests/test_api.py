@@ -110,6 +110,8 @@ def test_a_wrong_call_runs_nothing(tmp_path):
         hashbench.run("itqq")
     with pytest.raises(InvalidInputError, match=r"run\(\): bits.0 = 0"):
         hashbench.run("lsh", bits=0)
+    with pytest.raises(UnknownNameError, match=r"option of run\(\) 'bitz'; did you mean 'bits'"):
+        hashbench.run("lsh", bitz=12)
     with pytest.raises(MissingDataError, match="data set 'mnist'"):
         hashbench.run("lsh", "mnist", root=tmp_path / "nowhere")
     assert not (tmp_path / "runs").exists()

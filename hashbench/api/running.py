@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,10 @@ def run(
     """
     from hashbench.records import Record, to_frame
 
+    known = signature(prepare).parameters
+    for option in options:
+        if option not in known:
+            raise UnknownNameError("option of run()", option, known)
     prepared = prepare(methods, datasets, protocols, **options)
     with ExitStack() as stack:
         display = _display(prepared.plan, progress, stack)

@@ -93,7 +93,7 @@ def command(commands: Any, name: str, call: str, text: str, **options: str) -> a
 def a_count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not '{text}'")
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not '{text}'")
     return int(text)
 
 

@@ -30,7 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="hashbench",
         description="Learning-to-hash methods under the same protocols, with exact tie-aware metrics.",
-        epilog="Start with 'hashbench run': all methods on the bundled digits, a minute and a half.",
+        epilog="Start with 'hashbench run': all methods on the bundled digits, some minutes.",
     )
     parser.add_argument("--version", action="version", version=f"hashbench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hashbench.api import Run
+    from hashbench.execution.work import Work
     from hashbench.records import Record
 
 
@@ -52,11 +53,17 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
     console.print(render(tables))
     took = time.monotonic() - started
     console.print(
-        f"{len(prepared.plan.pending)} cells in {took:.0f} s, {len(prepared.plan.done)} done before, "
+        f"{_cells(prepared.plan.pending)} in {took:.0f} s, {len(prepared.plan.done)} done before, "
         f"{len(failed)} failed; records in {out}\n"
         f"next: hashbench table {out} --metric {_other_metric(prepared, records)} --format md",
         markup=False,
     )
+    there = next((path for path, made in written.items() if made.status == "failed" and path.exists()), None)
+    if failed and there is not None:
+        example = out / there.relative_to(prepared.place.out)
+        console.print(
+            f'tracebacks: under "error" in the records, such as {example}', markup=False, soft_wrap=True
+        )
     for record in failed:
         console.print(failure_line(record), style="red", markup=False, soft_wrap=True)
     if unsaved:
@@ -129,7 +136,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
 
     plan, place = prepared.plan, prepared.place
     works = prepared.grid.works
-    text = f"hashbench {__version__}: {len(works)} cells, {len(plan.done)} of them done in {out}"
+    text = f"hashbench {__version__}: {_cells(works)}, {len(plan.done)} of them done in {out}"
     console.print(text, markup=False)
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
@@ -195,5 +202,10 @@ def _show_plan(console: Console, prepared: Run) -> None:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
     console.print(
-        f"to run: {len(plan.pending)} cells, before them {len(plan.artefacts)} networks or sets of features"
+        f"to run: {_cells(plan.pending)}, before them {len(plan.artefacts)} networks or sets of features"
     )
+
+
+def _cells(works: Sequence[Work]) -> str:
+    """How many, in words."""
+    return "1 cell" if len(works) == 1 else f"{len(works)} cells"

@@ -222,6 +222,6 @@ class Dataset:
         name = self.name()
         return MissingDataError(
             f"data set '{name}': {fault}; fetch it with 'hashbench data get {name}', or take it from any "
-            f"folder that has it with 'hashbench data import {name} FOLDER', or put by hand under {root}: "
-            f"{', '.join(self.files)}; the data set 'digits' needs no files"
+            f"folder that has it with 'hashbench data import {name} FOLDER', or put these files under "
+            f"{root} by hand: {', '.join(self.files)}; the data set 'digits' needs no files"
         )

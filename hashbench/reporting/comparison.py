@@ -136,7 +136,7 @@ def _named(records: Iterable[Record], name: str) -> list[Record]:
     forms = [(record, {record.cell.label, row_name(record)}) for record in records]
     named = [record for record, names in forms if name in names]
     if not named:
-        raise UnknownNameError("row", name, {form for _, names in forms for form in names})
+        raise UnknownNameError("row of these records", name, {form for _, names in forms for form in names})
     done = [record for record in named if record.status == "done"]
     if not done:
         raise InvalidInputError(f"all cells of '{name}' failed; hashbench table tells why")

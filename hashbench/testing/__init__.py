@@ -31,10 +31,19 @@ __all__ = [
     "FEATURE_CHECKS",
     "METHOD_CHECKS",
     "TASK_CHECKS",
+    "TEXT_CHECKS",
     "check_method",
     "iter_checks",
 ]
 
+# Of methods that read texts; every other method passes them.
+TEXT_CHECKS: list[Callable[[type[HashMethod]], None]] = [
+    cross_view.encodes_texts_into_the_space_of_images,
+    cross_view.encodes_each_text_by_itself,
+    cross_view.learns_from_texts_alike,
+    cross_view.finds_images_by_text,
+    cross_view.refuses_wrong_texts,
+]
 METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     declarations.declares_what_it_is,
     declarations.documents_its_source,
@@ -51,11 +60,7 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     encoders.is_kept_in_a_file,
     refusals.sees_only_the_labels_it_declares,
     refusals.refuses_wrong_input,
-    cross_view.encodes_texts_into_the_space_of_images,
-    cross_view.encodes_each_text_by_itself,
-    cross_view.learns_from_texts_alike,
-    cross_view.finds_images_by_text,
-    cross_view.refuses_wrong_texts,
+    *TEXT_CHECKS,
 ]
 DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.documents_its_source,
@@ -98,9 +103,11 @@ def iter_checks(kind: Kind, cls: Any) -> Iterator[tuple[str, Exception | None]]:
     """Run the checks one by one: (what is checked, the error or None) each.
 
     cls: the plugin's class; a data set or a feature that takes an argument is passed as an object instead.
+    Checks of texts are left out where the method reads none.
     """
+    silent = kind == "method" and not cls.reads_text
     checks: dict[Kind, Iterable[Callable[[Any], None]]] = {
-        "method": METHOD_CHECKS,
+        "method": [check for check in METHOD_CHECKS if not (silent and check in TEXT_CHECKS)],
         "dataset": DATASET_CHECKS,
         "feature": FEATURE_CHECKS,
         "task": TASK_CHECKS,

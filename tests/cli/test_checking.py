@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from hashbench.plugins import registry
-from hashbench.testing import DATASET_CHECKS, FEATURE_CHECKS, METHOD_CHECKS, TASK_CHECKS
+from hashbench.testing import DATASET_CHECKS, FEATURE_CHECKS, METHOD_CHECKS, TASK_CHECKS, TEXT_CHECKS
 
 TASK = Path(__file__).parents[1] / "testing" / "nearest_class.py"
-CHECKS = {"method": METHOD_CHECKS, "dataset": DATASET_CHECKS, "feature": FEATURE_CHECKS}
+CHECKS = {"method": METHOD_CHECKS[: -len(TEXT_CHECKS)], "dataset": DATASET_CHECKS, "feature": FEATURE_CHECKS}
 
 
 @pytest.mark.parametrize("kind", CHECKS)

@@ -12,11 +12,11 @@ from hashbench.cli import main
         ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? available: adsh, "),
         ("run -d minst", "unknown dataset 'minst'; did you mean 'mnist'? available: cifar10, "),
         ("run -p 5k-disjont", "unknown protocol '5k-disjont'; did you mean '5k-disjoint'?"),
-        ("run -b 12 0", "argument --bits/-b: must be at least 1, not '0'"),
-        ("run -b twelve", "argument --bits/-b: must be at least 1, not 'twelve'"),
+        ("run -b 12 0", "argument --bits/-b: must be a whole number from 1 on, not '0'"),
+        ("run -b twelve", "argument --bits/-b: must be a whole number from 1 on, not 'twelve'"),
         ("run --features gitt", "unknown feature 'gitt'; did you mean 'gist'?"),
         ("run -r 0", "command line: repetitions = 0: Input should be greater than or equal to 1"),
-        ("run -m lsh -j 0", "argument --jobs/-j: must be at least 1, not '0'"),
+        ("run -m lsh -j 0", "argument --jobs/-j: must be a whole number from 1 on, not '0'"),
         ("run -m ksh --set ksh.n_anchor=5", "unknown parameter of ksh 'n_anchor'; did you mean 'n_anchors'?"),
         ("run -m ksh --set ksh.n_anchors=x", "--set ksh.n_anchors='x': Input should be a valid integer"),
         ("run -m ksh --set ksh.n_anchors", "--set ksh.n_anchors: write METHOD.PARAMETER=VALUE"),
@@ -53,7 +53,7 @@ def test_a_wrong_call(call, tmp_path, arguments, message):
         ("bits = [12, -1]", "suite 'mine.toml': bits.1 = -1: Input should be greater than or equal to 1"),
         ("set = 3", "suite 'mine.toml': set = 3: Input should be a valid dictionary"),
         ("set.ksh.anchors = 3", "unknown parameter of ksh 'anchors'; did you mean 'n_anchors'?"),
-        ("bits = 12, 24", "suite 'mine.toml' is not valid TOML: "),
+        ("bits = 12, 24", "suite 'mine.toml' is not valid TOML in UTF-8: "),
     ],
 )
 def test_a_wrong_suite_file(call, tmp_path, text, message):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +115,8 @@ def test_a_failure_is_exit_code_1_and_the_others_stand(small, tmp_path):
     said = "failed: digits 5k a_failing pixels 8 bits r0: no rotation was found"
     assert called.out.splitlines()[2] == said
     assert called.out.splitlines()[-1] == said
+    (failed,) = Path("runs").rglob("a_failing*.json")
+    assert called.out.splitlines()[-2].endswith(f" {failed}")
     assert re.search(r"\n2 cells in \d+ s, 0 done before, 1 failed;", called.out)
     assert {record.cell.method: record.status for record in read_records("runs")} == {
         "a_failing": "failed",
@@ -121,7 +124,7 @@ def test_a_failure_is_exit_code_1_and_the_others_stand(small, tmp_path):
     }
     again = small("lsh", "a_failing", more=plugin)
     assert again.code == 1
-    assert re.search(r"\n1 cells in \d+ s, 1 done before, 1 failed;", again.out)
+    assert re.search(r"\n1 cell in \d+ s, 1 done before, 1 failed;", again.out)
     assert small("lsh").code == 0
 
 
@@ -184,7 +187,7 @@ def test_the_next_command_that_is_named_works(call, tmp_path):
 def test_any_folder_name_is_printed_as_it_is(small, out):
     called = small("random", more=["--out", out])
     assert called.code == 0
-    assert f"1 cells, 0 of them done in {out}\n" in called.out
+    assert f"1 cell, 0 of them done in {out}\n" in called.out
     assert f"records in {out}\n" in called.out
 
 
@@ -198,7 +201,7 @@ def test_deep_methods_are_run_from_each_start(call, tmp_path):
     trunks = {r.cell.label: r.digests.backbone for r in read_records(tmp_path / "runs")}
     assert trunks["mu_liu"] == trunks["mu_liu (pretraining=frozen)"] is not None
     assert trunks["mu_liu (pretraining=none)"] is None
-    assert "1 cells, 1 of them done" in call(*grid, "--dry-run").out, "softmax is the default's cell"
+    assert "1 cell, 1 of them done" in call(*grid, "--dry-run").out, "softmax is the default's cell"
     assert "did you mean" not in call(*grid, "--pretraining", "imagenet").refused(2)
 
 

@@ -64,7 +64,7 @@ def test_rows_on_other_features_are_compared_only_when_named(written):
     assert pairs == [("itq:cnn", "lsh:cnn"), ("itq:pixels", "lsh:pixels")]
     [found] = compare_rows(files, "itq:cnn", "lsh:pixels")
     assert (found.first, found.second) == ("itq:cnn", "lsh:pixels")
-    with pytest.raises(UnknownNameError, match=r"unknown row 'itqq'; did you mean 'itq'\?"):
+    with pytest.raises(UnknownNameError, match=r"unknown row of these records 'itqq'; did you mean 'itq'\?"):
         compare_rows(files, "itqq", "lsh")
     with pytest.raises(UnknownNameError, match="metric 'mpa'; did you mean 'map'"):
         compare_rows(files, "itq", "lsh", ["mpa"])
