@@ -27,7 +27,7 @@ def encode(*, record: Path, folder: Path, output: Path, device: str, plugins: Se
     left_out = f", {faults} left out" if faults else ""
     print(f"{encoder!r}: {len(named.names)} photographs encoded{left_out}, codes in {output}")
     print(f"next: hashbench search {record} QUERY.jpg {output}")
-    return 0
+    return 1 if faults else 0
 
 
 def search(

@@ -52,7 +52,7 @@ def test_a_run_of_one_cell_keeps_its_model_and_others_where_asked(small, record,
 def test_encode_then_search_finds_the_photograph_itself(call, record, photographs):
     (photographs / "broken.jpg").write_text("no picture")
     done = call("encode", record, photographs, "-o", "codes.npz", "--device", "cpu")
-    assert done.code == 0
+    assert done.code == 1
     assert "6 photographs" in done.out
     assert "broken.jpg" in done.err
     name = "digit 3 & <b>.png"
