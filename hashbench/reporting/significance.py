@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,34 +36,28 @@ def paired_bootstrap(differences: NDArray[np.float64]) -> list[Difference]:
     Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3). p: the share of draws whose mean lies
     as far from the observed one as that lies from 0, one added to both counts.
     """
-    from scipy.stats import bootstrap
-
     n = differences.shape[1]
-
-    def means(drawn: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
-        """The rows' means over drawn units: (..., n) indices to (m, ...)."""
-        rows = drawn.reshape(-1, n)
-        offset = n * np.arange(len(rows))[:, None]
-        counts = np.bincount((rows + offset).ravel(), minlength=rows.size).reshape(rows.shape)
-        return (differences @ counts.T.astype(float) / n).reshape(-1, *drawn.shape[:-1])
-
-    result = bootstrap(
-        (np.arange(n),),
-        means,
-        axis=-1,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, _BATCH // n),
-        confidence_level=LEVEL,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
+    drawn = np.hstack([differences @ counts.T.astype(float) / n for counts in _counts(n)])
+    low, high = np.percentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=1)
     observed = differences.mean(axis=1)
-    away = np.abs(result.bootstrap_distribution - observed[:, None]) >= np.abs(observed)[:, None]
+    away = np.abs(drawn - observed[:, None]) >= np.abs(observed)[:, None]
     p = (1 + away.sum(axis=1)) / (1 + RESAMPLES)
-    interval = result.confidence_interval
-    of_rows = np.stack([observed, interval.low, interval.high, p], axis=1).tolist()
-    return [Difference(*of_row) for of_row in of_rows]
+    return [Difference(*of_row) for of_row in np.stack([observed, low, high, p], axis=1).tolist()]
+
+
+@lru_cache(maxsize=2)
+def _counts(n: int) -> list[NDArray[np.uint8]]:
+    """How often each of n units is in each of the 9,999 draws, (b, n) a batch.
+
+    They do not depend on values, so that the many tests of a report share them.
+    """
+    rng, batch = np.random.default_rng(0), max(1, _BATCH // n)
+    counts = []
+    for start in range(0, RESAMPLES, batch):
+        drawn = rng.integers(n, size=(min(batch, RESAMPLES - start), n))
+        cells = (drawn + n * np.arange(len(drawn))[:, None]).ravel()
+        counts.append(np.bincount(cells, minlength=drawn.size).reshape(drawn.shape).astype(np.uint8))
+    return counts
 
 
 def holm(p: Sequence[float]) -> list[float]:
