@@ -70,7 +70,7 @@ def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
         assert any("train" in told for told in heard.told.values())
 
 
-def test_a_cluster_that_ctrl_c_meets_half_made_is_closed(monkeypatch):
+def test_a_cluster_that_ctrl_c_meets_half_made_is_closed(monkeypatch, ctrl_c):
     class Half:
         def __init__(self, **options):
             self.workers, self.closed = {}, False

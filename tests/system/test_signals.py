@@ -6,6 +6,8 @@ import pytest
 
 from hashbench.system.signals import Stopped, signals_stop, signals_wait
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Stopped)])
 def test_a_stop_waits_for_the_end_of_the_block(number, error):
