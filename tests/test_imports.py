@@ -63,7 +63,7 @@ ROOMS = {
     # What runs them and shows what came of it.
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "encoders"),
-        ("numpy", "pydantic", "torch"),
+        ("filelock", "numpy", "pydantic", "torch"),
         late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
     "reporting": Room(
