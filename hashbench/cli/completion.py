@@ -13,7 +13,7 @@ from typing import Any, get_args
 import argcomplete
 
 from hashbench.contracts.recipe import Pretraining
-from hashbench.plugins.registry import KINDS, RESERVED, Kind, plugins, protocol_names
+from hashbench.plugins.registry import GROUPS, KINDS, Kind, plugins, protocol_names
 
 Names = Callable[..., Iterable[str]]  # argcomplete gives keywords, and keeps what starts as the word does
 
@@ -53,7 +53,7 @@ def _suites(**_: Any) -> list[str]:
 _METHODS, _DATASETS, _ANY = _of("method"), _of("dataset"), _of(*KINDS)
 # By command ("" is any other) and destination of the argument.
 _NAMES: dict[tuple[str, str], Names] = {
-    ("run", "methods"): lambda **_: [*RESERVED[:4], *plugins("method")],  # all, control, shallow, deep
+    ("run", "methods"): lambda **_: [*GROUPS, *plugins("method")],
     ("", "methods"): _METHODS,
     ("", "datasets"): _DATASETS,
     ("", "features"): _of("feature"),

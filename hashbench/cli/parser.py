@@ -113,14 +113,14 @@ def _add_run(commands: Any) -> None:
     add_data_dir(how)
     how.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     how.add_argument(
-        "--jobs", "-j", type=a_count, metavar="N", help="worker processes, default 1, digits: more"
+        "--jobs", "-j", type=a_count, metavar="N", help="worker processes; default 1, on small data sets more"
     )
     how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at tcp://HOST:PORT")
     how.add_argument(
         "--cluster", type=a_path, metavar="FILE.toml", help="run as jobs of SLURM, PBS, SGE, LSF"
     )
     how.add_argument("--shard", metavar="I/N", help="run only part I of N of the grid, such as 2/4")
-    text = f"threads a cell computes with, whatever --jobs; default {THREADS}, digits: {THREADS_OF_SMALL}"
+    text = f"threads a cell computes with, whatever --jobs; default {THREADS}, small data: {THREADS_OF_SMALL}"
     how.add_argument("--threads", "-t", type=a_count, metavar="N", help=text)
     add_plugin(how)
     how.add_argument(

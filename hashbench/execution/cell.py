@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -143,11 +143,9 @@ def _one_compiles() -> Iterator[None]:
     """
     folder = cache_root()
     lock = FileLock(folder / "compiling.lock")
-    try:
+    with suppress(OSError, NotImplementedError):  # it cannot be written, or its file system cannot lock
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError:  # the folder cannot be written, or cannot lock: as without it
-        pass
     try:
         yield
     finally:

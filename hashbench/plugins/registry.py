@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["method", "dataset", "feature", "task"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-RESERVED = ("all", "control", "shallow", "deep", "recipe")  # have another meaning wherever names are given
+GROUPS = ("all", "control", "shallow", "deep")  # of methods
+RESERVED = (*GROUPS, "recipe")  # have another meaning wherever names are given
 _BASES: dict[Kind, tuple[str, str]] = {  # imported as needed: the base of methods loads scikit-learn
     "method": ("hashbench.contracts.method", "HashMethod"),
     "dataset": ("hashbench.contracts.dataset", "Dataset"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hashbench.reporting.significance import half_width, holm, paired_bootstrap
+from hashbench.reporting.significance import RESAMPLES, half_width, holm, paired_bootstrap
 
 
 def test_the_interval_of_many_queries_is_that_of_the_central_limit():
@@ -16,6 +16,15 @@ def test_the_interval_of_many_queries_is_that_of_the_central_limit():
         assert found.mean == pytest.approx(row.mean(), abs=1e-12)
         assert (found.low, found.high) == pytest.approx(normal, abs=1e-3)
         assert found.p == pytest.approx(2 * stats.norm.sf(abs(row.mean()) / row.std() * 4000**0.5), abs=0.015)
+
+
+def test_intervals_are_those_of_scipy_with_the_same_draws():
+    row = np.random.default_rng(2).exponential(size=150) - 0.9
+    theirs = stats.bootstrap(
+        (row,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0)
+    )
+    [found] = paired_bootstrap(row[None])
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval), abs=1e-12)
 
 
 def test_the_smallest_p_is_that_of_no_draw_at_all_and_no_difference_has_p_1():
