@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -25,7 +25,7 @@ def describe_environment(device: torch.device) -> Environment:
     return Environment(
         versions={
             "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
+            **{name: _version(name) for name in PACKAGES},
             "libjpeg": _libjpeg(),
         },
         platform=platform.platform(),
@@ -36,6 +36,14 @@ def describe_environment(device: torch.device) -> Environment:
         precision="bfloat16 autocast" if gains_from_bf16(device) else "float32",
         commit=_commit(),
     )
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed without what its methods do not need
+        return "not there"
 
 
 @cache
