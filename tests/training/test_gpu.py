@@ -9,7 +9,7 @@ import torch
 from hashbench.contracts.recipe import Invariances, Recipe
 from hashbench.evaluation import evaluate
 from hashbench.plugins.registry import find, plugins
-from hashbench.testing.toy import LONGER, N_CLASSES, SHORT, new, toy
+from hashbench.testing.toy import LONGER, N_CLASSES, SHORT, new, options, toy
 from hashbench.training import DeepHashMethod, classification_loss, loop
 from hashbench.training.encoding import network_features
 from hashbench.training.images import N_DRAWS, DeviceImages
@@ -81,6 +81,10 @@ def labels_for(cls, multi_label=False):
     return labels
 
 
+def texts_for(cls):
+    return options(find("method", cls)) if isinstance(cls, str) else {}
+
+
 @pytest.fixture(scope="module")
 def start():
     return train_backbone(torch.tensor(X).cuda(), torch.tensor(y).cuda(), SHORT, seed=0)
@@ -122,7 +126,7 @@ def test_no_step_waits_for_the_device(cls, multi_label, start, no_waiting):
     """With all that a recipe can ask for: every augmentation, dropout, clipping, both schedules, averages."""
     recipe = Recipe(batch_size=32, epochs=2, pretrain_epochs=1, erase=0.3, clip=1.0)
     method = on_cuda(cls, recipe=recipe, invariances=MIRROR)
-    method.fit(X, labels_for(cls, multi_label), start=start)
+    method.fit(X, labels_for(cls, multi_label), start=start, **texts_for(cls))
     assert len(no_waiting) == 2
     assert np.isfinite(method.history_["loss"]).all()
 
@@ -148,7 +152,9 @@ def test_no_step_waits_however_the_training_starts(given, no_waiting):
 @pytest.mark.parametrize("cls", [*DEEP, Views, Semi])
 def test_two_trainings_give_the_same_bits_of_every_weight(cls, start):
     recipe = dataclasses.replace(SHORT, epochs=3)
-    first, again = (on_cuda(cls, recipe=recipe).fit(X, labels_for(cls), start=start) for _ in range(2))
+    first, again = (
+        on_cuda(cls, recipe=recipe).fit(X, labels_for(cls), start=start, **texts_for(cls)) for _ in range(2)
+    )
     for key, value in first.network_.state_dict().items():
         assert torch.equal(value, again.network_.state_dict()[key]), key
 
@@ -204,7 +210,7 @@ def test_stage_1_is_deterministic_and_leaves_the_global_generators_alone():
 
 @pytest.mark.parametrize("cls", [*DEEP, Views, Semi])
 def test_weights_and_state_live_on_the_device(cls, start):
-    method = on_cuda(cls).fit(X, labels_for(cls), start=start)
+    method = on_cuda(cls).fit(X, labels_for(cls), start=start, **texts_for(cls))
     modules = [method.network_, *([method.state_] if method.state_ else [])]
     assert all(value.is_cuda for module in modules for value in module.state_dict().values())
 
