@@ -229,18 +229,21 @@ def _datasets(suite: Suite) -> list[Dataset]:
 
 
 def _features(suite: Suite) -> dict[str, Feature]:
-    """The features that a suite names, by the label that tables show: ``pixels``, ``clip=FILE.npy``."""
+    """The features that a suite names, by the label that tables show: ``pixels``, ``clip`` of
+    ``clip=FILE.npy``, ``ssl=4`` with its argument.
+    """
     found: dict[str, Feature] = {}
     for text in dict.fromkeys(suite.features):
         label, equals, argument = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z0-9_.]+", label):
+            raise InvalidInputError(f"features: label {label!r} must be letters, digits, '_' and '.'")
         if equals and label not in plugins("feature"):
             feature = find("feature", "file").from_argument(argument)
         else:
             feature = find("feature", label).from_argument(argument if equals else None)
+            label = text
         if label in found:
             raise InvalidInputError(f"features: two are called '{label}'; a label names one")
-        if not re.fullmatch(r"[A-Za-z0-9_.]+", label):
-            raise InvalidInputError(f"features: label {label!r} must be letters, digits, '_' and '.'")
         found[label] = feature
     return found
 
