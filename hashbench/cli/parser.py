@@ -20,9 +20,8 @@ from hashbench.cli.arguments import (
 )
 from hashbench.cli.parser_data import add_data, add_verify
 from hashbench.cli.parser_encoders import add_encoders
+from hashbench.errors import LISTED
 from hashbench.system.threads import THREADS, THREADS_OF_SMALL
-
-LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -226,8 +225,15 @@ def _add_list(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    info = command(commands, "info", "information.info", "Show a method's card, or what another plugin is.")
-    info.add_argument("name", metavar="NAME")
+    info = command(
+        commands,
+        "info",
+        "information.info",
+        "Explain a name: a method by its card, or any other thing that 'hashbench list' shows.",
+    )
+    info.add_argument(
+        "name", metavar="NAME", help="such as itq, 5k, digits, ssl, map@1000[hits], paper, nin; or a FILE.py"
+    )
     info.add_argument("--results", type=a_path, metavar="DIR", help="set beside published numbers")
     add_plugin(info)
 

@@ -9,9 +9,10 @@ from hashbench.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? available: adsh, "),
+        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? see 'hashbench list methods'"),
         ("run -d minst", "unknown dataset 'minst'; did you mean 'mnist'? available: cifar10, "),
         ("run -p 5k-disjont", "unknown protocol '5k-disjont'; did you mean '5k-disjoint'?"),
+        ("run -p 5kk", "unknown protocol '5kk'; did you mean '5k'? see 'hashbench list protocols'"),
         ("run -b 12 0", "argument --bits/-b: must be a whole number from 1 on, not '0'"),
         ("run -b twelve", "argument --bits/-b: must be a whole number from 1 on, not 'twelve'"),
         ("run --features gitt", "unknown feature 'gitt'; did you mean 'gist'?"),
@@ -28,7 +29,16 @@ from hashbench.cli import main
         ("run --method lsh --metod itq", "unrecognized arguments: --metod itq; did you mean '--method'?"),
         ("runn", "did you mean 'run'?; see 'hashbench --help'"),
         ("list metods", "did you mean 'methods'?; see 'hashbench list --help'"),
-        ("info itqq", "unknown plugin 'itqq'; did you mean 'itq'?"),
+        ("info itqq", "unknown name 'itqq'; did you mean 'itq'? see 'hashbench list methods'"),
+        ("info labels-50", "see 'hashbench list protocols'"),
+        ("info digitss", "unknown name 'digitss'; did you mean 'digits'? see 'hashbench list datasets'"),
+        ("info precison@K", "did you mean 'precision@K' or 'precision@rR'? see 'hashbench list metrics'"),
+        ("info map@100", "metric 'map@100' does not name its denominator; write map@100[hits]"),
+        (
+            "info @",
+            "see 'hashbench list WHAT', where WHAT is methods, datasets, features, tasks, protocols, ",
+        ),
+        ("info no.py", "no.py' is not a Python file; give the path of one"),
         ("check itqq", "unknown plugin 'itqq'; did you mean 'itq'?"),
         ("new method itq", "there is a method 'itq' already, in "),
         ("new method my-hash", "method name 'my-hash' must be lower-case letters, digits and underscores"),
@@ -113,7 +123,7 @@ def test_an_unknown_metric(call, codes_files, small):
     files = ("--query", "query.npz", "--database", "database.npz")
     assert "unknown metric 'mapp'" in call("eval", *files, "--metric", "mapp").refused(2)
     small("random")
-    assert "unknown metric 'mapp'; did you mean 'map'?" in call("table", "--metric", "mapp").refused(2)
+    assert "unknown metric 'mapp'; did you mean 'map'" in call("table", "--metric", "mapp").refused(2)
 
 
 def test_a_damaged_record(call, small, tmp_path):

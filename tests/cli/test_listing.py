@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.cli.parser import LISTED, make_parser
+from hashbench.cli.parser import make_parser
+from hashbench.errors import LISTED
 from hashbench.execution.suite import suite_names
 from hashbench.plugins.registry import find_protocol, plugins, protocols
 
@@ -155,6 +156,51 @@ def test_info_of_a_task_and_of_a_feature(call, tmp_path):
     shown = call("info", "cells", "--plugin", tmp_path / "cells.py").out
     for part in ("cells (feature)", "grid: int = 4", "learned from: nothing"):
         assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "5k",
+            [
+                "5k (protocol)",
+                "retrieval",
+                "  queries = 1000\n",
+                "  pretrain_epochs = 120\n",
+                "--protocols 5k",
+            ],
+        ),
+        ("precision@100", ["(metric)", "under retrieval: part of the first 100 that", "higher is better"]),
+        ("precision@K", ["precision@K (metric)", "part of the first K that"]),
+        ("distance", ["distance (metric)", "under nearest_class: ", "lower is better"]),
+        ("distinct_codes", ["under authentication: ", "under retrieval: ", "neither direction is better"]),
+        (
+            "ours",
+            ["ours (suite)", "methods: lsh, ", "  ours: rho = 1: cca_itq with ridge=1.0, relative=True\n"],
+        ),
+        (
+            "mine.toml",
+            ["mine.toml (suite)", "set: ksh.n_anchors=50", "protocols: the usual one of each task"],
+        ),
+        ("nin", ["nin (backbone)", "Network in network", "recipe.backbone=nin"]),
+        ("authentication", ["(task)", "(protocol)", "(suite)"]),
+        ("ssl=50", ["ssl (feature)", "learned from: images"]),
+        ("folder:x=y", ["folder (dataset)", "licence: "]),
+        (str(TASK), ["nearest_class (task)", "unit: query"]),
+    ],
+)
+def test_info_explains_whatever_has_a_name(call, tmp_path, name, parts):
+    (tmp_path / "mine.toml").write_text("set.ksh.n_anchors = 50")
+    shown = call("info", name, "--plugin", TASK)
+    assert (shown.code, shown.err) == (0, "")
+    assert [part for part in parts if part not in shown.out] == []
+
+
+def test_info_explains_every_name_that_is_listed(call):
+    for what in ("protocols", "metrics", "suites", "backbones"):
+        for name in rows(call, what):
+            assert call("info", name).out.startswith(name)
 
 
 def test_data_info_describes_the_splits(call):
