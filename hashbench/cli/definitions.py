@@ -125,7 +125,7 @@ def _metric(task: type[Task], name: str, info: MetricInfo) -> str:
     }[info.of]
     better = f"{info.better} is better" if info.better else "neither direction is better"
     recorded = (
-        "every run records it"
+        "runs record it"
         if name in task.default_metrics or info.of == "codes"
         else "hashbench rescore adds it"
     )

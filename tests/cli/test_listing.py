@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,30 @@ def test_a_list_as_json_and_as_a_table(call, what):
     table = call("list", what).out
     assert "\x1b" not in table
     assert [name for name in names if name not in table] == []
+
+
+@pytest.mark.parametrize("what", LISTED)
+def test_a_list_in_a_pipe_has_one_line_a_row(call, what):
+    names = [row["name"] for row in json.loads(call("list", what, "--json").out)]
+    header, *lines = call("list", what).out.splitlines()
+    assert header.startswith("name ")
+    assert [line.split()[0] for line in lines] == names
+    assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("what", LISTED)
+def test_a_list_fits_a_terminal_and_stays_readable(call, monkeypatch, what, columns):
+    listed = json.loads(call("list", what, "--json").out)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    header, _, *lines = call("list", what).out.splitlines()
+    assert max(map(len, [header, *lines])) <= columns
+    assert "digest" not in header
+    begin = [number for number, line in enumerate(lines) if line[0] != " "]
+    assert [lines[number].split()[0] for number in begin][: len(listed)] == [row["name"] for row in listed]
+    assert max(after - before for before, after in pairwise(begin)) <= 6  # lines of a row
+    absent = {key for row in listed for key in row if not key.endswith("_digest") and key not in header}
+    assert [key for key in absent if key not in lines[-1]] == []  # it says what there was no room for
 
 
 def rows(call, what, *plugins):
