@@ -36,6 +36,8 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
     else:
         stem, _, argument = name.partition("=" if "=" in name.partition(":")[0] else ":")
         kind, plugin = find_any(stem)
+    if argument and kind not in {"dataset", "feature"}:
+        raise InvalidInputError(f"{kind} '{stem}' takes no argument, got '{argument}'; check '{stem}'")
     if kind in {"dataset", "feature"}:
         plugin = plugin.from_argument(argument or None)
     counts: Counter[str] = Counter()

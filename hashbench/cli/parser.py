@@ -88,7 +88,7 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: these two), gist, LABEL=FILE.npy of yours",
+        help="what shallow methods read: pixels, cnn (default: these two), gist, ssl, LABEL=FILE.npy",
     )
     grid.add_argument(
         "--pretraining",
@@ -219,7 +219,7 @@ def _add_rescore(commands: Any) -> None:
 
 def _add_list(commands: Any) -> None:
     list_ = command(commands, "list", "listing.list_", f"List what is available: {', '.join(LISTED)}.")
-    list_.add_argument("what", choices=LISTED, metavar="WHAT")
+    list_.add_argument("what", choices=LISTED, metavar="WHAT", help="one of these")
     list_.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
     add_plugin(list_)
 
@@ -259,7 +259,9 @@ def _add_new(commands: Any) -> None:
 
 def _add_check(commands: Any) -> None:
     check = command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
-    check.add_argument("name", metavar="NAME", help="a plugin of any kind, or a FILE.py with one")
+    check.add_argument(
+        "name", metavar="NAME", help="a plugin of any kind, or its FILE.py; folder:PATH, ssl=4"
+    )
     add_plugin(check)
 
 

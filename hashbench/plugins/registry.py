@@ -144,6 +144,8 @@ def register_file(path: str | Path) -> Kind:
     not a Python file, or has a name that no plugin can have.
     """
     path = absolute(path, "plugin")
+    if not path.exists():
+        raise InvalidInputError(f"plugin '{path}' does not exist; give the path of a Python file")
     if path.suffix != ".py" or not path.is_file():
         raise InvalidInputError(f"plugin '{path}' is not a Python file; give the path of one")
     for kind in KINDS:

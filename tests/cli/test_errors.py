@@ -25,7 +25,17 @@ from hashbench.cli import main
         ("run --suite papper", "unknown suite 'papper'; did you mean 'paper'?"),
         ("run --suite mine.toml", "suite file 'mine.toml' does not exist; give a path, or one of the names"),
         ("run --device gpu", "device 'gpu' cannot be used ("),
-        ("run --plugin no.py", "no.py' is not a Python file; give the path of one"),
+        ("run --plugin no.py", "no.py' does not exist; give the path of a Python file"),
+        (
+            "run -m lsh,itq",
+            "did you mean 'lsh' or 'itq'? see 'hashbench list methods'; write a space between",
+        ),
+        ("run -m lsh -b 12,24", "not '12,24'; write a space between numbers, no comma"),
+        ("run lsh", "unrecognized arguments: lsh; names stand behind an option, such as --methods lsh; see"),
+        ("run -m lsh --set ksh.n_anchors=5", "--set ksh.n_anchors: this run has no ksh; add it to --methods"),
+        ("run -m lsh --features foo.npy", "features: a file needs a label of yours: LABEL=foo.npy"),
+        ("methods", "did you mean 'list methods'?; see 'hashbench --help'"),
+        ("check itq:3", "method 'itq' takes no argument, got '3'; check 'itq'"),
         ("run --method lsh --metod itq", "unrecognized arguments: --metod itq; did you mean '--method'?"),
         ("runn", "did you mean 'run'?; see 'hashbench --help'"),
         ("list metods", "did you mean 'methods'?; see 'hashbench list --help'"),
@@ -38,7 +48,7 @@ from hashbench.cli import main
             "info @",
             "see 'hashbench list WHAT', where WHAT is methods, datasets, features, tasks, protocols, ",
         ),
-        ("info no.py", "no.py' is not a Python file; give the path of one"),
+        ("info no.py", "no.py' does not exist; give the path of a Python file"),
         ("check itqq", "unknown plugin 'itqq'; did you mean 'itq'?"),
         ("new method itq", "there is a method 'itq' already, in "),
         ("new method my-hash", "method name 'my-hash' must be lower-case letters, digits and underscores"),
@@ -193,3 +203,10 @@ def test_an_unknown_name_that_is_a_file_here_says_how_to_name_it(call, tmp_path,
     (tmp_path / "own_hash.py").write_text("")
     assert "add --plugin own_hash.py" in call("run", "-m", "own_hash").refused(2)
     assert "add --plugin own_hash.py" in call("info", "own_hash").refused(2)
+
+
+def test_without_a_command_the_commands_are_shown(call):
+    called = call()
+    assert (called.code, called.out) == (2, "")
+    assert "usage: hashbench" in called.err
+    assert all(f"    {command} " in called.err for command in ("run", "table", "list", "info"))

@@ -231,7 +231,7 @@ def test_info_explains_every_name_that_is_listed(call):
 def test_data_info_describes_the_splits(call):
     shown = call("data", "info", "digits", "--plugin", TASK)
     assert shown.code == 0
-    assert shown.out.startswith("digits: 1,797 images of 8 x 8, 1 channels, no official test part\n")
+    assert shown.out.startswith("digits: 1,797 images of 8 x 8, 1 channel, no official test part\n")
     assert "classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in shown.out
     lines = dict(line.strip().split(":", 1) for line in shown.out.splitlines()[1:])
     assert lines["nearest"].strip() == "60 queries"

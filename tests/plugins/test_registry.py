@@ -257,7 +257,8 @@ def test_a_file_that_cannot_be_imported_by_its_name_is_refused(tmp_path, stem):
 
 @pytest.mark.parametrize("path", ["no_such_file.py", "README.md", "."])
 def test_what_is_no_python_file_is_refused(path):
-    with pytest.raises(InvalidInputError, match=f"plugin '.*{path.strip('.')}' is not a Python file"):
+    fault = "does not exist" if path == "no_such_file.py" else "is not a Python file"
+    with pytest.raises(InvalidInputError, match=f"plugin '.*{path.strip('.')}' {fault}"):
         register_file(path)
 
 
