@@ -182,6 +182,10 @@ def test_a_task_of_ones_own_has_its_headline_units_direction_and_decimals(make: 
 def test_an_unknown_metric_names_those_there(make: Make) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'map'"):
         build_tables([make("itq")], metrics=["mapp"])
+    with pytest.raises(
+        InvalidInputError, match=r"'auc' is of the task authentication, these .* of retrieval"
+    ):
+        build_tables([make("itq")], metrics=["auc"])
 
 
 def test_a_metric_that_is_only_not_recorded_is_not_called_unknown(make: Make) -> None:
