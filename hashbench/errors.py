@@ -3,8 +3,13 @@
 The command line prints the message without a traceback and exits with ``exit_code``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
+
+# What ``hashbench list`` lists.
+LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
+FEW = 12  # names that fit into a message
 
 
 class HashbenchError(Exception):
@@ -14,24 +19,54 @@ class HashbenchError(Exception):
 
 
 class UnknownNameError(HashbenchError, LookupError):
-    """A name that is not among those available; suggests the nearest one, ignoring case.
+    """A name that is not among those available. Suggests the nearest ones, ignoring case.
 
+    All available names are in the message if they are few; if they are many, the command that lists them.
     like: the names that may be suggested, where the available ones are patterns.
+    lists: WHAT of ``hashbench list WHAT`` has the names; by default the plural of ``kind``, where it is one.
     """
 
     def __init__(
-        self, kind: str, name: str, available: Iterable[str], like: Iterable[str] | None = None
+        self,
+        kind: str,
+        name: str,
+        available: Iterable[str],
+        like: Iterable[str] | None = None,
+        lists: Sequence[str] | None = None,
     ) -> None:
         names = sorted(available)
-        forms = {form.lower(): form for form in (names if like is None else like)}
-        near = get_close_matches(name.lower(), forms, n=1)
-        hint = f"; did you mean '{forms[near[0]]}'?" if near else ";"
-        super().__init__(f"unknown {kind} '{name}'{hint} available: {', '.join(names)}")
+        forms = names if like is None else list(like)
+        lists = [f"{kind}s"] * (f"{kind}s" in LISTED) if lists is None else list(lists)
+        short = not lists or len(names) <= FEW
+        near = [f"'{form}'" for form in nearest(name, forms, 1 if short else 3)]
+        guess = f" did you mean {_one_of(near)}?" if near else ""
+        rest = f"available: {', '.join(names)}" if short else f"see {_command(lists)}"
+        super().__init__(f"unknown {kind} '{name}';{guess} {rest}")
         self.kind, self.name, self.available = kind, name, names
-        self._like = None if like is None else list(forms.values())
+        self._given = forms, lists
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, list[str], list[str] | None]]:
-        return type(self), (self.kind, self.name, self.available, self._like)  # workers send errors pickled
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.name, self.available, *self._given)  # workers send errors pickled
+
+
+def nearest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
+    """At most ``n`` of the names that are spelt almost as ``name``, the nearest first; one that differs in
+    case alone stands alone.
+    """
+    forms = {form.lower(): form for form in names}
+    if name.lower() in forms:
+        return [forms[name.lower()]]
+    return [forms[near] for near in get_close_matches(name.lower(), forms, n=n)]
+
+
+def _command(lists: list[str]) -> str:
+    if len(lists) == 1:
+        return f"'hashbench list {lists[0]}'"
+    return f"'hashbench list WHAT', where WHAT is {_one_of(lists)}"
+
+
+def _one_of(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 class InvalidInputError(HashbenchError, ValueError):

@@ -1,7 +1,7 @@
 """Mean ranks of methods over blocks, with the critical difference, and a picture of both."""
 
 from argparse import Namespace
-from itertools import chain
+from itertools import chain, count
 
 from directives.compare import separable
 from directives.page import Files, Page
@@ -9,7 +9,7 @@ from hashbench.errors import HashbenchError
 from hashbench.reporting import compare_rows
 from hashbench.reporting.figures import COLORS, Line, LineStyle, Panel
 from hashbench.reporting.provenance import environment, mixtures
-from hashbench.reporting.report.ranks import MIN_METHODS, Ranks, block_of, mean_ranks
+from hashbench.reporting.report.ranks import MIN_METHODS, Ranks, block_of, critical_difference, mean_ranks
 from hashbench.reporting.selection import grouped, rivals
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
@@ -55,8 +55,17 @@ def _shown(page: Page, files: Files, found: Ranks, name: str) -> list[str]:
         environment(done),
         *chain(*map(mixtures, grouped(done, lambda r: (r.cell.dataset, r.cell.protocol)).values())),
     ]
-    picture = page.figure(f"Mean ranks of {name}", [[_panel(found, name)]], "ranks", name, found.reads)
-    return [" ".join(dict.fromkeys(filter(None, words))), _table(own, found), picture]
+    parts = [" ".join(dict.fromkeys(filter(None, words))), _table(own, found)]
+    if _tells_some_apart(found):
+        parts.append(
+            page.figure(f"Mean ranks of {name}", [[_panel(found, name)]], "ranks", name, found.reads)
+        )
+    return parts
+
+
+def _tells_some_apart(found: Ranks) -> bool:
+    """Whether the critical difference is shorter than the scale; else all bars of a picture would meet."""
+    return found.distance < len(found.methods) - 1
 
 
 def _tests(found: Ranks) -> str:
@@ -67,8 +76,13 @@ def _tests(found: Ranks) -> str:
         f"Friedman, all alike: {p}. Nemenyi, critical difference of two mean ranks at {ALPHA:.0%}: "
         f"{found.distance:.1f}; the first and the last can be {scale} apart."
     )
-    if found.distance >= scale:
-        return f"{said} **So few blocks tell no two of these methods apart by their ranks.**"
+    if not _tells_some_apart(found):
+        n = len(found.methods)
+        need = next(blocks for blocks in count(len(found.blocks)) if critical_difference(n, blocks) < scale)
+        return (
+            f"{said} **So few blocks tell no two of these methods apart by their ranks;** at least {need} "
+            "blocks could, and without them there is no picture."
+        )
     if found.distance > scale / 2:
         return f"{said} **That is more than half of the scale: only its ends are told apart.**"
     return said

@@ -45,6 +45,9 @@ def _call(given: list[str]) -> int:
         from hashbench.cli.completion import complete
 
         complete(parser)
+    if not given:
+        parser.print_help(sys.stderr)
+        return 2
     options = vars(parser.parse_args(given))
     if "command" in options:  # only for commands that write it into records
         options["command"] = shareable_command(["hashbench", *given])
@@ -53,7 +56,7 @@ def _call(given: list[str]) -> int:
         code: int = getattr(import_module(f"hashbench.cli.{module}"), function)(**options)
         return code
     except HashbenchError as error:
-        return _say(f"{error}{_plugin_here(error)}", error.exit_code)
+        return _say(f"{error}{_hint(error)}", error.exit_code)
     except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
         return exit_code(stop)
@@ -75,8 +78,12 @@ def _say(message: str, code: int) -> int:
     return code
 
 
-def _plugin_here(error: HashbenchError) -> str:
-    """What to add where the unknown name is that of a file in the current folder."""
-    file = f"{error.name}.py" if isinstance(error, UnknownNameError) else ""
-    there = file and os.path.isfile(file)  # Path.is_file() raises where a name is too long
+def _hint(error: HashbenchError) -> str:
+    """What to add where the unknown name is that of a file in the current folder, or several names in one."""
+    if not isinstance(error, UnknownNameError):
+        return ""
+    if "," in error.name:
+        return "; write a space between names, no comma"
+    file = f"{error.name}.py"
+    there = os.path.isfile(file)  # Path.is_file() raises where a name is too long
     return f"; {file} is in this folder: add --plugin {file}" if there else ""

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hashbench.errors import LISTED
+
 
 class Parser(argparse.ArgumentParser):
     """Suggests the nearest option or command for one that does not exist."""
@@ -32,7 +34,15 @@ class Parser(argparse.ArgumentParser):
             near = get_close_matches(wrong[1] or wrong[2], known, n=1)
             if near:
                 message += f"; did you mean '{near[0]}'?"
+            else:
+                message += self._place_of(wrong[1], wrong[2])
         self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
+
+    def _place_of(self, argument: str | None, choice: str | None) -> str:
+        """Where a word belongs: an argument that is none behind an option, a choice behind a command."""
+        if argument and argument[0] != "-" and "--methods" in self._option_string_actions:
+            return f"; names stand behind an option, such as --methods {argument}"
+        return f"; did you mean 'list {choice}'?" if choice in LISTED else ""
 
 
 class Several(argparse.Action):
@@ -93,7 +103,8 @@ def command(commands: Any, name: str, call: str, text: str, **options: str) -> a
 def a_count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not '{text}'")
+        apart = "; write a space between numbers, no comma" if "," in text else ""
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not '{text}'{apart}")
     return int(text)
 
 

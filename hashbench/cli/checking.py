@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from hashbench.plugins.registry import Kind
     from hashbench.plugins.scaffold import Style
 
+PASSED, FAILED, NOT_APPLICABLE = "ok", "FAIL", "not applicable"
+
 
 def check(*, name: str, plugins: Sequence[Path]) -> int:
     """Check that a plugin keeps its contract; says what is wrong and how to fix it.
@@ -19,7 +22,7 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
     name: a plugin's name, ``NAME:ARGUMENT`` of a data set, ``NAME=ARGUMENT`` of a feature, or a file.
     """
     from hashbench.plugins.registry import find, find_any, register_file
-    from hashbench.testing import iter_checks
+    from hashbench.testing import findings
 
     for path in plugins:
         register_file(path)
@@ -33,14 +36,20 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
     else:
         stem, _, argument = name.partition("=" if "=" in name.partition(":")[0] else ":")
         kind, plugin = find_any(stem)
+    if argument and kind not in {"dataset", "feature"}:
+        raise InvalidInputError(f"{kind} '{stem}' takes no argument, got '{argument}'; check '{stem}'")
     if kind in {"dataset", "feature"}:
         plugin = plugin.from_argument(argument or None)
-    failures = 0
-    for label, error in iter_checks(kind, plugin):
-        print(f"{'ok   ' if error is None else 'FAIL '} {label}" + (f": {error}" if error else ""))
-        failures += error is not None
-    print(f"{name}: {'all checks passed' if not failures else f'{failures} checks failed'}")
-    return 1 if failures else 0
+    counts: Counter[str] = Counter()
+    for label, error, not_applicable in findings(kind, plugin):
+        outcome = FAILED if error else NOT_APPLICABLE if not_applicable else PASSED
+        counts[outcome] += 1
+        detail = error or not_applicable
+        print(f"{outcome:{len(NOT_APPLICABLE)}}  {label}" + (f": {detail}" if detail else ""))
+    words = {FAILED: "failed", PASSED: "passed", NOT_APPLICABLE: "not applicable"}
+    said = [f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome]]
+    print(f"{name}: {', '.join(said)}")
+    return 1 if counts[FAILED] else 0
 
 
 def new(*, kind: Kind, name: str, style: Style | None = None) -> int:

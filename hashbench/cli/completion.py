@@ -50,6 +50,12 @@ def _suites(**_: Any) -> list[str]:
     return suite_names()
 
 
+def _explained(**_: Any) -> list[str]:
+    from hashbench.training.network import backbone_names
+
+    return [*_ANY(), *protocol_names(), *_suites(), *backbone_names()]
+
+
 _METHODS, _DATASETS, _ANY = _of("method"), _of("dataset"), _of(*KINDS)
 # By command ("" is any other) and destination of the argument.
 _NAMES: dict[tuple[str, str], Names] = {
@@ -60,7 +66,7 @@ _NAMES: dict[tuple[str, str], Names] = {
     ("", "protocols"): lambda **_: protocol_names(),
     ("", "suite"): _suites,
     ("", "pretraining"): lambda **_: get_args(Pretraining),
-    ("info", "name"): _ANY,
+    ("info", "name"): _explained,
     ("check", "name"): _ANY,
     ("compare", "first"): _METHODS,
     ("compare", "second"): _METHODS,

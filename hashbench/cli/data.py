@@ -67,16 +67,19 @@ def info(*, names: Sequence[str], data_dir: Path | None, plugins: Sequence[Path]
         images = load_images(dataset, root)
         n, channels, height, width = images.pixels.shape
         test = "no official test part" if images.test is None else f"{images.test.sum():,} of them test"
-        print(f"{name}: {n:,} images of {height} x {width}, {channels} channels, {test}")
+        colours = "1 channel" if channels == 1 else f"{channels} channels"
+        print(f"{name}: {n:,} images of {height} x {width}, {colours}, {test}")
         print(f"  classes: {', '.join(images.class_names)}")
         print(f"  licence: {dataset.licence or 'not stated'}")
         print(f"  sha256:  {images.digest}")
-        for protocol in protocols().values():
+        known = protocols().values()
+        width = max(len(protocol.name) for protocol in known) + 2
+        for protocol in known:
             try:
                 split = protocol.task.split(images, dataset.name()).description
             except InvalidInputError as error:
                 split = f"cannot be used: {error}"
-            print(f"  {protocol.name + ':':13}{split}")
+            print(f"  {protocol.name + ':':{width}}{split}")
     return 0
 
 

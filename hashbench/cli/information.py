@@ -1,18 +1,21 @@
-"""``hashbench info``: one plugin's source, parameters and, for a method, its card."""
+"""``hashbench info``: what a name stands for; of a plugin its source and parameters, of a method its card."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import fill, indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hashbench.errors import UnknownNameError, nearest
 from hashbench.system.text import visible
 
 if TYPE_CHECKING:
     from hashbench.contracts.method import HashMethod
     from hashbench.contracts.task import Task
+    from hashbench.plugins.registry import Kind
     from hashbench.records import Record
     from hashbench.reporting.card import Pair, Parameter
 
@@ -21,16 +24,65 @@ CLOSE = 0.02  # a larger difference from a comparable published number is pointe
 
 
 def info(*, name: str, results: Path | None, plugins: Sequence[Path]) -> int:
-    """Show a plugin's source and parameters, and what is specific to its kind, such as a licence."""
-    from hashbench.plugins.registry import find_any, register_file
+    """Explain a name: what the registry says of each thing that is called so.
+
+    name: may have the argument of a data set or feature, as in ``folder:PATH`` and ``ssl=50``; or a plugin's
+    file. Raises UnknownNameError, with what is near.
+    """
+    from hashbench.plugins.registry import KINDS, find_any, register_file
+    from hashbench.plugins.registry import plugins as known
 
     for file in plugins:
         register_file(file)
-    kind, cls = find_any(name)
+    if name.endswith(".py"):
+        register_file(name)
+        name = Path(name).stem
+    forms = (name, re.split("[:=]", name)[0])
+    plugin = next((form for form in forms for kind in KINDS if form in known(kind)), None)
+    texts = [text for text in _definitions(name) if text]
+    if plugin is None and not texts:
+        raise _unknown(name)
+    code = 0 if plugin is None else _plugin(*find_any(plugin), results)
+    for number, text in enumerate(texts):
+        print(("\n\n" if number or plugin else "") + visible(text, keep="\n"))
+    return code
+
+
+def _definitions(name: str) -> Iterator[str]:
+    from hashbench.cli.definitions import backbone_text, metric_text, protocol_text, suite_text
+
+    yield protocol_text(name)
+    yield suite_text(name)
+    yield metric_text(name)
+    yield backbone_text(name)
+
+
+def _unknown(name: str) -> UnknownNameError:
+    """The error for a name of nothing: it says what is near, and which lists have it."""
+    from hashbench.cli.definitions import metric_names
+    from hashbench.execution.suite import suite_names
+    from hashbench.plugins.registry import KINDS, protocol_names
+    from hashbench.plugins.registry import plugins as known
+    from hashbench.training.network import backbone_names
+
+    names = {
+        **{f"{kind}s": list(known(kind)) for kind in KINDS},
+        "protocols": protocol_names(),
+        "metrics": metric_names(),
+        "suites": suite_names(),
+        "backbones": backbone_names(),
+    }
+    near = nearest(name, (item for listed in names.values() for item in listed))
+    lists = [what for what, listed in names.items() if not near or set(near) & set(listed)]
+    return UnknownNameError("name", name, {item for listed in names.values() for item in listed}, lists=lists)
+
+
+def _plugin(kind: Kind, cls: type[Any], results: Path | None) -> int:
     if kind == "method":
         return _method(cls, results)
     from hashbench.reporting.card import parameters_of
 
+    name = cls.name()
     print(f"{name} ({kind})\n")
     print((sys.modules[cls.__module__].__doc__ or "").strip())
     parameters = parameters_of(cls, f"{kind} '{name}'").values()
@@ -107,5 +159,5 @@ def _print_task(cls: type[Task]) -> None:
 
     names = [name for name, protocol in protocols().items() if isinstance(protocol.task, cls)]
     print(f"\nunit: {cls.unit[0]}")
-    print(f"metrics: {', '.join(cls.default_metrics)}; others: see 'hashbench list metrics'")
-    print(f"protocols: {', '.join(names)}")
+    print(fill(f"metrics: {', '.join(cls.default_metrics)}; others: see 'hashbench list metrics'", WIDTH))
+    print(fill(f"protocols: {', '.join(names)}", WIDTH, break_on_hyphens=False))

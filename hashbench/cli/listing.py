@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hashbench.contracts.dataset import Dataset
     from hashbench.contracts.method import HashMethod
     from hashbench.contracts.task import Task
@@ -16,6 +19,16 @@ if TYPE_CHECKING:
     from hashbench.plugins.registry import Kind
 
 Entry = dict[str, Any]
+TEXTS = ("title", "description", "definition", "runs", "licence")  # may be folded
+READABLE = 40  # characters of a text in a line
+GAP = 3  # between columns
+LEAST_USEFUL = (
+    *("inputs", "made for", "family", "supervision"),  # of methods; "family" says less than "supervision"
+    *("usual bits", "unit", "usual protocol", "headline"),  # of tasks
+    *("epochs", "of", "task", "better"),  # of protocols and metrics
+    *("data sets", "runs", "licence"),  # of suites and data sets
+)
+WHOLE = 100_000  # characters in a line: no row is folded
 
 
 def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
@@ -79,7 +92,7 @@ def _dataset(cls: type[Dataset]) -> list[Entry]:
 
     if not cls.licence:
         raise InvalidInputError("it does not state its licence; set licence to one line of text")
-    return [{"name": cls.name(), "title": title_of(cls), "licence": cls.licence}]
+    return [{"name": cls.name(), "licence": cls.licence, "title": title_of(cls)}]
 
 
 def _features() -> list[Entry]:
@@ -127,8 +140,8 @@ def _protocols() -> list[Entry]:
                 "task": protocol.task.name(),
                 "task_digest": protocol.task_digest[:8],
                 "recipe_digest": protocol.recipe_digest[:8],
-                "description": protocol.description,
                 "epochs": f"{protocol.recipe.pretrain_epochs} + {protocol.recipe.epochs}",
+                "description": protocol.description,
             }
         )
     return rows
@@ -158,9 +171,9 @@ def _suites() -> list[Entry]:
     return [
         {
             "name": name,
-            "description": suite.description,
-            "runs": _what_runs(suite),
             "data sets": ", ".join(suite.datasets),
+            "runs": _what_runs(suite),
+            "description": suite.description,
         }
         for name, suite in suites.items()
     ]
@@ -183,16 +196,55 @@ def _backbones() -> list[Entry]:
 
 
 def _print_rows(rows: list[Entry]) -> None:
+    """In a terminal as a table that fits it; in a file or pipe with one line a row, however long."""
+    from hashbench.cli.console import make_console
+
+    console = make_console()
+    columns = _columns(rows)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        shown = _fitting(rows, columns, console.width)
+        console.print(_table(rows, shown, ruled=True), markup=False)
+        left_out = [column for column in columns if column not in shown]
+        if left_out:
+            text = f"left out, as there is no room: {', '.join(left_out)}; --json has all"
+            console.print(text, style="dim", markup=False)
+        return
+    console.width = WHOLE
+    with console.capture() as lines:
+        console.print(_table(rows, columns, ruled=False), markup=False)
+    for line in lines.get().splitlines():
+        print(line.rstrip())
+
+
+def _table(rows: list[Entry], columns: Sequence[str], ruled: bool) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from hashbench.cli.console import make_console
-
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(box=SIMPLE_HEAD if ruled else None, show_edge=False, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
+        table.add_column(column, overflow="fold", no_wrap=column not in TEXTS)
     for row in rows:
         broken = any(str(value).startswith("BROKEN") for value in row.values())
         table.add_row(*(str(row.get(column, "")) for column in columns), style="red" if broken else None)
-    make_console().print(table, markup=False)
+    return table
+
+
+def _columns(rows: list[Entry]) -> list[str]:
+    """What a table shows: digests are for programs."""
+    columns = dict.fromkeys(key for row in rows for key in row)
+    return [column for column in columns if not column.endswith("_digest")]
+
+
+def _fitting(rows: list[Entry], columns: list[str], width: int) -> list[str]:
+    """The columns, without the least useful ones where the others would be too narrow to read."""
+    from rich.cells import cell_len
+
+    widest = {
+        name: max(cell_len(str(row.get(name, ""))) for row in [{name: name}, *rows]) for name in columns
+    }
+    needs = {name: min(least, READABLE) if name in TEXTS else least for name, least in widest.items()}
+    for least_useful in LEAST_USEFUL:
+        if sum(needs[name] for name in columns) + GAP * (len(columns) - 1) <= width:
+            break
+        columns = [name for name in columns if name != least_useful]
+    return columns

@@ -20,9 +20,8 @@ from hashbench.cli.arguments import (
 )
 from hashbench.cli.parser_data import add_data, add_verify
 from hashbench.cli.parser_encoders import add_encoders
+from hashbench.errors import LISTED
 from hashbench.system.threads import THREADS, THREADS_OF_SMALL
-
-LISTED = ("methods", "datasets", "features", "tasks", "protocols", "metrics", "suites", "backbones")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -89,7 +88,7 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: these two), gist, LABEL=FILE.npy of yours",
+        help="what shallow methods read: pixels, cnn (default: these two), gist, ssl, LABEL=FILE.npy",
     )
     grid.add_argument(
         "--pretraining",
@@ -220,14 +219,21 @@ def _add_rescore(commands: Any) -> None:
 
 def _add_list(commands: Any) -> None:
     list_ = command(commands, "list", "listing.list_", f"List what is available: {', '.join(LISTED)}.")
-    list_.add_argument("what", choices=LISTED, metavar="WHAT")
+    list_.add_argument("what", choices=LISTED, metavar="WHAT", help="one of these")
     list_.add_argument("--json", action="store_true", dest="as_json", help="a JSON array, not a table")
     add_plugin(list_)
 
 
 def _add_info(commands: Any) -> None:
-    info = command(commands, "info", "information.info", "Show a method's card, or what another plugin is.")
-    info.add_argument("name", metavar="NAME")
+    info = command(
+        commands,
+        "info",
+        "information.info",
+        "Explain a name: a method by its card, or any other thing that 'hashbench list' shows.",
+    )
+    info.add_argument(
+        "name", metavar="NAME", help="such as itq, 5k, digits, ssl, map@1000[hits], paper, nin; or a FILE.py"
+    )
     info.add_argument("--results", type=a_path, metavar="DIR", help="set beside published numbers")
     add_plugin(info)
 
@@ -253,7 +259,9 @@ def _add_new(commands: Any) -> None:
 
 def _add_check(commands: Any) -> None:
     check = command(commands, "check", "checking.check", "Check that a plugin keeps its contract.")
-    check.add_argument("name", metavar="NAME", help="a plugin of any kind, or a FILE.py with one")
+    check.add_argument(
+        "name", metavar="NAME", help="a plugin of any kind, or its FILE.py; folder:PATH, ssl=4"
+    )
     add_plugin(check)
 
 

@@ -29,13 +29,13 @@ def add_data(commands: Any) -> None:
         ("info", "Describe data sets and their split under each protocol.", "+"),
     ):
         action = command(actions, name, f"data.{name}", text)
-        action.add_argument("names", nargs=count, metavar="NAME")
+        action.add_argument("names", nargs=count, metavar="NAME", help="digits, mnist, cifar10, folder:PATH")
         add_data_dir(action)
         add_plugin(action)
     import_ = command(
         actions, "import", "data.import_", "Copy a data set's files from a folder, checksums verified."
     )
-    import_.add_argument("name", metavar="NAME")
+    import_.add_argument("name", metavar="NAME", help="mnist, cifar10")
     import_.add_argument("folder", type=a_path, help="torchvision's layout, the files, or their archive")
     add_data_dir(import_)
     add_plugin(import_)

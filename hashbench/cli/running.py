@@ -202,7 +202,7 @@ def _show_plan(console: Console, prepared: Run) -> None:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
     console.print(
-        f"to run: {_cells(plan.pending)}, before them {len(plan.artefacts)} networks or sets of features"
+        f"to run: {_cells(plan.pending)}; made first, networks or sets of features: {len(plan.artefacts)}"
     )
 
 

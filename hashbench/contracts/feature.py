@@ -101,6 +101,10 @@ class TrainedFeature(Feature):
         ``learned_from`` is "labels". checkpoint: a file to resume from and to write to regularly.
         """
 
+    def times(self) -> float:
+        """How many times as long as the protocol's stage 1 it trains, for the time that is left."""
+        return 1.0
+
     def rows(self, images: Images, index: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
         """Always an error: the rows of a trained feature come from its network."""
         raise InvalidInputError(f"feature '{self.name()}' has no rows before its network is trained")

@@ -154,7 +154,9 @@ def _read(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
     try:
         if not is_regular(path):
             if path.exists():
-                raise InvalidInputError(f"encoder '{path}' is no regular file; give a file of a run")
+                raise InvalidInputError(
+                    f"encoder '{path}' is no regular file; give a record of a run, or a FILE.safetensors"
+                )
             raise MissingDataError(
                 f"there is no encoder '{path}'; run the cell with --save-models (a run of one cell does)"
             )

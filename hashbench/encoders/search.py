@@ -44,7 +44,9 @@ def load_named(path: Path) -> NamedCodes:
     Raises MissingDataError where there is no file, InvalidInputError where it holds something else.
     """
     if not path.is_file():
-        raise MissingDataError(f"there are no codes '{path}'; make them with 'hashbench encode'")
+        raise MissingDataError(
+            f"there is no folder '{path}', nor a file of codes; 'hashbench encode' makes one"
+        )
     try:
         check_archive(path)
         with np.load(path, allow_pickle=False) as archive:

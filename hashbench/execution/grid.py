@@ -239,6 +239,8 @@ def _features(suite: Suite) -> dict[str, Feature]:
             raise InvalidInputError(f"features: label {label!r} must be letters, digits, '_' and '.'")
         if equals and label not in plugins("feature"):
             feature = find("feature", "file").from_argument(argument)
+        elif not equals and label.endswith((".npy", ".npz")):
+            raise InvalidInputError(f"features: a file needs a label of yours: LABEL={label}")
         else:
             feature = find("feature", label).from_argument(argument if equals else None)
             label = text

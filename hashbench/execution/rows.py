@@ -130,7 +130,9 @@ def _overrides(suite: Suite, methods: Mapping[str, type[HashMethod] | None]) -> 
         if not dot:
             raise InvalidInputError(f"--set {key}: write METHOD.PARAMETER=VALUE or recipe.FIELD=VALUE")
         if owner != "recipe" and owner not in methods:
-            raise UnknownNameError("method of this run", owner, [*methods, "recipe"])
+            if owner in plugins("method"):
+                raise InvalidInputError(f"--set {key}: this run has no {owner}; add it to --methods")
+            raise UnknownNameError("method of this run", owner, [*methods, "recipe"], lists=["methods"])
         cls = Recipe if owner == "recipe" else methods[owner]
         checked.setdefault(owner, {})[parameter] = _checked(cls, owner, parameter, value, "--set ")
     return checked

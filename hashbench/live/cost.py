@@ -8,13 +8,19 @@ images, per image that the training sees. Where none has been measured, the time
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
 from hashbench.contracts.feature import TrainedFeature
+from hashbench.errors import BrokenPluginError, UnknownNameError
 from hashbench.execution.plan import Plan
 from hashbench.execution.work import Artefact, Setting, Work
+from hashbench.plugins.registry import find
 from hashbench.system.watching import Step
+
+# With one of these values a deep method trains as long as both stages of the recipe.
+BOTH_STAGES = {"pretraining": "joint", "budget": "total"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class Costs:
 
     def __init__(self, plan: Plan) -> None:
         images = {_place(work.setting): n for work, n in zip(plan.pending, plan.images, strict=True)}
-        costs = [cost_of(task, images[_place(task.setting)]) for task in plan.tasks]
+        methods = _classes(plan)
+        costs = [cost_of(task, images[_place(task.setting)], methods) for task in plan.tasks]
         # A number for each kind: looked up so often, what they are would take long to hash.
         numbers = {
             kind: number for number, kind in enumerate({kind for cost in costs for kind in cost.kinds})
@@ -105,14 +112,17 @@ class Costs:
         return None if whole is None else max(0.0, whole - elapsed)
 
 
-def cost_of(task: Artefact | Work, n_images: int) -> Cost:
-    """The cost of a job in a setting with so many training images."""
+def cost_of(task: Artefact | Work, n_images: int, methods: Mapping[str, type]) -> Cost:
+    """The cost of a job in a setting with so many training images.
+
+    methods: the classes by name, which have the defaults of parameters that a cell does not set.
+    """
     setting, feature = task.setting, task.feature
     place, recipe = _place(setting), setting.protocol.recipe
     if isinstance(task, Artefact):
         if not isinstance(feature, TrainedFeature):  # its rows are the same for all protocols
             return Cost((("rows", setting.spec, feature),), 1)
-        images = max(1, recipe.pretrain_epochs * n_images)
+        images = max(1, round(feature.times() * recipe.pretrain_epochs * n_images))
         return Cost((("network", place, feature), ("network", place)), images)
     cell = task.cell
     deep = feature is None and cell.backbone is not None
@@ -120,9 +130,21 @@ def cost_of(task: Artefact | Work, n_images: int) -> Cost:
     kinds: tuple[Hashable, ...] = ((*method, cell.bits), method, ("cell", place, deep))
     if not deep:
         return Cost(kinds, max(1, n_images))
-    both_stages = cell.params.get("pretraining") == "joint" or cell.params.get("budget") == "total"
+    cls = methods.get(cell.method)
+    both_stages = any(
+        cell.params.get(name, getattr(cls, name, None)) == value for name, value in BOTH_STAGES.items()
+    )
     epochs = recipe.epochs + recipe.pretrain_epochs * both_stages
     return Cost((*kinds, ("network", place)), max(1, epochs * n_images))
+
+
+def _classes(plan: Plan) -> dict[str, type]:
+    """The methods of a plan's cells by name, without those that are broken: their cells fail at once."""
+    found = {}
+    for name in {task.cell.method for task in plan.tasks if isinstance(task, Work)}:
+        with suppress(BrokenPluginError, UnknownNameError):
+            found[name] = find("method", name)
+    return found
 
 
 def _place(setting: Setting) -> tuple[str, Hashable]:

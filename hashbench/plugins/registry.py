@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
+from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError, nearest
 from hashbench.plugins.declared import check_declarations
 from hashbench.plugins.files import module_name
 from hashbench.plugins.guard import named
@@ -101,7 +101,10 @@ def find_any(name: str) -> tuple[Kind, Any]:
     known = [plugin for kind in KINDS for plugin in plugins(kind).values()]
     found = [plugin for plugin in known if plugin.name == name]
     if not found:
-        raise UnknownNameError("plugin", name, {plugin.name for plugin in known})
+        names = {plugin.name for plugin in known}
+        near = nearest(name, names)
+        kinds = {plugin.kind: None for plugin in known if not near or plugin.name in near}
+        raise UnknownNameError("plugin", name, names, lists=[f"{kind}s" for kind in kinds])
     if len(found) > 1:
         owners = " and ".join(f"a {plugin.kind} in {plugin.origin}" for plugin in found)
         raise InvalidInputError(f"'{name}' is the name of {owners}; rename one of them")
@@ -141,6 +144,8 @@ def register_file(path: str | Path) -> Kind:
     not a Python file, or has a name that no plugin can have.
     """
     path = absolute(path, "plugin")
+    if not path.exists():
+        raise InvalidInputError(f"plugin '{path}' does not exist; give the path of a Python file")
     if path.suffix != ".py" or not path.is_file():
         raise InvalidInputError(f"plugin '{path}' is not a Python file; give the path of one")
     for kind in KINDS:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from hashbench.contracts.task import Task
 from hashbench.errors import BrokenPluginError, HashbenchError, InvalidInputError, UnknownNameError
-from hashbench.plugins.registry import find
+from hashbench.plugins.registry import find, plugins
 from hashbench.records import Record
 
 
@@ -35,7 +36,8 @@ def common_task(records: Iterable[Record]) -> type[Task]:
 def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: bool = True) -> None:
     """Refuse a metric that no task knows and, with ``recorded``, one that is known but no record has.
 
-    Raises UnknownNameError, or a task's own error, for the first; InvalidInputError for the second.
+    Raises UnknownNameError, or a task's own error, for the first; InvalidInputError for the second, and where
+    only a task that the records are not of has the metric.
     """
     held = {name for record in records for name in (*record.metrics, *record.health)}
     tasks = {record.task: record for record in records if record.protocol}
@@ -45,7 +47,7 @@ def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: b
         faults = [_fault(common_task([record]), metric) for record in tasks.values()]
         unknown = [fault for fault in faults if fault is not None]
         if unknown and len(unknown) == len(faults):
-            raise unknown[0]
+            raise _of_another_task(metric, sorted(tasks)) or unknown[0]
         if recorded and held:
             raise InvalidInputError(
                 f"metric '{metric}' is not recorded; hashbench rescore adds it: hashbench rescore FOLDER "
@@ -56,6 +58,17 @@ def check_metrics(metrics: Sequence[str], records: Sequence[Record], recorded: b
 def knows(task: type[Task], metric: str) -> bool:
     """Whether a task has a metric."""
     return _fault(task, metric) is None
+
+
+def _of_another_task(metric: str, tasks: Sequence[str]) -> InvalidInputError | None:
+    """The error where a task that these records are not of has the metric."""
+    for name in plugins("task"):
+        with suppress(BrokenPluginError):
+            if name not in tasks and knows(find("task", name), metric):
+                return InvalidInputError(
+                    f"metric '{metric}' is of the task {name}, these records are of {', '.join(tasks)}"
+                )
+    return None
 
 
 def _fault(task: type[Task], metric: str) -> HashbenchError | None:

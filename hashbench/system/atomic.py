@@ -19,7 +19,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises InvalidInputError where it cannot be written, or the path is that of a device, a pipe or a folder,
     which nothing replaces.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"  # "." has no name to replace
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():

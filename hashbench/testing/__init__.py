@@ -1,7 +1,8 @@
 """The checks that a plugin must pass: ``hashbench check NAME``, our tests, and yours.
 
 Each check is a function of the plugin's class that raises AssertionError, whose message names the fault and
-the fix, or InvalidInputError. Checks use toy data, except those of data sets, and take about a second each.
+the fix, or InvalidInputError. One that does not apply to the plugin returns why, in words. Checks use toy
+data, except those of data sets, and take about a second each.
 
 >>> from hashbench.testing import check_method
 >>> check_method("itq")
@@ -10,7 +11,7 @@ the fix, or InvalidInputError. Checks use toy data, except those of data sets, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.task import Task
@@ -32,9 +33,20 @@ __all__ = [
     "METHOD_CHECKS",
     "TASK_CHECKS",
     "TEXT_CHECKS",
+    "Finding",
     "check_method",
+    "findings",
     "iter_checks",
 ]
+
+
+class Finding(NamedTuple):
+    """What a check found: an error, or why it does not apply; neither where the plugin passes it."""
+
+    check: str
+    error: Exception | None = None
+    not_applicable: str | None = None
+
 
 # Of methods that read texts; every other method passes them.
 TEXT_CHECKS: list[Callable[[type[HashMethod]], None]] = [
@@ -44,7 +56,7 @@ TEXT_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     cross_view.finds_images_by_text,
     cross_view.refuses_wrong_texts,
 ]
-METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
+METHOD_CHECKS: list[Callable[[type[HashMethod]], str | None]] = [
     declarations.declares_what_it_is,
     declarations.documents_its_source,
     declarations.keeps_its_parameters,
@@ -62,7 +74,7 @@ METHOD_CHECKS: list[Callable[[type[HashMethod]], None]] = [
     refusals.refuses_wrong_input,
     *TEXT_CHECKS,
 ]
-DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
+DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], str | None]] = [
     datasets.documents_its_source,
     datasets.says_what_to_do_without_its_files,
     datasets.loads_images,
@@ -71,7 +83,7 @@ DATASET_CHECKS: list[Callable[[datasets.DatasetOrClass], None]] = [
     datasets.loads_the_same_twice,
     datasets.gives_each_image_a_text,
 ]
-FEATURE_CHECKS: list[Callable[[features.FeatureOrClass], None]] = [
+FEATURE_CHECKS: list[Callable[[features.FeatureOrClass], str | None]] = [
     features.declares_what_it_is,
     features.documents_its_source,
     features.gives_finite_rows,
@@ -100,13 +112,20 @@ def check_method(name_or_class: str | type[HashMethod]) -> None:
 
 
 def iter_checks(kind: Kind, cls: Any) -> Iterator[tuple[str, Exception | None]]:
-    """Run the checks one by one: (what is checked, the error or None) each.
+    """As ``findings``, without those that do not apply: (what is checked, the error or None) each."""
+    for finding in findings(kind, cls):
+        if finding.not_applicable is None:
+            yield finding.check, finding.error
+
+
+def findings(kind: Kind, cls: Any) -> Iterator[Finding]:
+    """Run the checks one by one.
 
     cls: the plugin's class; a data set or a feature that takes an argument is passed as an object instead.
     Checks of texts are left out where the method reads none.
     """
     silent = kind == "method" and not cls.reads_text
-    checks: dict[Kind, Iterable[Callable[[Any], None]]] = {
+    checks: dict[Kind, Iterable[Callable[[Any], str | None]]] = {
         "method": [check for check in METHOD_CHECKS if not (silent and check in TEXT_CHECKS)],
         "dataset": DATASET_CHECKS,
         "feature": FEATURE_CHECKS,
@@ -115,8 +134,8 @@ def iter_checks(kind: Kind, cls: Any) -> Iterator[tuple[str, Exception | None]]:
     for check in checks[kind]:
         name = check.__name__.replace("_", " ")
         try:
-            check(cls)
+            not_applicable = check(cls)
         except Exception as error:  # any error of the plugin is the finding
-            yield name, error
+            yield Finding(name, error)
         else:
-            yield name, None
+            yield Finding(name, not_applicable=not_applicable)

@@ -87,13 +87,15 @@ def makes_codes_that_differ(cls: Method) -> None:
     )
 
 
-def beats_chance(cls: Method) -> None:
+def beats_chance(cls: Method) -> str | None:
     """Retrieval of unseen items is better than chance.
 
     Controls without labels need not pass, nor methods for authentication alone, which look for copies.
     """
-    if (cls.control and cls.supervision == "unsupervised") or cls.made_for == ("authentication",):
-        return
+    if cls.control and cls.supervision == "unsupervised":
+        return "a control without labels need not be better than chance"
+    if cls.made_for == ("authentication",):
+        return "it is made for authentication alone, which looks for copies"
     from hashbench.evaluation import evaluate, evaluate_vectors
 
     method = fitted(cls)
@@ -108,12 +110,15 @@ def beats_chance(cls: Method) -> None:
         score > chance + 0.1,
         f"{cls.name()} has mAP {score:.3f} on a toy set where chance is {chance:.3f}; it does not learn",
     )
+    return None
 
 
-def knows_a_copy(cls: Method) -> None:
+def knows_a_copy(cls: Method) -> str | None:
     """Methods for authentication: a slightly changed copy is nearer than other images; not for controls."""
-    if cls.control or "authentication" not in cls.made_for:
-        return
+    if "authentication" not in cls.made_for:
+        return "it is not made for authentication"
+    if cls.control:
+        return "a control need not know a copy"
     X, _ = toy(cls.inputs)
     noise = np.random.default_rng(5).integers(-2, 3, X.shape)
     copies = np.clip(X.astype(np.int64) + noise, 0, 255).astype(X.dtype)
@@ -126,15 +131,17 @@ def knows_a_copy(cls: Method) -> None:
         f"{cls.name()} gives a copy with two grey levels of noise another code in {own:.3f} of its bits, "
         f"other images in {others:.3f}; a copy must be at less than half of their distance",
     )
+    return None
 
 
-def trains_every_parameter(cls: Method) -> None:
+def trains_every_parameter(cls: Method) -> str | None:
     """Deep methods: in a step of the loop, every parameter of the network and of the state has a gradient."""
     if not cls.deep:
-        return
+        return "it trains no network"
     from hashbench.training import gradient_norms
 
     norms = gradient_norms(fitted(cls), *training_set(cls))
     idle = [name for name, norm in norms.items() if not norm > 0 or not np.isfinite(norm)]
     require(bool(norms), f"{cls.name()} trains no parameters")
     require(not idle, f"the loss of {cls.name()} has no finite gradient for {', '.join(idle)}")
+    return None

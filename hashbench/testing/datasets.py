@@ -55,16 +55,16 @@ def documents_its_source(dataset: DatasetOrClass) -> None:
     )
 
 
-def says_what_to_do_without_its_files(dataset: DatasetOrClass) -> None:
+def says_what_to_do_without_its_files(dataset: DatasetOrClass) -> str | None:
     """In an empty data folder, a data set that reads files raises MissingDataError."""
     dataset = _object(dataset)
     if not dataset.files:
-        return
+        return "it reads no files"
     with TemporaryDirectory() as empty:
         try:
             dataset.load(Path(empty))
         except MissingDataError:
-            return
+            return None
         except Exception as error:
             raise AssertionError(
                 f"load() of {dataset.name()} in an empty folder raises {type(error).__name__}: {error}; call "
@@ -115,16 +115,18 @@ def labels_every_class(dataset: DatasetOrClass) -> None:
     require(not empty, f"no image of {name} is of class {', '.join(empty)}")
 
 
-def has_a_sound_official_split(dataset: DatasetOrClass) -> None:
+def has_a_sound_official_split(dataset: DatasetOrClass) -> str | None:
     """Where there is an official test part, neither it nor the rest is empty."""
     images = _first_load(_object(dataset))
-    if images.test is not None:
-        n_test = int(images.test.sum())
-        require(
-            images.test.dtype == np.bool_ and 0 < n_test < len(images),
-            f"{_object(dataset).name()} marks {n_test} of {len(images)} images as the test part; "
-            "use test=None where the source defines none",
-        )
+    if images.test is None:
+        return "there is no official test part"
+    n_test = int(images.test.sum())
+    require(
+        images.test.dtype == np.bool_ and 0 < n_test < len(images),
+        f"{_object(dataset).name()} marks {n_test} of {len(images)} images as the test part; "
+        "use test=None where the source defines none",
+    )
+    return None
 
 
 def loads_the_same_twice(dataset: DatasetOrClass) -> None:

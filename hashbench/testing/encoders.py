@@ -14,13 +14,13 @@ from hashbench.errors import InvalidInputError
 from hashbench.testing.toy import Method, fitted, require, toy, toy_texts
 
 
-def is_kept_in_a_file(cls: Method) -> None:
+def is_kept_in_a_file(cls: Method) -> str | None:
     """Saved and loaded from the file alone, it gives the same values, of texts too.
 
     A method that says in ``not_saved`` why it cannot be saved need not pass.
     """
     if cls.not_saved:
-        return
+        return f"it cannot be saved: {cls.not_saved}"
     method, X = fitted(cls), toy(cls.inputs, 1)[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"model{SUFFIX}"
@@ -44,3 +44,4 @@ def is_kept_in_a_file(cls: Method) -> None:
                 f"{cls.name()} gives texts other values once it was saved and loaded; what encoding needs "
                 "must be in attributes that end in _",
             )
+    return None

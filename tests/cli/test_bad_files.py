@@ -61,11 +61,16 @@ def test_per_query_replaces_only_what_it_wrote(call, codes, tmp_path):
     (tmp_path / "link.npz").symlink_to("text.npz")
     (tmp_path / "nowhere.npz").symlink_to("absent")
     (tmp_path / "folder.npz").mkdir()
-    before = {path.name: path.lstat() for path in tmp_path.iterdir()}
+
+    def as_they_are():  # but for when they were last read
+        found = {path.name: path.lstat() for path in tmp_path.iterdir()}
+        return {name: (at.st_mode, at.st_ino, at.st_size, at.st_mtime_ns) for name, at in found.items()}
+
+    before = as_they_are()
     for name in ("text", "other", "values", "pipe", "link", "nowhere", "folder", "query"):
         assert f"{name}.npz" in call(*codes, "--per-query", f"{name}.npz").refused(2)
     assert "empty" in call(*codes, "--per-query", "").refused(2)
-    assert {path.name: path.lstat() for path in tmp_path.iterdir()} == before
+    assert as_they_are() == before
     for _ in range(2):
         assert call(*codes, "--per-query", "new.npz", "--metric", "map").code == 0
     assert np.load("new.npz").files == ["map"]

@@ -9,9 +9,10 @@ from hashbench.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? available: adsh, "),
+        ("run -m itqq", "unknown method 'itqq'; did you mean 'itq'? see 'hashbench list methods'"),
         ("run -d minst", "unknown dataset 'minst'; did you mean 'mnist'? available: cifar10, "),
         ("run -p 5k-disjont", "unknown protocol '5k-disjont'; did you mean '5k-disjoint'?"),
+        ("run -p 5kk", "unknown protocol '5kk'; did you mean '5k'? see 'hashbench list protocols'"),
         ("run -b 12 0", "argument --bits/-b: must be a whole number from 1 on, not '0'"),
         ("run -b twelve", "argument --bits/-b: must be a whole number from 1 on, not 'twelve'"),
         ("run --features gitt", "unknown feature 'gitt'; did you mean 'gist'?"),
@@ -24,11 +25,30 @@ from hashbench.cli import main
         ("run --suite papper", "unknown suite 'papper'; did you mean 'paper'?"),
         ("run --suite mine.toml", "suite file 'mine.toml' does not exist; give a path, or one of the names"),
         ("run --device gpu", "device 'gpu' cannot be used ("),
-        ("run --plugin no.py", "no.py' is not a Python file; give the path of one"),
+        ("run --plugin no.py", "no.py' does not exist; give the path of a Python file"),
+        (
+            "run -m lsh,itq",
+            "did you mean 'lsh' or 'itq'? see 'hashbench list methods'; write a space between",
+        ),
+        ("run -m lsh -b 12,24", "not '12,24'; write a space between numbers, no comma"),
+        ("run lsh", "unrecognized arguments: lsh; names stand behind an option, such as --methods lsh; see"),
+        ("run -m lsh --set ksh.n_anchors=5", "--set ksh.n_anchors: this run has no ksh; add it to --methods"),
+        ("run -m lsh --features foo.npy", "features: a file needs a label of yours: LABEL=foo.npy"),
+        ("methods", "did you mean 'list methods'?; see 'hashbench --help'"),
+        ("check itq:3", "method 'itq' takes no argument, got '3'; check 'itq'"),
         ("run --method lsh --metod itq", "unrecognized arguments: --metod itq; did you mean '--method'?"),
         ("runn", "did you mean 'run'?; see 'hashbench --help'"),
         ("list metods", "did you mean 'methods'?; see 'hashbench list --help'"),
-        ("info itqq", "unknown plugin 'itqq'; did you mean 'itq'?"),
+        ("info itqq", "unknown name 'itqq'; did you mean 'itq'? see 'hashbench list methods'"),
+        ("info labels-50", "see 'hashbench list protocols'"),
+        ("info digitss", "unknown name 'digitss'; did you mean 'digits'? see 'hashbench list datasets'"),
+        ("info precison@K", "did you mean 'precision@K' or 'precision@rR'? see 'hashbench list metrics'"),
+        ("info map@100", "metric 'map@100' does not name its denominator; write map@100[hits]"),
+        (
+            "info @",
+            "see 'hashbench list WHAT', where WHAT is methods, datasets, features, tasks, protocols, ",
+        ),
+        ("info no.py", "no.py' does not exist; give the path of a Python file"),
         ("check itqq", "unknown plugin 'itqq'; did you mean 'itq'?"),
         ("new method itq", "there is a method 'itq' already, in "),
         ("new method my-hash", "method name 'my-hash' must be lower-case letters, digits and underscores"),
@@ -113,7 +133,7 @@ def test_an_unknown_metric(call, codes_files, small):
     files = ("--query", "query.npz", "--database", "database.npz")
     assert "unknown metric 'mapp'" in call("eval", *files, "--metric", "mapp").refused(2)
     small("random")
-    assert "unknown metric 'mapp'; did you mean 'map'?" in call("table", "--metric", "mapp").refused(2)
+    assert "unknown metric 'mapp'; did you mean 'map'" in call("table", "--metric", "mapp").refused(2)
 
 
 def test_a_damaged_record(call, small, tmp_path):
@@ -183,3 +203,10 @@ def test_an_unknown_name_that_is_a_file_here_says_how_to_name_it(call, tmp_path,
     (tmp_path / "own_hash.py").write_text("")
     assert "add --plugin own_hash.py" in call("run", "-m", "own_hash").refused(2)
     assert "add --plugin own_hash.py" in call("info", "own_hash").refused(2)
+
+
+def test_without_a_command_the_commands_are_shown(call):
+    called = call()
+    assert (called.code, called.out) == (2, "")
+    assert "usage: hashbench" in called.err
+    assert all(f"    {command} " in called.err for command in ("run", "table", "list", "info"))

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from hashbench.cli.parser import LISTED, make_parser
+from hashbench.cli.parser import make_parser
+from hashbench.errors import LISTED
 from hashbench.execution.suite import suite_names
 from hashbench.plugins.registry import find_protocol, plugins, protocols
 
@@ -36,6 +38,30 @@ def test_a_list_as_json_and_as_a_table(call, what):
     table = call("list", what).out
     assert "\x1b" not in table
     assert [name for name in names if name not in table] == []
+
+
+@pytest.mark.parametrize("what", LISTED)
+def test_a_list_in_a_pipe_has_one_line_a_row(call, what):
+    names = [row["name"] for row in json.loads(call("list", what, "--json").out)]
+    header, *lines = call("list", what).out.splitlines()
+    assert header.startswith("name ")
+    assert [line.split()[0] for line in lines] == names
+    assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("what", LISTED)
+def test_a_list_fits_a_terminal_and_stays_readable(call, monkeypatch, what, columns):
+    listed = json.loads(call("list", what, "--json").out)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    header, _, *lines = call("list", what).out.splitlines()
+    assert max(map(len, [header, *lines])) <= columns
+    assert "digest" not in header
+    begin = [number for number, line in enumerate(lines) if line[0] != " "]
+    assert [lines[number].split()[0] for number in begin][: len(listed)] == [row["name"] for row in listed]
+    assert max(after - before for before, after in pairwise(begin)) <= 6  # lines of a row
+    absent = {key for row in listed for key in row if not key.endswith("_digest") and key not in header}
+    assert [key for key in absent if key not in lines[-1]] == []  # it says what there was no room for
 
 
 def rows(call, what, *plugins):
@@ -157,10 +183,55 @@ def test_info_of_a_task_and_of_a_feature(call, tmp_path):
         assert part in shown
 
 
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "5k",
+            [
+                "5k (protocol)",
+                "retrieval",
+                "  queries = 1000\n",
+                "  pretrain_epochs = 120\n",
+                "--protocols 5k",
+            ],
+        ),
+        ("precision@100", ["(metric)", "under retrieval: part of the first 100 that", "higher is better"]),
+        ("precision@K", ["precision@K (metric)", "part of the first K that"]),
+        ("distance", ["distance (metric)", "under nearest_class: ", "lower is better"]),
+        ("distinct_codes", ["under authentication: ", "under retrieval: ", "neither direction is better"]),
+        (
+            "ours",
+            ["ours (suite)", "methods: lsh, ", "  ours: rho = 1: cca_itq with ridge=1.0, relative=True\n"],
+        ),
+        (
+            "mine.toml",
+            ["mine.toml (suite)", "set: ksh.n_anchors=50", "protocols: the usual one of each task"],
+        ),
+        ("nin", ["nin (backbone)", "Network in network", "recipe.backbone=nin"]),
+        ("authentication", ["(task)", "(protocol)", "(suite)"]),
+        ("ssl=50", ["ssl (feature)", "learned from: images"]),
+        ("folder:x=y", ["folder (dataset)", "licence: "]),
+        (str(TASK), ["nearest_class (task)", "unit: query"]),
+    ],
+)
+def test_info_explains_whatever_has_a_name(call, tmp_path, name, parts):
+    (tmp_path / "mine.toml").write_text("set.ksh.n_anchors = 50")
+    shown = call("info", name, "--plugin", TASK)
+    assert (shown.code, shown.err) == (0, "")
+    assert [part for part in parts if part not in shown.out] == []
+
+
+def test_info_explains_every_name_that_is_listed(call):
+    for what in ("protocols", "metrics", "suites", "backbones"):
+        for name in rows(call, what):
+            assert call("info", name).out.startswith(name)
+
+
 def test_data_info_describes_the_splits(call):
     shown = call("data", "info", "digits", "--plugin", TASK)
     assert shown.code == 0
-    assert shown.out.startswith("digits: 1,797 images of 8 x 8, 1 channels, no official test part\n")
+    assert shown.out.startswith("digits: 1,797 images of 8 x 8, 1 channel, no official test part\n")
     assert "classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in shown.out
     lines = dict(line.strip().split(":", 1) for line in shown.out.splitlines()[1:])
     assert lines["nearest"].strip() == "60 queries"

@@ -75,7 +75,7 @@ def test_a_dry_run_writes_nothing(call, small, tmp_path):
         "digits/5k/lsh-cnn-vgg7-8b-r0",
         "digits/5k/dsh-vgg7-8b-r0",
     ]
-    assert called.out.splitlines()[-1] == "to run: 2 cells, before them 1 networks or sets of features"
+    assert called.out.splitlines()[-1] == "to run: 2 cells; made first, networks or sets of features: 1"
     assert files(tmp_path) == before
     assert call("run", "--dry-run", "--out", "elsewhere").code == 0
     assert files(tmp_path) == before
@@ -153,7 +153,8 @@ def test_a_suites_settings_of_methods_that_are_left_out_are_left_out(call, tmp_p
     (tmp_path / "mine.toml").write_text('features = ["pixels"]\nbits = [8]\n[set]\nksh.n_anchors = 50\n')
     options = ["--device", "cpu", "--suite", "mine.toml", "-m", "lsh"]
     assert call("run", *options).code == 0
-    assert "unknown method of this run 'ksh'" in call("run", *options, "--set", "ksh.n_iter=2").refused(2)
+    refused = call("run", *options, "--set", "ksh.n_iter=2").refused(2)
+    assert "--set ksh.n_iter: this run has no ksh; add it to --methods" in refused
     (tmp_path / "mine.toml").write_text("[set]\nkssh.n_anchors = 50\n")
     assert "unknown method of this run 'kssh'" in call("run", *options).refused(2)
 

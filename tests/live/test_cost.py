@@ -4,6 +4,7 @@ import pytest
 
 from hashbench.live import cost
 from hashbench.live.cost import Costs, Left
+from hashbench.plugins import registry
 from hashbench.system.watching import Step
 
 N = 720  # training images of the digits under protocol 5k
@@ -36,6 +37,45 @@ def test_networks_cost_by_the_images_that_their_training_sees(planned):
     assert costs.seconds(at.number("lsh")) is None
     costs.measure(at.number("dpsh"), 40.0)
     assert costs.seconds(at.number("dsh")) == pytest.approx(40)  # a cell like it says more than a network
+
+
+JOINT = '''"""A method that trains both stages at once. Departures from the paper: none."""
+from dataclasses import dataclass
+from hashbench.training import DeepHashMethod
+@dataclass(eq=False, repr=False, kw_only=True)
+class Both(DeepHashMethod):
+    pretraining: str = "joint"
+    def loss(self, z, batch):
+        return z.square().mean()
+'''
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "epochs"),
+    [
+        ("dpsh", {}, 2),
+        ("dpsh", {"pretraining": "joint"}, 6),
+        ("dpsh", {"pretraining": "none", "budget": "total"}, 6),
+        ("both", {}, 6),  # as its class says
+        ("both", {"pretraining": "softmax"}, 2),
+    ],
+)
+def test_a_cell_of_both_stages_trains_as_long_as_both(planned, tmp_path, method, params, epochs):
+    (tmp_path / "both.py").write_text(JOINT)
+    registry.register_file(tmp_path / "both.py")
+    own = {f"{method}.{name}": value for name, value in params.items()}
+    at = planned(method, "dsh", set={"recipe.pretrain_epochs": 4, "recipe.epochs": 2, **own})
+    costs = Costs(at.plan)
+    costs.measure(at.number("dsh"), 2.0)  # two epochs
+    assert costs.seconds(at.number(method)) == pytest.approx(epochs)
+
+
+@pytest.mark.parametrize(("feature", "seconds"), [("ssl", 4), ("ssl=5", 20)])
+def test_a_network_without_labels_costs_as_much_as_its_argument_says(planned, feature, seconds):
+    at = planned("lsh", features=["cnn", feature])
+    costs = Costs(at.plan)
+    costs.measure(at.number("cnn"), 4.0)
+    assert costs.seconds(at.number("ssl")) == pytest.approx(seconds)
 
 
 def test_a_training_says_how_long_it_and_others_take(planned):

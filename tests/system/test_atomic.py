@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import re
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +48,17 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
         atomic_file(tmp_path / "a" / "b"),
     ):
         pass
+
+
+@pytest.mark.parametrize("path", [".", ".."])
+def test_a_folder_in_place_of_a_file_is_an_error_that_names_it(tmp_path, monkeypatch, path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with (
+        pytest.raises(
+            InvalidInputError, match=rf"cannot write '{re.escape(path)}' \(it is no regular file\)"
+        ),
+        atomic_file(Path(path)),
+    ):
+        raise AssertionError("there is nothing to write to")
+    assert [file.name for file in tmp_path.rglob("*")] == ["here"]

@@ -1,94 +1,17 @@
+"""The loop that all deep methods share: its randomness, its batches, its steps."""
+
 import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from small_network import RECIPE, N, Scale, labels, loss_of, pixels, run, same, small, train_on
 from torch import nn
 
-from hashbench.contracts.recipe import Invariances, Recipe
+from hashbench.contracts.recipe import Recipe
 from hashbench.system.watching import watched
 from hashbench.training import loop
-from hashbench.training.batches import Batches
-from hashbench.training.images import DeviceImages
-from hashbench.training.loop import train
-
-N, N_CLASSES = 23, 3
-RECIPE = Recipe(batch_size=6, crop=0.25)
-MIRROR = Invariances(mirror=True)
-pixels = torch.randint(256, (N, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-labels = torch.arange(N) % N_CLASSES
-
-
-class Small(nn.Module):
-    """All that makes resuming hard: dropout, and buffers that are not parameters."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Dropout(0.3))
-        self.head = nn.Linear(8, 3)
-
-    def features(self, images):
-        return self.layers(images.float() / 255)
-
-
-class Running(nn.Module):
-    """A loss's state: a parameter and a buffer that the loss writes to."""
-
-    def __init__(self):
-        super().__init__()
-        self.offset = nn.Parameter(torch.zeros(3))
-        self.register_buffer("last_seen", torch.zeros(N))
-
-
-class Scale(nn.Module):
-    """Pixels times a number."""
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
-        self.head = nn.Identity()
-
-    def features(self, images):
-        return images.flatten(1) * self.scale
-
-
-def small(seed=0):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Small(), Running()
-
-
-def train_on(network, images, y, loss, recipe, groups=None, epochs=1, seed=0, views=1, **given):
-    """``train`` on images that may be mirrored; by default, the network at one rate."""
-    batches = Batches(DeviceImages(images, recipe, MIRROR), y, views=views)
-    groups = groups or [(network, 0.1)]
-    return train(network, batches, loss, groups=groups, epochs=epochs, seed=seed, **given)
-
-
-def run(modules=None, loss=None, epochs=4, recipe=RECIPE, seed=7, lrs=(1e-2, 1e-3), y=labels, **given):
-    """Train; the weights and buffers afterwards."""
-    network, state = modules = modules or small()
-    groups = list(zip(modules, lrs, strict=True))
-    train_on(network, pixels, y, loss or loss_of(state), recipe, groups, epochs, seed, **given)
-    return {name: value.clone() for name, value in nn.ModuleList(modules).state_dict().items()}
-
-
-def loss_of(state, calls=None, fail_at=None):
-    def loss(z, batch):
-        if fail_at is not None and batch.progress >= fail_at:
-            raise KeyboardInterrupt
-        if calls is not None:
-            calls.append(batch)
-        state.last_seen[batch.index] = batch.progress
-        return nn.functional.cross_entropy(z + state.offset, batch.labels)
-
-    return loss
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
 
 # -- randomness --------------------------------------------------------------------------------------
 
@@ -340,106 +263,6 @@ def test_parameters_end_as_their_moving_average_and_buffers_as_they_are():
     assert not torch.equal(averaged["1.offset"], plain["1.offset"]), "also what the loss is made of"
     for buffer in ("0.layers.2.running_mean", "0.layers.2.num_batches_tracked", "1.last_seen"):
         assert torch.equal(averaged[buffer], plain[buffer]), buffer
-
-
-# -- between epochs ----------------------------------------------------------------------------------
-
-
-class Recorder:
-    """A refresh that keeps what it was told, and writes to a buffer as a method would."""
-
-    def __init__(self, modules, fail_at=2.0):
-        self.network, self.state, self.fail_at, self.told = *modules, fail_at, []
-
-    def __call__(self, epoch):
-        if epoch.progress >= self.fail_at:
-            raise KeyboardInterrupt
-        mode = self.network.training
-        before = torch.get_rng_state()
-        outputs, features = epoch.outputs(), epoch.features()
-        assert epoch.outputs() is outputs, "computed once"
-        assert torch.equal(torch.get_rng_state(), before), "no random number is drawn"
-        assert self.network.training == mode
-        assert not outputs.requires_grad
-        noise = torch.rand(N, generator=epoch.generator)
-        self.state.last_seen.copy_(outputs.sum(1) + features.sum(1) + noise)
-        self.told.append((epoch.progress, outputs, noise))
-
-
-def test_refresh_is_called_before_each_epoch_and_after_the_last_on_the_averages():
-    modules = small()
-    recorder = Recorder(modules)
-    run(modules, refresh=recorder, epochs=3)
-    assert [progress for progress, *_ in recorder.told] == [0, 1 / 3, 2 / 3, 1]
-    assert len({tuple(noise.tolist()) for *_, noise in recorder.told}) == 4, "each epoch draws its own"
-    network = modules[0]
-    with torch.no_grad():
-        outputs = network.head(network.features(pixels))
-    np.testing.assert_allclose(recorder.told[-1][1], outputs, rtol=1e-6)
-    start = small()[0].eval()
-    np.testing.assert_allclose(
-        recorder.told[0][1], start.head(start.features(pixels)).detach(), rtol=1e-5, atol=1e-6
-    )
-
-
-def test_what_refresh_computes_moves_no_weight():
-    asked = small()
-    weights = run(asked, lambda z, batch: z.square().mean(), refresh=Recorder(asked))
-    plain = run(loss=lambda z, batch: z.square().mean())
-    del weights["1.last_seen"], plain["1.last_seen"]
-    assert same(weights, plain)
-
-
-@pytest.mark.parametrize("stopped_at", [1 / 4, 3 / 4, 1.0])
-def test_a_resumed_training_is_refreshed_as_an_unbroken_one(stopped_at, tmp_path, monkeypatch):
-    modules = small()
-    unbroken = run(modules, refresh=Recorder(modules))
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    modules = small()
-    with pytest.raises(KeyboardInterrupt):
-        run(modules, refresh=Recorder(modules, stopped_at), checkpoint=tmp_path / "c")
-    modules = small(seed=5)
-    recorder = Recorder(modules)
-    assert same(run(modules, refresh=recorder, checkpoint=tmp_path / "c"), unbroken)
-    assert recorder.told[0][0] == stopped_at, "what was left is done, and no more"
-
-
-# -- checkpoints -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("schedule", ["onecycle", "cosine"])
-@pytest.mark.parametrize("done", [1, 3])
-def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(done, schedule, tmp_path, monkeypatch):
-    recipe = Recipe(batch_size=6, schedule=schedule)
-    unbroken = run(recipe=recipe)
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    network, state = small()
-    checkpoint = tmp_path / "deep" / "c.pt"
-    failing = loss_of(state, fail_at=(done + 0.5) / 4)  # amid an epoch: what it had done is done again
-    with pytest.raises(KeyboardInterrupt):
-        run((network, state), failing, recipe=recipe, checkpoint=checkpoint)
-    network, state = small(seed=5)  # nothing may come from the modules as they are given
-    calls = []
-    resumed = run((network, state), loss_of(state, calls), recipe=recipe, checkpoint=checkpoint)
-    assert len(calls) == 4 * (4 - done)
-    assert same(resumed, unbroken)
-
-
-def test_writing_checkpoints_changes_no_weight(tmp_path, monkeypatch):
-    plain = run()
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    assert same(run(checkpoint=tmp_path / "c"), plain)
-    assert [path.name for path in tmp_path.iterdir()] == ["c"]
-    calls, modules = [], small(seed=5)
-    finished = run(modules, loss_of(modules[1], calls), checkpoint=tmp_path / "c")
-    assert same(finished, plain)
-    assert not calls, "a finished training is not trained on"
-
-
-def test_checkpoints_are_at_least_30_seconds_apart(tmp_path):
-    run(checkpoint=tmp_path / "c")
-    assert loop.CHECKPOINT_SECONDS == 30
-    assert not list(tmp_path.iterdir())
 
 
 def test_cudnn_stays_on_and_is_deterministic_while_training():
