@@ -106,6 +106,12 @@ def test_the_recipe_is_part_of_cells_with_a_network_and_of_no_others():
 # -- features ----------------------------------------------------------------------------------------
 
 
+def test_a_feature_with_another_argument_is_another_cell():
+    works = works_of(methods=["lsh"], features=["ssl", "ssl=4"], bits=[8])
+    assert [work.cell.features for work in works] == ["ssl", "ssl=4"]
+    assert works[0].stem != works[1].stem
+
+
 def test_a_file_of_features_is_called_by_its_label(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     works = works_of(methods=["lsh"], features=["pixels", "clip=rows.npy"], bits=[8])
