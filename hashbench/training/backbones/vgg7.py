@@ -5,6 +5,7 @@ Each stage halves the side once and holds two convolutions with batch normalisat
 The plan follows the small networks of K. Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024.
 """
 
+import torch
 from torch import nn
 
 from hashbench.errors import InvalidInputError
@@ -25,6 +26,22 @@ def build(channels: int, side: int) -> tuple[nn.Module, int]:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), WIDTHS[-1]
 
 
+class Convolution(nn.Conv2d):
+    """A 3x3 convolution that keeps the side; on a processor, a map of a single pixel costs a third.
+
+    There the other eight places see the padding alone. Without them, outputs and gradients are the same bit
+    by bit, but oneDNN does not compute eight ninths of the gradient, which are zeros.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, 3, padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        if x.device.type == "cpu" and x.shape[2:] == (1, 1):
+            return nn.functional.conv2d(x, self.weight[:, :, 1:2, 1:2])
+        return super().forward(x)
+
+
 def _conv(before: int, after: int, pool: bool = False) -> list[nn.Module]:
     shrink = [nn.MaxPool2d(2)] if pool else []
-    return [nn.Conv2d(before, after, 3, padding=1, bias=False), *shrink, nn.BatchNorm2d(after), nn.GELU()]
+    return [Convolution(before, after), *shrink, nn.BatchNorm2d(after), nn.GELU()]
