@@ -116,6 +116,27 @@ def test_vgg7_refuses_images_that_it_would_shrink_to_nothing():
     build_backbone("nin", 1, 6)
 
 
+@pytest.mark.parametrize("side", [1, 2, 5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_convolution_of_vgg7_is_that_of_torch_for_maps_of_any_size(side, dtype):
+    generator = torch.Generator().manual_seed(side)
+    x, gradient = (torch.randn(20, n, side, side, generator=generator).to(dtype) for n in (32, 48))
+    ours, plain = vgg7.Convolution(32, 48).to(dtype), torch.nn.Conv2d(32, 48, 3, padding=1, bias=False)
+    plain.to(dtype).load_state_dict(ours.state_dict())
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [layer(part) for layer, part in zip((ours, plain), inputs, strict=True)]
+    for output in outputs:
+        output.backward(gradient)
+    pairs = {
+        "outputs": outputs,
+        "gradients of the inputs": [part.grad for part in inputs],
+        "gradients of the kernel": [layer.weight.grad for layer in (ours, plain)],
+    }
+    for name, (own, expected) in pairs.items():
+        scale = expected.float().abs().max()
+        assert (own.float() - expected.float()).abs().max() <= 4 * torch.finfo(dtype).eps * scale, name
+
+
 def test_statistics_are_of_all_images_where_a_class_comes_after_the_other():
     pixels = torch.cat([torch.zeros(10_000, 1, 8, 8), torch.full((30_000, 1, 8, 8), 100)]).to(torch.uint8)
     assert build_network(pixels, Recipe(), 2).mean.item() == pytest.approx(75)
