@@ -1,12 +1,13 @@
 """Binary reconstructive embedding with labels (supervised BRE).
 
 Kulis & Darrell, "Learning to hash with binary reconstructive embeddings", NIPS 2009. A bit is h_k(x) =
-sgn(sum_q W_qk x_qk'x) of s random items x_qk, all rows of length 1. Over random pairs, 1/2 sum (Hamming
-distance / r - d_ij)^2 is minimised, r = n_bits, with d = 0 for items of one class and 1 for others.
+sgn(sum_q W_qk x_qk'x) of s random items x_qk, all rows centred and of length 1. Over random pairs, 1/2 sum
+(Hamming distance / r - d_ij)^2 is minimised, r = n_bits, d = 0 for items of one class and 1 for others.
 Coordinate descent takes one W_qk at a time, for each bit one random q: as W_qk grows, each item flips the
 bit at one value, so that the objective is constant between these values, and the best interval is found
 exactly. It ends where a sweep over the bits gains less than 1.
-Formula: from a port (ZJULearning/MatlabFunc); the supervised distances from memory.
+Formula: from a port (ZJULearning/MatlabFunc); the supervised distances, and that rows are centred, from
+memory.
 Departures from the paper: s = 20 and the rule for the end are the port's. A sum over the flips of each
 pair's two items, in place of a walk over them, gives the same intervals. Items with several labels have d =
 0 where they share one.
@@ -21,7 +22,7 @@ import torch
 
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import InvalidInputError
-from hashbench.numerics import label_sets, sample_rows, wide
+from hashbench.numerics import label_sets, sample_rows, unit_rows, wide
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -49,7 +50,8 @@ class BRE(HashMethod):
             )
         member, similarity = label_sets(y.cpu())
         chosen = torch.randperm(len(X), generator=generator)[: self.n_labelled]
-        rows = torch.nn.functional.normalize(wide(X.cpu()[chosen]))
+        self.mean_ = X.mean(0)
+        rows = unit_rows(wide((X - self.mean_).cpu()[chosen]))
         n, r = len(rows), self.n_bits
         kernel = rows @ rows.T
         left = torch.arange(n).repeat(max(1, round(self.partners * n)))
@@ -79,7 +81,7 @@ class BRE(HashMethod):
         self.directions_ = torch.stack(directions, 1).to(X.dtype).to(X.device)
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(X) @ self.directions_
+        return unit_rows(X - self.mean_) @ self.directions_
 
 
 def best_weight(
