@@ -49,21 +49,31 @@ def build_tables(
         raise InvalidInputError("there is nothing to tabulate: no records; run first")
     settings = compatible(kept)
     check_metrics(metrics or (), kept)
-    return [
-        _table(setting, metric, published, labels or {}, values)
-        for setting in settings
-        for metric in metrics or (setting.task.headline(),)
-        if knows(setting.task, metric)
-    ]
+    tables = []
+    for setting in settings:
+        records = latest(setting.records)
+        groups = grouped(records, lambda record: record.cell.row)
+        tables += [
+            _table(setting, records, groups, metric, published, labels or {}, values)
+            for metric in metrics or (setting.task.headline(),)
+            if knows(setting.task, metric)
+        ]
+    return tables
 
 
 def _table(
-    setting: Compatible, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
+    setting: Compatible,
+    records: list[Record],
+    groups: Mapping[str, list[Record]],
+    metric: str,
+    published: bool,
+    labels: Mapping[str, str],
+    values: UnitValues | None,
 ) -> Table:
-    records, task = latest(setting.records), setting.task
+    """records: the newest of each cell. groups: they by Cell.row."""
+    task = setting.task
     info = task.describe(metric)
     bits: tuple[int | None, ...] = tuple(sorted({r.cell.bits for r in records if r.cell.bits})) or (None,)
-    groups = grouped(records, lambda record: record.cell.row)
     named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
     others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
     rows, tests = [*sorted(others, key=_order), *named], ""
