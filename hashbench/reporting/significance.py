@@ -58,9 +58,7 @@ def _counts(n: int) -> list[NDArray[Any]]:
     for start in range(0, RESAMPLES, batch):
         drawn = rng.integers(n, size=(min(batch, RESAMPLES - start), n))
         cells = (drawn + n * np.arange(len(drawn))[:, None]).ravel()
-        counts.append(
-            np.bincount(cells, minlength=drawn.size).reshape(drawn.shape).astype(np.uint8).astype(kind)
-        )
+        counts.append(np.bincount(cells, minlength=drawn.size).reshape(drawn.shape).astype(kind))
     return counts
 
 
