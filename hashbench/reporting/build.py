@@ -18,6 +18,7 @@ from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
 from hashbench.reporting.published import TASK
 from hashbench.reporting.selection import Compatible, compatible, grouped, latest, shared_digests
+from hashbench.reporting.series import repeated
 from hashbench.reporting.shown import shown
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import GROUP_ORDER, Group, Row, Table, Value
@@ -115,8 +116,7 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
     for column in bits:
         # A method without codes has one value, whatever the code length of the others.
         there = [record for record in records if record.cell.bits in (None, column)]
-        measured = [record.metrics | record.health for record in there]
-        numbers = [values_of[metric] for values_of in measured if metric in values_of]
+        numbers = repeated(there, metric)
         sd = stdev(numbers) if len(numbers) > 1 else None
         values.append(
             Value(

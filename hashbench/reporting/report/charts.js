@@ -108,11 +108,10 @@ function drawCurves() {
   pairs("Copies found by false alarms (ROC)", "fpr", "tpr", axis("share of other images accepted", { ...log, exponentformat: "power" }),
     axis("share of copies accepted"));
   for (const [name, title] of [["loss", "Training loss"], ["pretrain_loss", "Training loss of the start"]]) {
-    const traces = stored(name).filter((one) => one.curve[0] > 0).map((one) => {
+    const traces = stored(name).map((one) => {
       const epochs = one.found.epochs[name];
       const x = one.curve.map((_, i) => 1 + Math.round((i * (epochs - 1)) / Math.max(1, one.curve.length - 1)));
-      return lineOf(names[one.number], rows.indexOf(one.number), x, one.curve.map((v) => v / one.curve[0]),
-        { mode: "lines" });
+      return lineOf(names[one.number], rows.indexOf(one.number), x, one.curve, { mode: "lines" });
     });
     chart(folder, `${title}, as a share of the first epoch's`, traces, axis("epoch"), axis("share"));
   }
