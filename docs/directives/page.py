@@ -3,7 +3,7 @@
 import json
 import re
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -85,26 +85,31 @@ def names_of(record: Record) -> tuple[str, str]:
     return row_name(record), record.cell.label
 
 
+# What the filters of a directive look at, by option; None fits all.
+_OF_RECORD: Mapping[str, Callable[[Record], Any]] = {
+    "datasets": lambda record: record.cell.dataset,
+    "protocols": lambda record: record.cell.protocol,
+    "bits": lambda record: record.cell.bits,
+    "features": lambda record: record.cell.features or "images",
+    "devices": lambda record: "cpu" if record.environment.device == "cpu" else "gpu",
+    "supervision": lambda record: record.card and record.card.supervision,
+}
+
+
 def select(files: Mapping[Path, Record], options: Namespace) -> Files:
     """The records that the filters ask for; those without codes match any code length."""
     suite = suite_labels(options.suite) if options.suite else None
+    wanted = {name: {*getattr(options, name), None} for name in _OF_RECORD if getattr(options, name)}
 
     def fits(record: Record) -> bool:
-        cell = record.cell
-        named = cell.method in options.methods or not {*names_of(record)}.isdisjoint(options.rows)
-        in_suite = suite is None or cell.row in suite
-        at = (
-            (cell.dataset, options.datasets),
-            (cell.protocol, options.protocols),
-            (cell.bits, options.bits),
-            (cell.features or "images", options.features),
-            ("cpu" if record.environment.device == "cpu" else "gpu", options.devices),
-            (record.card and record.card.supervision, options.supervision),
-        )
         return (
-            all(not wanted or value in (*wanted, None) for value, wanted in at)
-            and in_suite
-            and (named or not (options.rows or options.methods))
+            all(_OF_RECORD[name](record) in values for name, values in wanted.items())
+            and (suite is None or record.cell.row in suite)
+            and (
+                not (options.rows or options.methods)
+                or record.cell.method in options.methods
+                or not {*names_of(record)}.isdisjoint(options.rows)
+            )
         )
 
     return {path: record for path, record in files.items() if fits(record)}

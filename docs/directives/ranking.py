@@ -7,7 +7,7 @@ from directives.page import SEVERAL, Files, Page, lengths, looks, rows_of, setti
 from hashbench.errors import InvalidInputError
 from hashbench.records import Record
 from hashbench.reporting.figures import Line, LineStyle, Panel
-from hashbench.reporting.panels import mean_curve
+from hashbench.reporting.series import mean_curves
 
 _PAIRS = ("rank:precision_at_rank", "recall_at_rank:precision_at_rank")
 CURVES = {("--curves",): {**SEVERAL, "default": _PAIRS}, ("--log",): {"nargs": "*", "default": ("rank",)}}
@@ -47,7 +47,8 @@ def _panel(
 ) -> Panel:
     """Means over repetitions; a row whose records do not all have both curves has no line."""
     whole = {n: records for n, records in rows.items() if all({x, y} <= r.curves.keys() for r in records)}
-    lines = [Line(n, look[n], mean_curve(records, x), mean_curve(records, y)) for n, records in whole.items()]
+    means = {name: mean_curves(records, [x, y]) for name, records in whole.items()}
+    lines = [Line(name, look[name], of_row[x], of_row[y]) for name, of_row in means.items() if of_row]
     shares = all(0 <= value <= 1 for line in lines for value in line.y)
     labels = (_LABELS.get(name, name) for name in (x, y))
     return Panel(title, *labels, lines, y_range=(0, 1.02) if shares else None, log_x=log, markers=False)

@@ -13,6 +13,7 @@ from hashbench.reporting.report.ranks import MIN_METHODS, Ranks, block_of, criti
 from hashbench.reporting.selection import grouped, rivals
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
+from hashbench.reporting.units import UnitValues
 
 RANKS = {("--name",): {"required": True}, ("--min-blocks",): {"type": int, "default": 2}}
 _PER_METHOD = 0.17  # inches of the picture
@@ -89,12 +90,12 @@ def _tests(found: Ranks) -> str:
 
 
 def _table(files: Files, found: Ranks) -> str:
-    lines = [_HEAD]
+    lines, values = [_HEAD], UnitValues(files)
     following = [*found.methods[1:], None]
     for method, mean, other in zip(found.methods, found.means, following, strict=True):
         near = "yes" if mean - found.means[0] <= found.distance else "**no**"
-        behind = "" if method == found.methods[0] else _separable(files, found.methods[0], method)
-        ahead = _separable(files, method, other) if other else ""
+        behind = "" if method == found.methods[0] else _separable(files, values, found.methods[0], method)
+        ahead = _separable(files, values, method, other) if other else ""
         lines.append(f"| {method} | {mean:.1f} | {near} | {behind} | {ahead} |")
     return "\n".join(lines) + (
         "\n\nLast columns: in how many blocks the first row is separably better than this one, and this one "
@@ -104,9 +105,9 @@ def _table(files: Files, found: Ranks) -> str:
     )
 
 
-def _separable(files: Files, method: str, other: str) -> str:
+def _separable(files: Files, values: UnitValues, method: str, other: str) -> str:
     try:
-        tests = compare_rows(files, method, other)
+        tests = compare_rows(files, method, other, values=values)
     except HashbenchError:  # values of single queries are missing
         return "not tested"
     better, worse = separable(tests, common_task(files.values()).describe(tests[0].metric))

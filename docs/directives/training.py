@@ -4,7 +4,8 @@ from argparse import Namespace
 
 from directives.page import Files, Page, lengths, looks, rows_of, settings, title
 from hashbench.reporting.figures import LineStyle
-from hashbench.reporting.panels import mean_curve, training_losses
+from hashbench.reporting.panels import training_losses
+from hashbench.reporting.series import loss_by_epoch
 
 LOSS = {("--loss",): {"default": "loss"}}  # the name of the curve
 _SHARED = {"shared backbone": LineStyle("#555555", "", "-")}
@@ -30,6 +31,8 @@ def training(page: Page, files: Files, options: Namespace) -> str:
         label = f"hashing losses, {bits} bits" if bits else "losses"
         right = training_losses(label, shown, looks(rows), loss, "loss / loss of the first epoch", True)
         panels = [panel for panel in (left, right) if panel.lines]
-        ends = ", ".join(f"{row} {mean_curve(rs, loss)[-1]:.3f}" for row, rs in shown.items())
+        ends = ", ".join(
+            f"{row} {loss_by_epoch(rs, loss, relative=False)[-1]:.3f}" for row, rs in shown.items()
+        )
         parts += [page.figure(f"Losses by epoch on {name}", [panels], loss, *setting), _NOTE.format(ends)]
     return "\n\n".join(parts)

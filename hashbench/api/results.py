@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hashbench.api.running import Names, as_tuple
 from hashbench.errors import InvalidInputError
@@ -41,7 +41,10 @@ def compare(
 
     chosen = None if metrics is None else as_tuple(metrics)
     found = compare_rows(_sound_files(Path(results)), first, second, chosen)
-    return pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
+    frame = pd.DataFrame([asdict(comparison) for comparison in found]).astype({"bits": "Int64"})
+    # pandas shows ten columns from each end: of 21 it had left out the difference, now the task.
+    frame.insert(10, "task", frame.pop("task"))
+    return frame
 
 
 def report(
@@ -51,17 +54,33 @@ def report(
     metrics: Names = (),
     published: bool = True,
     pictures: str | os.PathLike[str] | None = None,
-    **selected: Any,
+    methods: Names = (),
+    datasets: Names = (),
+    protocols: Names = (),
+    features: Names = (),
+    bits: int | Iterable[int] = (),
+    digest: str | None = None,
 ) -> Path:
     """Write a report on a folder of records, one HTML file that needs no network; returns its path.
 
-    Options as of ``reporting.report.make_report``, selected as of ``reporting.only``; raises what they raise.
+    metrics: none named is all that are recorded. published: with the published numbers. pictures: a folder of
+    PNG and JPEG files to show. methods, datasets, protocols, features, bits: only the records of these;
+    digest: only those with a digest that starts so. Raises UnknownNameError, MixedProtocolsError;
+    InvalidInputError also where jinja2 or plotly is not installed.
     """
     from hashbench.reporting import only
     from hashbench.reporting.report import write_report
 
-    names: dict[str, Any] = {k: v if k == "digest" else as_tuple(v) for k, v in selected.items()}
-    kept, folder = only(_sound_files(Path(results)), **names), None if pictures is None else Path(pictures)
+    kept = only(
+        _sound_files(Path(results)),
+        methods=as_tuple(methods),
+        datasets=as_tuple(datasets),
+        protocols=as_tuple(protocols),
+        features=as_tuple(features),
+        bits=as_tuple(bits),
+        digest=digest,
+    )
+    folder = None if pictures is None else Path(pictures)
     write_report(kept, Path(output), metrics=as_tuple(metrics), published=published, pictures=folder)
     return Path(output)
 

@@ -89,7 +89,10 @@ def _paths(folder: str | Path) -> list[Path]:
 
 
 def to_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per record: the cell, the method's card, metrics, code health, timings as ``seconds_*``."""
+    """One row per record: the cell, metrics, the method's card, code health, timings as ``seconds_*``.
+
+    Metrics come early, as pandas shows the first ten and the last ten columns only.
+    """
     import pandas as pd
 
     frame = pd.DataFrame([_row(record) for record in records])
@@ -103,10 +106,10 @@ def _row(record: Record) -> Mapping[str, Any]:
     cell, card, digests = record.cell, record.card, record.digests
     return {
         **cell.model_dump(exclude={"params"}),
-        "params": json.dumps(cell.params, sort_keys=True),
         "status": record.status,
-        **(card.model_dump() if card else dict.fromkeys(Card.model_fields)),
         **record.metrics,
+        "params": json.dumps(cell.params, sort_keys=True),
+        **(card.model_dump() if card else dict.fromkeys(Card.model_fields)),
         **record.health,
         **{f"seconds_{stage}": seconds for stage, seconds in record.timings.items()},
         "device": record.environment.device,

@@ -18,6 +18,7 @@ from hashbench.reporting import notes
 from hashbench.reporting.citations import Citations
 from hashbench.reporting.published import TASK
 from hashbench.reporting.selection import Compatible, compatible, grouped, latest, shared_digests
+from hashbench.reporting.series import repeated
 from hashbench.reporting.shown import shown
 from hashbench.reporting.significance import half_width
 from hashbench.reporting.table import GROUP_ORDER, Group, Row, Table, Value
@@ -49,21 +50,31 @@ def build_tables(
         raise InvalidInputError("there is nothing to tabulate: no records; run first")
     settings = compatible(kept)
     check_metrics(metrics or (), kept)
-    return [
-        _table(setting, metric, published, labels or {}, values)
-        for setting in settings
-        for metric in metrics or (setting.task.headline(),)
-        if knows(setting.task, metric)
-    ]
+    tables = []
+    for setting in settings:
+        records = latest(setting.records)
+        groups = grouped(records, lambda record: record.cell.row)
+        tables += [
+            _table(setting, records, groups, metric, published, labels or {}, values)
+            for metric in metrics or (setting.task.headline(),)
+            if knows(setting.task, metric)
+        ]
+    return tables
 
 
 def _table(
-    setting: Compatible, metric: str, published: bool, labels: Mapping[str, str], values: UnitValues | None
+    setting: Compatible,
+    records: list[Record],
+    groups: Mapping[str, list[Record]],
+    metric: str,
+    published: bool,
+    labels: Mapping[str, str],
+    values: UnitValues | None,
 ) -> Table:
-    records, task = latest(setting.records), setting.task
+    """records: the newest of each cell. groups: they by Cell.row."""
+    task = setting.task
     info = task.describe(metric)
     bits: tuple[int | None, ...] = tuple(sorted({r.cell.bits for r in records if r.cell.bits})) or (None,)
-    groups = grouped(records, lambda record: record.cell.row)
     named = [_row(metric, bits, groups[row], labels[row]) for row in labels if row in groups]
     others = [_row(metric, bits, groups[row]) for row in groups if row not in labels]
     rows, tests = [*sorted(others, key=_order), *named], ""
@@ -105,8 +116,7 @@ def _row(metric: str, bits: tuple[int | None, ...], records: list[Record], name:
     for column in bits:
         # A method without codes has one value, whatever the code length of the others.
         there = [record for record in records if record.cell.bits in (None, column)]
-        measured = [record.metrics | record.health for record in there]
-        numbers = [values_of[metric] for values_of in measured if metric in values_of]
+        numbers = repeated(there, metric)
         sd = stdev(numbers) if len(numbers) > 1 else None
         values.append(
             Value(

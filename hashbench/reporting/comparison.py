@@ -54,13 +54,18 @@ class Comparison:
 
 
 def compare_rows(
-    files: Mapping[Path, Record], first: str, second: str, metrics: Sequence[str] | None = None
+    files: Mapping[Path, Record],
+    first: str,
+    second: str,
+    metrics: Sequence[str] | None = None,
+    values: UnitValues | None = None,
 ) -> list[Comparison]:
     """Compare two methods in each data set, protocol, recipe and code length that both have.
 
     first, second: a row's name as tables print it, alone or with its features: ``itq``, ``itq:cnn``,
     ``mu_liu (pretraining=none)``; on the same features unless each name fits one row only. metrics: None
-    is the headline of each task. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
+    is the headline of each task. values: ``UnitValues(files)``, for those who compare many pairs of the same
+    files. Raises UnknownNameError, MixedProtocolsError; InvalidInputError
     where the two have nothing in common, or values per unit are missing.
     """
     if first == second:
@@ -72,7 +77,7 @@ def compare_rows(
             "features of each to compare across them, such as itq:cnn itq:pixels"
         )
     check_metrics(metrics or (), [record for pair in pairs for side in pair[1:] for record in side])
-    values = UnitValues(files)
+    values = values or UnitValues(files)
     asked: dict[str, list[Pair]] = {}
     for pair in pairs:
         for metric in metrics or (pair.setting.task.headline(),):

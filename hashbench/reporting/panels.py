@@ -12,6 +12,7 @@ import numpy as np
 from hashbench.records import Record
 from hashbench.reporting.figures import Line, LineStyle, Panel
 from hashbench.reporting.selection import grouped
+from hashbench.reporting.series import loss_by_epoch, repeated
 from hashbench.reporting.significance import half_width, paired_bootstrap
 from hashbench.reporting.units import UnitValues
 
@@ -36,7 +37,7 @@ def intervals(rows: Rows, values: UnitValues, metric: str) -> dict[tuple[str, in
     single: dict[tuple[str, int | None], np.ndarray] = {}
     for name, records in rows.items():
         for bits, repetitions in grouped(records, lambda record: record.cell.bits).items():
-            means = [record.metrics[metric] for record in repetitions if metric in record.metrics]
+            means = repeated(repetitions, metric)
             if not means:
                 continue
             mean, n = fmean(means), len(means)
@@ -100,14 +101,7 @@ def training_losses(
     """A loss by epoch, the mean over repetitions; ``relative``: divided by the first, as units differ."""
     lines = []
     for name, style in styles.items():
-        known = [record for record in rows.get(name, ()) if record.curves.get(curve)]
-        if known:
-            values = mean_curve(known, curve)
-            first = values[0] if relative else 1.0
-            lines.append(Line(name, style, range(1, len(values) + 1), [value / first for value in values]))
+        values = loss_by_epoch(rows.get(name, ()), curve, relative)
+        if values:
+            lines.append(Line(name, style, range(1, len(values) + 1), values))
     return Panel(title, "epoch", label, lines, markers=False)
-
-
-def mean_curve(records: Sequence[Record], curve: str) -> list[float]:
-    """A curve's mean over repetitions."""
-    return np.mean([record.curves[curve] for record in records], axis=0).tolist()

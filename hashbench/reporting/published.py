@@ -178,6 +178,15 @@ def published_numbers() -> tuple[PublishedNumber, ...]:
     )
 
 
+@cache
+def _by_cell() -> dict[tuple[str, str, int | None], list[PublishedNumber]]:
+    """The numbers of each method, data set and code length: a report asks thousands of times."""
+    cells: dict[tuple[str, str, int | None], list[PublishedNumber]] = {}
+    for number in published_numbers():
+        cells.setdefault((number.method, number.dataset, number.bits), []).append(number)
+    return cells
+
+
 def quotes(
     method: str,
     dataset: str,
@@ -197,9 +206,7 @@ def quotes(
     descriptors, nor descriptors like GIST beside learned features.
     """
     found = []
-    for number in published_numbers():
-        if (number.method, number.dataset, number.bits) != (method, dataset, bits):
-            continue
+    for number in _by_cell().get((method, dataset, bits), ()):
         ours, deviation = _PROTOCOLS.get(number.protocol, (None, None))
         if ours != protocol or _METRICS.get(number.metric) != metric or "do not quote" in number.features:
             continue

@@ -28,11 +28,12 @@ VALUES_CURE = "hashbench rescore writes them from the stored codes"
 class UnitValues:
     """The values that ``hashbench run`` and ``hashbench rescore`` write beside records, by record.
 
-    files: records by the path they were read from.
+    files: records by the path they were read from. Each file of values is read once.
     """
 
     def __init__(self, files: Mapping[Path, Record]) -> None:
         self._paths = {_identity(record): path for path, record in files.items()}
+        self._known: dict[tuple[Path, str], NDArray[np.float64] | None] = {}
 
     def mean(self, repetitions: Iterable[Record], metric: str) -> NDArray[np.float64] | None:
         """(n_units,) means over the repetitions that have the metric; None where any has no values.
@@ -50,7 +51,14 @@ class UnitValues:
 
     def _values(self, record: Record, metric: str) -> NDArray[np.float64] | None:
         path = self._paths.get(_identity(record))
-        for file in [] if path is None else [path.with_suffix(suffix) for suffix in (ALL, HEADLINE)]:
+        if path is None:
+            return None
+        if (path, metric) not in self._known:
+            self._known[path, metric] = self._of_record(path, record, metric)
+        return self._known[path, metric]
+
+    def _of_record(self, path: Path, record: Record, metric: str) -> NDArray[np.float64] | None:
+        for file in (path.with_suffix(suffix) for suffix in (ALL, HEADLINE)):
             values = _read(file, metric)
             if values is not None and math.isclose(values.mean(), record.metrics[metric], abs_tol=1e-12):
                 return values

@@ -26,6 +26,7 @@ def test_compare_prints_the_difference_of_the_stored_values(call, files):
     assert found["difference"] == pytest.approx((a - b).mean())
     assert found["low"] < found["difference"] < found["high"]
     frame = hashbench.compare("itq", "lsh", metrics=["map", "recall@r2"])
+    assert {"difference", "low"} <= {*frame.columns[:10], *frame.columns[-10:]}  # what pandas shows
     assert frame["metric"].tolist() == ["map", "recall@r2"]
     assert frame.loc[0, "p"] == found["p"]
     assert max(map(len, called.out.partition("95 % intervals and")[0].splitlines())) <= 80

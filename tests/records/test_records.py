@@ -231,6 +231,7 @@ def test_the_frame_has_a_row_per_record() -> None:
     vectors = record(cell=CELL.model_copy(update={"bits": None, "params": {"a": 1}}))
     frame = to_frame([record(), vectors, failed])
     assert frame["method"].tolist() == ["itq"] * 3
+    assert "map" in frame.columns[:10]  # what pandas shows
     assert frame["bits"].isna().tolist() == [False, True, False]
     assert frame["bits"].dtype == "Int64"
     assert frame["params"].tolist() == ["{}", '{"a": 1}', "{}"]

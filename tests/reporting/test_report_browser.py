@@ -33,6 +33,7 @@ def report(make, tmp_path):
     ]
     records += [make("itq", 12, 0.05 * n, features=f"{HOSTILE}{n}") for n in range(6)]
     records += [make("itq", 12, 0.3, dataset="mnist")]
+    records += [make(method, 12, 0.5, dataset="digits") for method in ("itq", "lsh", "ksh", "sdh", "cca_itq")]
     path = tmp_path / "report.html"
     write_report({tmp_path / f"{n}.json": record for n, record in enumerate(records)}, path)
     return path.as_uri()
@@ -85,7 +86,7 @@ def test_the_table_filters_and_sorts_and_keeps_its_order_when_filtered(opened):
     assert firsts(page) == ["mu_liu", "dpsh", "dsh"]
     page.select_option("#group", "")
     page.fill("#text", "unsupervised itq pixels")
-    assert firsts(page) == ["itq"]
+    assert firsts(page) == ["itq pixels"]
     page.fill("#text", "")
     values = [float(v) for v in page.locator(".results tbody td:nth-child(3)").evaluate_all(
         "cells => cells.map(cell => cell.dataset.value).filter(Boolean)")]  # fmt: skip
@@ -94,7 +95,7 @@ def test_the_table_filters_and_sorts_and_keeps_its_order_when_filtered(opened):
     page.select_option("#metric", label="precision@100")
     assert "precision@100" in page.locator(".results caption").inner_text()
     page.select_option("#dataset", label="mnist")
-    assert firsts(page) == ["itq"]
+    assert firsts(page) == ["itq pixels"]
     assert page.faults == []
 
 
@@ -111,6 +112,28 @@ def test_figures_show_the_ten_best_unless_one_chooses(opened):
     page.evaluate("location.hash = 'time'")
     page.wait_for_selector("#time .js-plotly-plot")
     assert page.locator("#view-time summary").inner_text().startswith("Rows shown: 1 of")
+    assert page.faults == []
+
+
+def test_a_legend_takes_the_room_that_its_names_need(opened):
+    page = opened("curves", viewport={"width": 1280, "height": 900})
+    below = page.evaluate("""() => {
+      const place = document.querySelector("#curves .js-plotly-plot");
+      const [all, legend] = [place, place.querySelector("g.legend")]
+        .map((one) => one.getBoundingClientRect().bottom);
+      return all - legend;
+    }""")
+    assert 0 <= below < 30
+
+
+def test_a_long_list_of_the_best_is_folded_on_the_screen_and_whole_on_paper(opened):
+    page = opened("overview")
+    folded = page.locator("#view-overview details")
+    assert folded.count() == 1
+    assert not folded.locator("a").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.locator("a").count() == 5
+    assert folded.locator("a").last.is_visible()
     assert page.faults == []
 
 

@@ -1,5 +1,6 @@
 // Figures by plotly. Each row has its own colour, marker and dashes, by its place among the rows shown.
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star", "hexagon"];
+const NAMED = 40; // lines that a legend can tell apart; of more, one has the name under the pointer
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const ON_DARK = { "#000000": "#FFFFFF", "#0072B2": "#4C7DFF", "#6B4C9A": "#B79CE0", "#777777": "#A8A8A8" };
 const isDark = () => !state.printing && matchMedia("(prefers-color-scheme: dark)").matches;
@@ -37,11 +38,21 @@ function axis(title, more = {}) {
   };
 }
 
+// A logarithmic axis of positive values, with ticks at 1, 2 and 5 where that leaves room for their numbers.
+function logAxis(title, values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(Math.log10);
+  const steps = most - least > 2.5 ? [1] : [1, 2, 5];
+  const powers = Array.from({ length: Math.ceil(most) - Math.floor(least) + 2 }, (_, i) => Math.floor(least) + i);
+  const ticks = powers.flatMap((power) => steps.map((step) => Number(`${step}e${power}`)));
+  return axis(title, { type: "log", tickvals: ticks, ticktext: ticks.map((tick) => tick.toLocaleString("en", { maximumSignificantDigits: 1 })) });
+}
+
 // Draw a figure with its title into a folder of figures; where there is nothing to draw, nothing.
 function chart(folder, title, traces, x, y, more = {}) {
   if (!traces.length) return;
   const place = make("div", { role: "img", "aria-label": `${title}: ${traces.map((one) => one.name).join(", ")}` });
-  folder.append(make("div", {}, make("h3", {}, title), place));
+  folder.append(make("div", {}, make("h3", {}, title), traces.length > NAMED && more.legend !== false
+    ? make("p", { class: "note" }, `${traces.length} rows: point at one for its name`) : "", place));
   plots.push(() => plot(place, traces, x, y, more));
 }
 
@@ -50,16 +61,18 @@ function drawPlots() {
 }
 
 function plot(place, traces, x, y, { legend = true, height = 330, ...layout } = {}) {
-  const longest = Math.max(...traces.map((one) => one.name.length));
-  const columns = Math.max(1, Math.floor(place.clientWidth / (longest * 7 + 60)));
-  const below = legend ? 20 * Math.ceil(traces.length / columns) + 12 : 0;
+  legend = legend && traces.length <= NAMED;
+  const guess = legend ? 20 * traces.length + 12 : 0;
   Plotly.react(place, traces, {
-    height: height + below, margin: { l: 56, r: 12, t: 8, b: 56 + below }, hovermode: "closest",
+    height: height + guess, margin: { l: 56, r: 12, t: 8, b: 56 + guess }, hovermode: "closest",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: ink(), size: 12, family: "system-ui, sans-serif" },
-    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top", maxheight: below + 40 },
+    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top", maxheight: guess + 40 },
     xaxis: x, yaxis: y, ...layout,
   }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+  if (!legend) return;
+  const below = Math.ceil(place.querySelector("g.legend rect.bg").getBBox().height) + 12; // what it takes, in columns
+  Plotly.relayout(place, { height: height + below, "margin.b": 56 + below });
 }
 
 function drawCurves() {
@@ -91,15 +104,14 @@ function drawCurves() {
   const log = { type: "log", dtick: 1 };
   pairs("Precision by recall, over radii", "recall", "precision", axis("recall", { range: [0, 1.02] }),
     axis("precision", { range: [0, 1.02] }), "lines+markers");
-  pairs("Precision at N", "rank", "precision_at_rank", axis("N, images returned", log), axis("precision@N"));
+  pairs("Precision at N", "rank", "precision_at_rank", logAxis("N, images returned", stored("rank").flatMap((one) => one.curve)), axis("precision@N"));
   pairs("Copies found by false alarms (ROC)", "fpr", "tpr", axis("share of other images accepted", { ...log, exponentformat: "power" }),
     axis("share of copies accepted"));
   for (const [name, title] of [["loss", "Training loss"], ["pretrain_loss", "Training loss of the start"]]) {
-    const traces = stored(name).filter((one) => one.curve[0] > 0).map((one) => {
+    const traces = stored(name).map((one) => {
       const epochs = one.found.epochs[name];
       const x = one.curve.map((_, i) => 1 + Math.round((i * (epochs - 1)) / Math.max(1, one.curve.length - 1)));
-      return lineOf(names[one.number], rows.indexOf(one.number), x, one.curve.map((v) => v / one.curve[0]),
-        { mode: "lines" });
+      return lineOf(names[one.number], rows.indexOf(one.number), x, one.curve, { mode: "lines" });
     });
     chart(folder, `${title}, as a share of the first epoch's`, traces, axis("epoch"), axis("share"));
   }
@@ -140,7 +152,7 @@ function drawTime() {
     })];
   });
   chart(folder, `${table().metric} by seconds of “${state.stage}”, ${lengthOf(state.bits)}`, traces,
-    axis("seconds", { type: "log", dtick: "D2" }), axis(table().metric), { height: 420 });
+    logAxis("seconds", traces.flatMap((one) => one.x)), axis(table().metric), { height: 420 });
   drawPlots();
   if (!traces.length) folder.append(make("p", {}, "No row that passes the filters has such a time."));
 }

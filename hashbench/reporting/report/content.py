@@ -13,7 +13,7 @@ from hashbench.records import Record
 from hashbench.reporting.build import build_tables
 from hashbench.reporting.figures import COLORS
 from hashbench.reporting.report.curves import curves_of, rounded, seconds_of
-from hashbench.reporting.report.methods import Shared, methods_of
+from hashbench.reporting.report.methods import Pool, Shared, methods_of
 from hashbench.reporting.report.ranks import MIN_BLOCKS, MIN_METHODS, mean_ranks
 from hashbench.reporting.selection import Compatible, compatible, latest
 from hashbench.reporting.shown import inert
@@ -42,7 +42,7 @@ def content_of(
     tables: dict[tuple[str, str, str], list[Table]] = {}
     for table in [*headlines, *further]:
         tables.setdefault((table.dataset, table.protocol, table.recipe), []).append(table)
-    shared, axes = Shared(), list[list[float]]()
+    shared, axes, captions = Shared(), list[list[float]](), Pool()
     content = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "n_records": len(records),
@@ -51,10 +51,11 @@ def content_of(
         "colors": COLORS,
         "best": [line for table in headlines for line in best_of(table)],
         "settings": [
-            _setting(setting, of_setting, axes)
+            _setting(setting, of_setting, axes, captions)
             for setting, of_setting in zip(settings, tables.values(), strict=True)
         ],
         "axes": axes,
+        "captions": list(captions.values),
         "ranks": [asdict(ranks) for ranks in mean_ranks(records)],
         "ranks_need": {"methods": MIN_METHODS, "blocks": MIN_BLOCKS},
         "methods": methods_of(files, shared),
@@ -128,7 +129,9 @@ def _name(row: Row) -> str:
     return inert(" ".join(filter(None, (row.label, row.features))))
 
 
-def _setting(setting: Compatible, tables: Sequence[Table], axes: list[list[float]]) -> dict[str, Any]:
+def _setting(
+    setting: Compatible, tables: Sequence[Table], axes: list[list[float]], captions: Pool
+) -> dict[str, Any]:
     records, first = latest(setting.records), tables[0]
     places = {row.key: place for place, row in enumerate(first.rows)}
     protocol: Mapping[str, Any] = next((record.protocol for record in records if record.protocol), {})
@@ -142,7 +145,7 @@ def _setting(setting: Compatible, tables: Sequence[Table], axes: list[list[float
         "digests": first.digests,
         "bits": first.bits,
         "rows": [_row(row) for row in first.rows],
-        "tables": [_table(table, places) for table in tables if _has_values(table)],
+        "tables": [_table(table, places, captions) for table in tables if _has_values(table)],
         "curves": curves_of(records, places, axes),
         "seconds": seconds_of(records, places),
     }
@@ -166,7 +169,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _table(table: Table, places: Mapping[str, int]) -> dict[str, Any]:
+def _table(table: Table, places: Mapping[str, int], captions: Pool) -> dict[str, Any]:
     values: list[Any] = [None] * len(places)
     for row in table.rows:
         values[places[row.key]] = [_value(value) for value in row.values]
@@ -176,7 +179,7 @@ def _table(table: Table, places: Mapping[str, int]) -> dict[str, Any]:
         "better": table.info.better,
         "decimals": table.info.decimals,
         "values": values,
-        "caption": table.caption,
+        "caption": [captions.place(line) for line in table.caption],
         "notes": [note.line for note in table.notes],
         "sources": [{"number": s.number, "text": s.text, "url": s.url} for s in table.sources],
     }

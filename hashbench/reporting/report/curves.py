@@ -10,13 +10,8 @@ import numpy as np
 
 from hashbench.records import Record
 from hashbench.reporting.selection import grouped
+from hashbench.reporting.series import PAIRS, loss_by_epoch, mean_curves
 
-# x and y of the figures, as curves of a record are called.
-PAIRS = (
-    ("recall", "precision"),
-    ("rank", "precision_at_rank"),
-    ("fpr", "tpr"),
-)
 MOST = 40  # points of a curve
 _DIGITS = 4  # significant
 
@@ -27,12 +22,14 @@ def curves_of(
     """The curves of each row and code length: {"row", "bits", "n", "curves": {name: values or axis number}}.
 
     rows: the number of each ``Cell.row``. axes: values that many curves share are added to it; their place
-    stands for them. Curves that differ in length between repetitions are those of the first one.
+    stands for them. Losses are shares of the first epoch's.
     """
     found = []
     done = [record for record in records if record.status == "done" and record.cell.row in rows]
     for (row, bits), members in grouped(done, lambda record: (record.cell.row, record.cell.bits)).items():
-        known = {name: _mean(members, name) for name in _names(members[0])}
+        known = {name: mean for pair in PAIRS for name, mean in mean_curves(members, pair).items()}
+        losses = {name: loss_by_epoch(members, name, relative=True) for name in _losses(members)}
+        known |= {name: values for name, values in losses.items() if values}
         if "fpr" in known and "tpr" in known:
             known |= _thin(known["fpr"], known["tpr"])
         short = {
@@ -43,7 +40,7 @@ def curves_of(
             name: _place(values, axes) if name == "rank" else values for name, values in short.items()
         }
         if curves:
-            epochs = {name: len(known[name]) for name in known if name.endswith("loss")}
+            epochs = {name: len(known[name]) for name in curves if name.endswith("loss")}
             found.append(
                 {"row": rows[row], "bits": bits, "n": len(members), "epochs": epochs, "curves": curves}
             )
@@ -71,17 +68,8 @@ def rounded(values: Sequence[float]) -> list[float]:
     return [float(f"{value:.{_DIGITS}g}") for value in values]
 
 
-def _names(record: Record) -> list[str]:
-    drawn = {name for pair in PAIRS for name in pair}
-    return [
-        name for name, values in record.curves.items() if values and (name in drawn or name.endswith("loss"))
-    ]
-
-
-def _mean(members: Sequence[Record], name: str) -> list[float]:
-    every = [record.curves[name] for record in members if record.curves.get(name)]
-    alike = len({len(values) for values in every}) == 1
-    return np.mean(every, axis=0).tolist() if alike else every[0]
+def _losses(members: Sequence[Record]) -> list[str]:
+    return [name for name in dict.fromkeys(n for r in members for n in r.curves) if name.endswith("loss")]
 
 
 def _short(values: Sequence[float]) -> list[float]:

@@ -103,7 +103,11 @@ function listen() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   addEventListener("hashchange", route);
   for (const [name, printing] of [["beforeprint", true], ["afterprint", false]]) {
-    addEventListener(name, () => { state.printing = printing; draw(); });
+    addEventListener(name, () => {
+      state.printing = printing;
+      if (printing) document.querySelectorAll(".cards details").forEach((one) => { one.open = true; });
+      draw();
+    });
   }
 }
 

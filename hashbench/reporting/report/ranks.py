@@ -19,6 +19,7 @@ import numpy as np
 from hashbench.contracts.task import MetricInfo
 from hashbench.records import Record
 from hashbench.reporting.selection import grouped, rivals
+from hashbench.reporting.series import repeated
 from hashbench.reporting.significance import ALPHA
 from hashbench.reporting.tasks import common_task
 
@@ -61,7 +62,7 @@ def _of_group(name: str, reads: str, records: list[Record], min_blocks: int) -> 
     metric = task.headline()
     values: dict[str, dict[str, float]] = {}
     for (method, block), members in grouped(records, lambda r: (r.cell.method, block_of(r))).items():
-        known = [record.metrics[metric] for record in members if metric in record.metrics]
+        known = repeated(members, metric)
         if known:
             values.setdefault(method, {})[block] = fmean(known)
     methods, blocks = chosen(values, min_blocks)

@@ -30,7 +30,7 @@ function drawTable() {
     ...["family", "supervision", "reads", "sees"].map((text) => headOf(text, false))];
   const lines = numbers.map((number) => {
     const row = setting().rows[number];
-    return make("tr", {}, make("th", { scope: "row", title: row.title }, linkTo(row.method, row.label)),
+    return make("tr", {}, make("th", { scope: "row", title: row.title }, linkTo(row.method, row.name)),
       values[number].map((value) => valueCell(value, decimals)),
       values[number].flatMap((value, place) => (quoted[place] ? [publishedCell(value, decimals)] : [])),
       [row.group, row.supervision, row.reads, row.sees].map((text) => make("td", {}, text)));
@@ -39,9 +39,9 @@ function drawTable() {
     make("caption", {}, `${metric} (${definition}) on ${setting().dataset} under ${protocolOf(setting())}: `
       + `${numbers.length} of ${setting().rows.length} rows`),
     make("thead", {}, make("tr", {}, heads)), make("tbody", {}, lines));
-  by("table").replaceChildren(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "results" },
+  by("table").replaceChildren(make("div", { class: "wide tall", tabindex: 0, role: "region", "aria-label": "results" },
     sortable(results, sorting)));
-  by("table").append(linesOf([...caption, ...notes,
+  by("table").append(linesOf([...caption.map((place) => DATA.captions[place]), ...notes,
     ...sources.map((source) => `[${source.number}] ${source.text}${source.url ? `, ${source.url}` : ""}`)]));
 }
 
@@ -86,7 +86,7 @@ function numbersOf(name) {
       return row.method !== name || !found ? [] : found.values[number].map((value, place) => make("tr", {},
         make("th", { scope: "row" }, one.dataset), [protocolOf(one), row.label, row.reads].map((t) => make("td", {}, t)),
         make("td", { class: "number" }, String(one.bits[place] ?? "–")), valueCell(value, found.decimals),
-        publishedCell(value, found.decimals), make("td", {}, [value.differs, value.source].filter(Boolean).join(" — "))));
+        publishedCell(value, found.decimals), make("td", { class: "long" }, [value.differs, value.source].filter(Boolean).join(" — "))));
     }))))));
   const select = make("select", { onchange: (event) => show(metrics[event.target.value]) });
   fill(select, metrics, metrics[0]);
