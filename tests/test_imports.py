@@ -33,7 +33,7 @@ class Room:
 GROUND = ("errors", "system", "identity")
 ROOMS = {
     "errors": Room(),
-    "system": Room(("errors",), late=("numpy", "psutil", "scipy", "threadpoolctl", "torch")),
+    "system": Room(("errors",), late=("dask", "numpy", "psutil", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
     "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("PIL", "torch")),
     "plugins": Room((*GROUND, "contracts")),
