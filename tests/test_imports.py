@@ -33,14 +33,14 @@ class Room:
 GROUND = ("errors", "system", "identity")
 ROOMS = {
     "errors": Room(),
-    "system": Room(("errors",), late=("numpy", "psutil", "scipy", "threadpoolctl", "torch")),
+    "system": Room(("errors",), late=("dask", "numpy", "psutil", "scipy", "threadpoolctl", "torch")),
     "identity": Room(("errors",)),
     "contracts": Room(GROUND, ("numpy", "sklearn.base"), late=("PIL", "torch")),
     "plugins": Room((*GROUND, "contracts")),
     "records": Room(GROUND, ("numpy", "pydantic"), late=("pandas",)),
     "numerics": Room(GROUND, ("scipy", "torch")),
     "images": Room((*GROUND, "contracts", "plugins"), ("numpy", "platformdirs")),
-    "evaluation": Room((*GROUND, "contracts"), ("numba", "numpy", "scipy", "torch")),
+    "evaluation": Room((*GROUND, "contracts"), ("filelock", "numba", "numpy", "scipy", "torch")),
     "training": Room((*GROUND, "contracts"), ("numpy", "torch")),
     "captions": Room((*GROUND, "contracts"), ("numpy",)),
     "families": Room((*GROUND, "contracts", "numerics"), ("numpy", "torch"), late=("PIL", "faiss")),
@@ -63,7 +63,7 @@ ROOMS = {
     # What runs them and shows what came of it.
     "execution": Room(
         (*GROUND, "contracts", "plugins", "records", "images", "training", "evaluation", "encoders"),
-        ("filelock", "numpy", "pydantic", "torch"),
+        ("numpy", "pydantic", "torch"),
         late=("PIL", "dask", "dask_jobqueue", "distributed", "tornado"),
     ),
     "reporting": Room(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hashbench.api import Run
-    from hashbench.execution.work import Work
     from hashbench.records import Record
 
 
@@ -53,7 +52,7 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
     console.print(render(tables))
     took = time.monotonic() - started
     console.print(
-        f"{_cells(prepared.plan.pending)} in {took:.0f} s, {len(prepared.plan.done)} done before, "
+        f"{_cells(len(prepared.plan.pending))} in {took:.0f} s, {len(prepared.plan.done)} done before, "
         f"{len(failed)} failed; records in {out}\n"
         f"next: hashbench table {out} --metric {_other_metric(prepared, records)} --format md",
         markup=False,
@@ -68,8 +67,8 @@ def run(*, settings: Sequence[str], data_dir: Path | None, dry_run: bool, **opti
         console.print(failure_line(record), style="red", markup=False, soft_wrap=True)
     if unsaved:
         console.print(
-            f"the records of {unsaved} cells are not in {out}: it cannot be written, is full, or was removed "
-            "during the run; the same command makes them",
+            f"the records of {_cells(unsaved)} are not in {out}: it cannot be written, is full, or was "
+            "removed during the run; the same command makes them",
             style="red",
             markup=False,
             soft_wrap=True,
@@ -136,7 +135,7 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
 
     plan, place = prepared.plan, prepared.place
     works = prepared.grid.works
-    text = f"hashbench {__version__}: {_cells(works)}, {len(plan.done)} of them done in {out}"
+    text = f"hashbench {__version__}: {_cells(len(works))}, {len(plan.done)} of them done in {out}"
     console.print(text, markup=False)
     if set(plan.reasons) - {"new"}:
         why = ", ".join(f"{count} {reason}" for reason, count in Counter(plan.reasons).most_common())
@@ -202,10 +201,10 @@ def _show_plan(console: Console, prepared: Run) -> None:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
     console.print(
-        f"to run: {_cells(plan.pending)}; made first, networks or sets of features: {len(plan.artefacts)}"
+        f"to run: {_cells(len(plan.pending))}; made first, networks or sets of features: {len(plan.artefacts)}"
     )
 
 
-def _cells(works: Sequence[Work]) -> str:
+def _cells(n: int) -> str:
     """How many, in words."""
-    return "1 cell" if len(works) == 1 else f"{len(works)} cells"
+    return "1 cell" if n == 1 else f"{n} cells"

@@ -9,9 +9,10 @@ import numpy as np
 from numba import guvectorize, njit, vectorize
 
 from hashbench.evaluation.arrays import Counts, Values
+from hashbench.evaluation.compiling import alone, one_compiles
 
 
-@guvectorize(["(i8[:], i8[:])"], "(g)->(g)", cache=True)  # pragma: no cover (compiled)
+@alone(guvectorize(["(i8[:], i8[:])"], "(g)->(g)", cache=True))  # pragma: no cover (compiled)
 def before(counts, result):  # type: ignore[no-untyped-def]
     """The sum of all counts before each."""
     total = 0
@@ -20,7 +21,9 @@ def before(counts, result):  # type: ignore[no-untyped-def]
         total += counts[i]
 
 
-@guvectorize(["(i8[:], i8[:], i8[:], f8[:])"], "(g),(g),(k)->(k)", cache=True)  # pragma: no cover (compiled)
+@alone(  # pragma: no cover (compiled)
+    guvectorize(["(i8[:], i8[:], i8[:], f8[:])"], "(g),(g),(k)->(k)", cache=True)
+)
 def hits_within(items, relevant, ranks, result):  # type: ignore[no-untyped-def]
     """Expected number of relevant items among the first k for each k of ``ranks``: P + (k - N) r/n."""
     g = N = P = 0
@@ -47,7 +50,7 @@ def precision_sum(n: Counts, r: Counts, m: Counts, N: Counts, P: Counts) -> Valu
     return _precision_sum(n, r, m, N, P, harmonic_between(N, N + m))
 
 
-@vectorize(["f8(i8, i8)"], cache=True)  # pragma: no cover (compiled)
+@alone(vectorize(["f8(i8, i8)"], cache=True))  # pragma: no cover (compiled)
 def _growth(a, b):  # type: ignore[no-untyped-def]
     """(b + 1/2) / (a + 1/2) - 1."""
     return (b - a) / (a + 0.5)
@@ -66,7 +69,8 @@ def _first_remainders() -> Values:
     return np.flip(_series(64) + np.cumsum(np.log1p(1 / (n - 0.5)) - 1 / n)).copy()
 
 
-_FIRST = _first_remainders()
+with one_compiles():
+    _FIRST = _first_remainders()
 
 
 @njit(cache=True)  # pragma: no cover (compiled)
@@ -75,12 +79,12 @@ def _remainder(n):  # type: ignore[no-untyped-def]
     return _FIRST[n] if n < 64 else _series(n)
 
 
-@vectorize(["f8(f8, i8, i8)"], cache=True)  # pragma: no cover (compiled)
+@alone(vectorize(["f8(f8, i8, i8)"], cache=True))  # pragma: no cover (compiled)
 def _add_remainders(logarithm, a, b):  # type: ignore[no-untyped-def]
     return logarithm + (_remainder(b) - _remainder(a))
 
 
-@vectorize(["f8(i8, i8, i8, i8, i8, f8)"], cache=True)  # pragma: no cover (compiled)
+@alone(vectorize(["f8(i8, i8, i8, i8, i8, f8)"], cache=True))  # pragma: no cover (compiled)
 def _precision_sum(n, r, m, N, P, gap):  # type: ignore[no-untyped-def]
     later = m - (N + 1) * gap  # sum_{j=1..m} (j - 1) / (N + j)
     return r / max(n, 1) * ((P + 1) * gap + (r - 1) / max(n - 1, 1) * later)

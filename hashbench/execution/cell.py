@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from hashbench.contracts.codes import Codes
 from hashbench.contracts.task import Outcome
@@ -24,7 +21,6 @@ from hashbench.execution.place import Place
 from hashbench.execution.timer import Timer
 from hashbench.execution.undisturbed import undisturbed
 from hashbench.execution.work import Work
-from hashbench.images.store import cache_root
 from hashbench.records import Digests, Failure, Record, save_values, write_record
 
 
@@ -128,25 +124,6 @@ def _keep(path: Path, outcome: Outcome, headline: str) -> None:
 def _warm_up(device: str) -> None:
     """Compile the evaluation kernels and load what the device needs, so that no cell's time includes it."""
     items = np.arange(2048)
-    with _one_compiles():
-        for distinct in (items, items % 2):  # codes that differ and codes that repeat have their own kernels
-            codes = Codes.from_real(distinct[:, None] >> np.arange(12) & 1)
-            evaluate(codes[:8], codes, items[:8] % 2, items % 2, device=device)
-
-
-@contextmanager
-def _one_compiles() -> Iterator[None]:
-    """Let the processes that share a cache folder compile one after the other; later ones read the result.
-
-    Numba keeps a function and its wrapper in two files. If two processes write them at once, the wrapper of
-    the one can lie beside the function of the other, and each process that loads them then crashes.
-    """
-    folder = cache_root()
-    lock = FileLock(folder / "compiling.lock")
-    with suppress(OSError, NotImplementedError):  # it cannot be written, or its file system cannot lock
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()  # nothing where it was not taken
+    for distinct in (items, items % 2):  # codes that differ and codes that repeat have their own kernels
+        codes = Codes.from_real(distinct[:, None] >> np.arange(12) & 1)
+        evaluate(codes[:8], codes, items[:8] % 2, items % 2, device=device)

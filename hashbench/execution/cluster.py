@@ -277,7 +277,9 @@ def _main_stays_out() -> Iterator[None]:
     """Keep worker processes from importing the script that calls us, which would call us again.
 
     Python's ``multiprocessing`` imports the main module in each process that it starts, unless it is a
-    package's.
+    package's. It has to stay out as long as the cluster is there: the nannies live in this process, and start
+    another worker whenever one is lost, from threads of dask. Processes that the script itself starts by
+    "spawn" in the meantime do not import it either.
     """
     main = sys.modules["__main__"]
     before = getattr(main, "__spec__", None)

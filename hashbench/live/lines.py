@@ -58,4 +58,5 @@ def _said(event: Made | Record) -> str:
 
 
 def _reason(failure: Failure) -> str:
-    return " ".join(failure.message.split()) or failure.type
+    message = " ".join(failure.message.split())
+    return f"{failure.type}: {message}" if message else failure.type

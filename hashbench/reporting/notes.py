@@ -104,7 +104,8 @@ def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     assert error is not None  # records guarantee it
     message = without_folders(error.message.strip().partition("\n")[0])[:200]
     gone = f"; if it is gone, delete {row.method}-*.json" if row.group == "not loaded" else ""
-    return f"{row.label}: {len(failures)} of {n_cells} cells failed{where}; {error.type}: {message}{gone}"
+    of_all = f"{len(failures)} of {n_cells} cells" if n_cells > 1 else "its one cell"
+    return f"{row.label}: {of_all} failed{where}; {error.type}: {message}{gone}"
 
 
 def _counts(rows: Iterable[Row]) -> set[int]:

@@ -7,7 +7,6 @@ else runs beside it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,10 +15,10 @@ THREADS, THREADS_OF_SMALL = 2, 1  # of a cell; of one on a small data set
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use: by the machine, its affinity and its container's quota."""
+    from dask.system import cpu_count
+
+    return cpu_count()
 
 
 def use_threads(n: int) -> None:

@@ -171,7 +171,7 @@ def test_a_broken_plugin(call, small, tmp_path, text):
     assert called.err == ""
     assert "digits 5k random 8 bits r0 map 0.1" in called.out
     last = called.out.splitlines()[-1]
-    assert last.startswith("failed: digits 5k broken 8 bits r0: method 'broken' from ")
+    assert last.startswith("failed: digits 5k broken 8 bits r0: BrokenPluginError: method 'broken' from ")
     assert BROKEN[text] in last
 
 

@@ -40,7 +40,7 @@ def test_a_method_whose_family_raises_is_a_failed_row_and_the_others_run(call, s
     called = small("homeless", "random", more=plugin)
     assert called.code == 1
     assert "digits 5k random 8 bits r0 map 0.1" in called.out
-    assert "failed: digits 5k homeless 8 bits r0: method 'homeless'" in called.out
+    assert "failed: digits 5k homeless 8 bits r0: BrokenPluginError: method 'homeless'" in called.out
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import replace
@@ -105,6 +107,28 @@ def test_a_cell_that_takes_its_workers_with_it_is_a_failed_record(grid, place, p
     assert found["dying"].error.type == "KilledWorker"
     assert Record.load(place.record(grid("dying")[0])) == found["dying"]
     assert not list(place.out.rglob(".*"))
+
+
+SCRIPT = """
+import os, signal, time
+from hashbench.execution import cluster
+
+print(__name__, flush=True)
+with cluster._local(1, "cpu") as local:
+    (nanny,) = local.workers.values()
+    first = nanny.pid
+    os.kill(first, signal.SIGKILL)
+    while nanny.pid in (None, first) or not local.scheduler_info["workers"]:
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.long  # two workers start one after the other
+def test_no_worker_imports_the_script_not_even_one_that_takes_the_place_of_a_lost_one(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, tmp_path / "script.py"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (ran.returncode, ran.stdout) == (0, "__main__\n"), ran.stderr
 
 
 def test_only_this_process_can_use_its_local_cluster():

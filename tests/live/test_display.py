@@ -161,7 +161,7 @@ def test_a_failed_cell_is_told_and_measures_nothing(planned, place):
         display.stopped(0, failed)
         display.ended(failed)
         assert display._costs.seconds(0) is None
-    assert "r0: no rotation \\x1b[2J" in console.file.getvalue()
+    assert "r0: ValueError: no rotation \\x1b[2J" in console.file.getvalue()
 
 
 class Handle:

@@ -125,6 +125,7 @@ def test_a_method_that_could_not_be_imported_is_a_row(make: Make) -> None:
     [table] = build_tables([make("brokn", value=None), make("itq")])
     assert row(table, "brokn").group == "not loaded"
     assert table.rows[-1].method == "brokn"
+    assert table.notes[0].text.startswith("brokn: its one cell failed at 48 bits; ")
     assert table.notes[0].text.endswith("; if it is gone, delete brokn-*.json")
     assert row(table, "itq").values[0].best
 
