@@ -200,9 +200,8 @@ def _show_plan(console: Console, prepared: Run) -> None:
         for work in works:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
-    console.print(
-        f"to run: {_cells(len(plan.pending))}; made first, networks or sets of features: {len(plan.artefacts)}"
-    )
+    first = len(plan.artefacts)
+    console.print(f"to run: {_cells(len(plan.pending))}; made first, networks or sets of features: {first}")
 
 
 def _cells(n: int) -> str:
