@@ -182,6 +182,14 @@ class Task(ABC):
         """
 
     @classmethod
+    def ceiling(cls, metric: str) -> tuple[str, str] | None:
+        """What perfect codes would reach: the recorded metric that says it, and what to call it in a table.
+
+        None where nothing bounds the metric but its own range.
+        """
+        return None
+
+    @classmethod
     @abstractmethod
     def describe(cls, metric: str) -> MetricInfo:
         """What a metric's name stands for. Raises UnknownNameError."""

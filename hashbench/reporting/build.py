@@ -84,7 +84,7 @@ def _table(
             rows, tests = mark_inseparable(rows, groups, bits, values, metric, info, task.unit[1])
     rows, below = notes.mark_failures(rows, records)
     rows, foreign = notes.mark_foreign(rows, records, task.name())
-    below += foreign
+    below += foreign + notes.ceiling(task.ceiling(metric), records, info.decimals)
     citations = Citations(setting.dataset, setting.protocol, metric, bits, info.decimals)
     if published and task.name() == TASK:
         rows = citations.beside(rows)

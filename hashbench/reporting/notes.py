@@ -96,6 +96,15 @@ def mark_foreign(rows: Sequence[Row], records: Sequence[Record], task: str) -> t
     return marked, [Note("*", f"Not made for {task}.")]
 
 
+def ceiling(found: tuple[str, str] | None, records: Sequence[Record], decimals: int) -> list[Note]:
+    """A note on what perfect codes would reach, ``Task.ceiling``; none where no record holds it."""
+    if found is None:
+        return []
+    metric, words = found
+    numbers = {f"{record.metrics[metric]:.{decimals}f}" for record in records if metric in record.metrics}
+    return [Note("", f"{words}: {' to '.join(sorted(numbers))}, {metric}.")] if numbers else []
+
+
 def _failure(row: Row, failures: Sequence[Record], n_cells: int) -> str:
     """What failed, how much of it, and the first error."""
     lengths = sorted({record.cell.bits for record in failures if record.cell.bits})

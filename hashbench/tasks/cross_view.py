@@ -143,6 +143,14 @@ class CrossView(Task):
         return replace(info, definition=f"{info.definition} ({of})", better=better)
 
     @classmethod
+    def ceiling(cls, metric: str) -> tuple[str, str] | None:
+        """Of text->image: texts ask by the classes that they name alone, and every image's class is known."""
+        measure, _, direction = metric.partition("[")
+        if direction != "text->image]":
+            return None
+        return _in_direction(measure, "meaning->class"), "Class-word oracle (perfect codes of images)"
+
+    @classmethod
     def metrics(cls) -> Mapping[str, MetricInfo]:
         """Every metric by its name or pattern."""
         infos = {}

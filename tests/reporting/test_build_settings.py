@@ -191,3 +191,19 @@ def test_what_was_evaluated_anew_is_told(make: Make) -> None:
     [table] = build_tables([make("itq"), make("lsh", rescored=anew)])
     told = "1 of 2 records evaluated anew, without training, by hashbench 9.9 on 2025-11-21."
     assert told in " ".join(table.caption)
+
+
+def test_what_perfect_codes_would_reach_stands_below_the_table_of_the_direction_that_it_bounds(
+    make: Make,
+) -> None:
+    values = {"map[text->image]": 0.6, "map[image->text]": 0.5, "map[meaning->class]": 0.8412}
+    records = [make("itq", task="cross_view", metrics=values)]
+    bounded, other = build_tables(records, metrics=["map[text->image]", "map[image->text]"])
+    assert [note.text for note in bounded.notes if "oracle" in note.text] == [
+        "Class-word oracle (perfect codes of images): 0.841, map[meaning->class]."
+    ]
+    assert not [note for note in other.notes if "oracle" in note.text]
+    [unknown] = build_tables(
+        [make("itq", task="cross_view", metrics={"map[text->image]": 0.6})], metrics=["map[text->image]"]
+    )
+    assert not [note for note in unknown.notes if "oracle" in note.text]
