@@ -199,8 +199,8 @@ def test_another_argument_or_file_of_a_features_plugin_concerns_its_cells(
     list(run_plan(make_plan(of(1), place), place))
     first = Record.load(place.record(of(1)[0])).metrics
     assert stale(place, of(1)) == ([], set())
-    assert stale(place, of(3)) == (["lsh every"], {"whose features changed"})
-    assert stale(place, of(1, scale="(index[:, None] % 2)")) == (["lsh every"], {"whose features changed"})
+    assert stale(place, of(3)) == (["lsh every=3"], {"new"})
+    assert stale(place, of(1, scale="(index[:, None] % 2)")) == (["lsh every=1"], {"whose features changed"})
     list(run_plan(make_plan(of(3), place), place))
     assert Record.load(place.record(of(3)[0])).metrics != first
 

@@ -59,7 +59,7 @@ def test_the_task_of_the_records_is_given_with_plugin(call, runs, copies):
     assert "0.20" in said
     code, said = call("rescore", runs, "--metric", "map", "--plugin", copies)
     assert code == 2
-    assert "unknown metric 'map'" in said
+    assert "metric 'map' is of the task retrieval" in said
 
 
 def test_two_recipes_give_two_tables(call, make, tmp_path):
