@@ -196,6 +196,7 @@ def test_another_argument_or_file_of_a_features_plugin_concerns_its_cells(
         content = {"methods": ["lsh"], "features": [f"every={argument}"], "bits": [8], "set": SHORT}
         return expand(make_suite(content, "test")).works
 
+    place = replace(place, out=tmp_path / "runs")
     list(run_plan(make_plan(of(1), place), place))
     first = Record.load(place.record(of(1)[0])).metrics
     assert stale(place, of(1)) == ([], set())
