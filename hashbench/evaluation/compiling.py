@@ -9,12 +9,12 @@ folder, as numba decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from numba import njit
+from numba import njit, typeof
 
 LOCK = "compiling.lock"
 
@@ -25,7 +25,7 @@ def _probe():  # type: ignore[no-untyped-def]
 
 
 _path = _probe.stats.cache_path
-assert _path is not None  # it is only of functions that are not cached
+assert _path is not None  # None is for functions that are not cached
 FOLDER = Path(_path)
 
 
@@ -51,9 +51,12 @@ def alone(compile_it: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-def first_alone(function: Any) -> AbstractContextManager[None]:
-    """For calls of an ``njit`` function, which is compiled at the first: that one holds the lock.
+def called(function: Any, *arguments: Any) -> Any:
+    """Call an ``njit`` function. Before its first call it is compiled, or loaded, under the lock.
 
     The types of the arguments must be the same at each call.
     """
-    return nullcontext() if function.signatures else one_compiles()
+    if not function.signatures:
+        with one_compiles():
+            function.compile(tuple(typeof(argument) for argument in arguments))
+    return function(*arguments)

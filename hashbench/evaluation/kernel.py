@@ -19,7 +19,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from hashbench.evaluation.compiling import first_alone
+from hashbench.evaluation.compiling import called
 
 TILE = 64  # words of a plane at a time: 64 planes of them fit the first-level cache
 PLANES = 16  # planes added at a time
@@ -240,8 +240,7 @@ def count_planes(
     n_sums = max(5, planes.shape[1].bit_length())
     scratch = _aligned((2 + n_sums) * TILE)
     own, others = sets or (np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0, TILE), np.uint64))
-    with first_alone(_count_planes):
-        _count_planes(queries, planes, n_items, parity, ranges, own, others, items, relevant, scratch)
+    called(_count_planes, queries, planes, n_items, parity, ranges, own, others, items, relevant, scratch)
 
 
 def count_weighted(
@@ -264,8 +263,8 @@ def count_weighted(
     if query_masks is None or masks is None:
         query_masks, masks = np.zeros((len(queries), 0), np.uint64), np.zeros((0, 0), np.uint64)
     counts = np.zeros((len(queries), n_bins), np.int64)
-    with first_alone(_count_each):
-        _count_each(queries, words, query_masks, masks, ranges, np.uint64(n_bits + 1), weights, counts)
+    n = np.uint64(n_bits + 1)
+    called(_count_each, queries, words, query_masks, masks, ranges, n, weights, counts)
     return counts
 
 

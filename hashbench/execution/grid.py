@@ -229,15 +229,16 @@ def _datasets(suite: Suite) -> list[Dataset]:
 
 
 def _features(suite: Suite) -> dict[str, Feature]:
-    """The features that a suite names, by the label that tables show: ``pixels``, ``clip`` of
-    ``clip=FILE.npy``, ``ssl=4`` with its argument.
+    """The features that a suite names, by their labels in tables: ``pixels``, ``ssl=4``; ``clip`` of a file.
+
+    A file's path, as in ``clip=FILE.npy``, is no part of its label.
     """
     found: dict[str, Feature] = {}
     for text in dict.fromkeys(suite.features):
         label, equals, argument = text.partition("=")
         if not re.fullmatch(r"[A-Za-z0-9_.]+", label):
             raise InvalidInputError(f"features: label {label!r} must be letters, digits, '_' and '.'")
-        if equals and label not in plugins("feature"):
+        if equals and (label == "file" or label not in plugins("feature")):
             feature = find("feature", "file").from_argument(argument)
         elif not equals and label.endswith((".npy", ".npz")):
             raise InvalidInputError(f"features: a file needs a label of yours: LABEL={label}")

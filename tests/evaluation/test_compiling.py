@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from numba import typeof
 
 from hashbench.evaluation import compiling, evaluate, kernel
 
@@ -68,6 +70,23 @@ def test_who_compiles_waits_for_who_began(tmp_path):
         order.append("first")
     other.join()
     assert order == ["first", "second"]
+
+
+def test_the_lock_is_held_to_compile_and_free_again_while_the_kernel_computes(tmp_path, monkeypatch):
+    class Kernel:
+        signatures = ()
+
+        def compile(self, types):
+            assert types == (typeof(3),)
+            with pytest.raises(Timeout):
+                FileLock(tmp_path / compiling.LOCK).acquire(timeout=0)
+
+        def __call__(self, number):
+            with FileLock(tmp_path / compiling.LOCK).acquire(timeout=0):
+                return number + 1
+
+    monkeypatch.setattr(compiling, "one_compiles", partial(compiling.one_compiles, tmp_path))
+    assert compiling.called(Kernel(), 3) == 4
 
 
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path):

@@ -114,8 +114,8 @@ def test_a_feature_with_another_argument_is_another_cell():
 
 def test_a_file_of_features_is_called_by_its_label(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    works = works_of(methods=["lsh"], features=["pixels", "clip=rows.npy"], bits=[8])
-    assert [work.cell.features for work in works] == ["pixels", "clip"]
+    works = works_of(methods=["lsh"], features=["pixels", "clip=rows.npy", "file=rows.npy"], bits=[8])
+    assert [work.cell.features for work in works] == ["pixels", "clip", "file"]
     assert works[1].feature.argument == str(tmp_path / "rows.npy")
     assert str(tmp_path) not in works[1].cell.model_dump_json() + works[1].stem
 
