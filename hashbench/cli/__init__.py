@@ -83,7 +83,7 @@ def _hint(error: HashbenchError) -> str:
     if not isinstance(error, UnknownNameError):
         return ""
     if "," in error.name:
-        return "; write a space between names, no comma"
+        return "; names of a list have a space between them, no comma"
     file = f"{error.name}.py"
     there = os.path.isfile(file)  # Path.is_file() raises where a name is too long
     return f"; {file} is in this folder: add --plugin {file}" if there else ""

@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
 
     def _place_of(self, argument: str | None, choice: str | None) -> str:
-        """Where a word belongs: an argument that is none behind an option, a choice behind a command."""
+        """Where a word belongs: one that no option takes behind an option, a choice behind a command."""
         if argument and argument[0] != "-" and "--methods" in self._option_string_actions:
             return f"; names stand behind an option, such as --methods {argument}"
         return f"; did you mean 'list {choice}'?" if choice in LISTED else ""

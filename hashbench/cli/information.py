@@ -37,8 +37,9 @@ def info(*, name: str, results: Path | None, plugins: Sequence[Path]) -> int:
     if name.endswith(".py"):
         register_file(name)
         name = Path(name).stem
-    forms = (name, re.split("[:=]", name)[0])
-    plugin = next((form for form in forms for kind in KINDS if form in known(kind)), None)
+    takes_argument: tuple[Kind, ...] = ("dataset", "feature")
+    forms = ((name, KINDS), (re.split("[:=]", name)[0], takes_argument))
+    plugin = next((form for form, kinds in forms for kind in kinds if form in known(kind)), None)
     texts = [text for text in _definitions(name) if text]
     if plugin is None and not texts:
         raise _unknown(name)

@@ -28,7 +28,7 @@ VALUES_CURE = "hashbench rescore writes them from the stored codes"
 class UnitValues:
     """The values that ``hashbench run`` and ``hashbench rescore`` write beside records, by record.
 
-    files: records by the path they were read from. Each file of values is read once.
+    files: records by the path they were read from. Each metric of a file of values is read once.
     """
 
     def __init__(self, files: Mapping[Path, Record]) -> None:

@@ -29,7 +29,8 @@ def build(channels: int, side: int) -> tuple[nn.Module, int]:
 class Convolution(nn.Conv2d):
     """A 3x3 convolution that keeps the side, (n, c, h, w) to (n, after, h, w); no bias.
 
-    Tiny maps cost a processor less in another form, with the same outputs and gradients. Of a map of one
+    Tiny maps cost a processor less in another form, with the same outputs and gradients (bit for bit in the
+    layout of the loop, channels last; else to rounding). Of a map of one
     pixel, eight places of the kernel see the padding alone: they are left out. Maps of 2 x 2 pixels stand one
     below the other in one image, a row of zeros between two: oneDNN has a high price for each image.
     """
