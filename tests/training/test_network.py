@@ -122,6 +122,7 @@ def test_a_convolution_of_vgg7_is_that_of_torch_for_maps_of_any_size(side, dtype
     generator = torch.Generator().manual_seed(side)
     x, gradient = (torch.randn(20, n, side, side, generator=generator).to(dtype) for n in (32, 48))
     ours, plain = vgg7.Convolution(32, 48).to(dtype), torch.nn.Conv2d(32, 48, 3, padding=1, bias=False)
+    torch.nn.init.normal_(ours.weight, std=0.06, generator=generator)
     plain.to(dtype).load_state_dict(ours.state_dict())
     inputs = [x.clone().requires_grad_() for _ in range(2)]
     outputs = [layer(part) for layer, part in zip((ours, plain), inputs, strict=True)]
@@ -134,7 +135,7 @@ def test_a_convolution_of_vgg7_is_that_of_torch_for_maps_of_any_size(side, dtype
     }
     for name, (own, expected) in pairs.items():
         scale = expected.float().abs().max()
-        assert (own.float() - expected.float()).abs().max() <= 4 * torch.finfo(dtype).eps * scale, name
+        assert (own.float() - expected.float()).abs().max() <= 16 * torch.finfo(dtype).eps * scale, name
 
 
 def test_statistics_are_of_all_images_where_a_class_comes_after_the_other():
