@@ -28,7 +28,7 @@ from hashbench.cli import main
         ("run --plugin no.py", "no.py' does not exist; give the path of a Python file"),
         (
             "run -m lsh,itq",
-            "did you mean 'lsh' or 'itq'? see 'hashbench list methods'; write a space between",
+            "did you mean 'lsh' or 'itq'? see 'hashbench list methods'; names of a list have a space between",
         ),
         ("run -m lsh -b 12,24", "not '12,24'; write a space between numbers, no comma"),
         ("run lsh", "unrecognized arguments: lsh; names stand behind an option, such as --methods lsh; see"),
