@@ -4,6 +4,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import features
@@ -49,3 +50,10 @@ def test_a_copy_without_its_history_is_told_its_commit(monkeypatch):
     environment._commit.cache_clear()
     assert environment._commit() is None
     environment._commit.cache_clear()
+
+
+def test_a_package_that_is_not_installed_is_said_and_ends_no_run(monkeypatch):
+    monkeypatch.setattr(environment, "PACKAGES", ("numpy", "no-such-package"))
+    versions = describe_environment(torch.device("cpu")).versions
+    assert versions["numpy"] == np.__version__
+    assert versions["no-such-package"] == "not there"
