@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from hashbench.contracts.dataset import Images
@@ -18,7 +20,7 @@ def draw_split(
     *,
     queries: int | None,
     train: int | None,
-    train_in_database: bool = True,
+    train_in_database: bool | Literal["alone"] = True,
     seen_classes: float | None = None,
     test_fraction: float = 1 / 6,
     inductive: bool = False,
@@ -45,9 +47,9 @@ def draw_split(
         asked = draw.first(n_query, searched)
         rest = ~asked
     taught = rest & learned if train is None else draw.first(n_train, rest & learned)
-    others = rest & searched & ~taught
+    others = rest & searched & ~taught & (train_in_database != "alone")
     pool = draw.first(draw.sizes(others) // 2, others) if inductive else others
-    database = rest & searched if train_in_database else others
+    database = others | (taught & searched) if train_in_database else others
     if inductive:
         draw.check("images without labels", pool, searched, 1)
         database = database & ~pool

@@ -36,6 +36,7 @@ _METRICS = {
 }
 
 _5K = "1000 query (100/class), 5000 train (500/class), db 59000 (all non-query, includes train)"
+_AT_RANDOM = "training images drawn at random, not 500 of each class"
 _DRAWN_ANEW = "queries drawn anew, not the official test images"
 # The file's protocols that are one of ours: (our protocol, how the split differs, or None). All others
 # match none: 5,000 and 59,000 labels never share a column, nor do codes learned from database labels.
@@ -47,10 +48,11 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
         None,
     ),
     "1000 query (100/class), no training data used, db 59000": ("5k", None),
-    "1000 query, 5000 train (random), db 59000 (includes train)": (
-        "5k",
-        "training images drawn at random, not 500 of each class",
-    ),
+    "1000 query, 5000 train (random), db 59000 (includes train)": ("5k", _AT_RANDOM),
+    "1000 query, 5000 train (random), db 59000 (includes train) (best of 5 evaluations on the query set) [by "
+    "the code of that revision]": ("5k", f"{_AT_RANDOM}; the best of five evaluations on the queries"),
+    "1000 query, 5000 train (random) that are the database [by the code: the GIST loader gives them as what "
+    "is searched]": ("5k-train", _AT_RANDOM),
     f"{_5K} [split as stated by the survey; cells are copied from the original papers, which do not all "
     "use it]": ("5k", "split as the survey states it; the papers it copies do not all use it"),
     f"{_5K} for supervised / 59000 train for unsupervised [CNNH AAAI14 protocol; the re-print itself claims "

@@ -56,7 +56,7 @@ def offered(monkeypatch):
         ("hashbench run --features p", lambda: {"pixels"}),
         ("hashbench run --pretraining fro", lambda: {"frozen"}),
         ("hashbench info mu", lambda: {"mu_liu", "mu-liu-ablation"}),
-        ("hashbench info 5k", lambda: {"5k", "5k-disjoint"}),
+        ("hashbench info 5k", lambda: {"5k", "5k-disjoint", "5k-train"}),
         ("hashbench check mu", lambda: {"mu_liu"}),
         ("hashbench list met", lambda: {"methods", "metrics"}),
         ("hashbench comp", lambda: {"compare"}),

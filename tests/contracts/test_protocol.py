@@ -14,7 +14,7 @@ from hashbench.tasks.retrieval import Retrieval
 def test_names_and_lookup():
     few_labels = [f"labels-{n}{s}" for n in (100, 500, 1000, 5000) for s in ("", "-inductive")]
     of_retrieval = [name for name, protocol in protocols().items() if isinstance(protocol.task, Retrieval)]
-    assert of_retrieval == ["full", "5k", "5k-disjoint", "unseen", *few_labels]
+    assert of_retrieval == ["full", "5k", "5k-disjoint", "5k-train", "unseen", *few_labels]
     assert all(find_protocol(name).name == name for name in protocols())
     with pytest.raises(UnknownNameError, match="unknown protocol '5kk'; did you mean '5k'"):
         find_protocol("5kk")

@@ -84,6 +84,16 @@ def test_5k_disjoint_differs_from_5k_in_the_database_alone(large):
     assert split.description == "1,000 queries, 5,000 labelled training images, a database of 54,000 others"
 
 
+def test_5k_train_searches_the_training_images_of_5k_alone(large):
+    inside = split_of(large, "5k", "any")
+    split = split_of(large, "5k-train", "any")
+    np.testing.assert_array_equal(split.parts["query"], inside.parts["query"])
+    np.testing.assert_array_equal(split.train, inside.train)
+    np.testing.assert_array_equal(split.parts["database"], inside.train)
+    assert not len(split.pool)
+    assert split.description == "1,000 queries, 5,000 labelled training images that are the database"
+
+
 @pytest.mark.parametrize("official", [True, False])
 def test_unseen_learns_on_seven_classes_and_searches_three(large, official):
     images = large if official else replace(large, test=None)
@@ -188,11 +198,11 @@ from hashbench.contracts.dataset import Images
 from hashbench.plugins.registry import find_protocol
 labels = np.arange(1800) * 7 % 10
 images = Images(np.zeros((1800, 1, 1, 1), np.uint8), labels, tuple("0123456789"))
-for name in ("full", "5k", "5k-disjoint", "unseen"):
+for name in ("full", "5k", "5k-disjoint", "unseen", "5k-train"):
     print(find_protocol(name).task.split(images, "any").digest[:16])
 """
 # a split that moves makes every committed record worthless
-PINNED = "95a1a783c9d18262 7e3c9a7fe76a96aa 0cc4b0f4126b4341 7fe8f6c662151608"
+PINNED = "95a1a783c9d18262 7e3c9a7fe76a96aa 0cc4b0f4126b4341 7fe8f6c662151608 3a4961ca2db2e50a"
 
 
 def test_the_same_in_every_process():
@@ -205,7 +215,7 @@ def test_the_same_in_every_process():
 @given(
     sizes=st.lists(st.integers(40, 90), min_size=4, max_size=12),
     official=st.booleans(),
-    name=st.sampled_from(["full", "5k", "5k-disjoint", "unseen"]),
+    name=st.sampled_from(["full", "5k", "5k-disjoint", "5k-train", "unseen"]),
     seed=st.integers(0, 2**16),
 )
 def test_every_split_keeps_the_promises(sizes, official, name, seed):
@@ -220,6 +230,7 @@ def test_every_split_keeps_the_promises(sizes, official, name, seed):
     train, query, database = (set(p.tolist()) for p in (split.train, *split.parts.values()))
     assert not query & (train | database)
     assert train <= database if task.train_in_database else not train & database
+    assert train == database or task.train_in_database != "alone"
     assert set(split.pool.tolist()) == database - train
     assert set(images.labels[[*query]]) == set(images.labels[[*database]])
     if task.queries is not None:  # half of each class is neither asked with nor learned on
