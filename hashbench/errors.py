@@ -24,6 +24,7 @@ class UnknownNameError(HashbenchError, LookupError):
     All available names are in the message if they are few; if they are many, the command that lists them.
     like: the names that may be suggested, where the available ones are patterns.
     lists: WHAT of ``hashbench list WHAT`` has the names; by default the plural of ``kind``, where it is one.
+    meant: names that are suggested in place of the nearest ones, if there are any.
     """
 
     def __init__(
@@ -33,17 +34,18 @@ class UnknownNameError(HashbenchError, LookupError):
         available: Iterable[str],
         like: Iterable[str] | None = None,
         lists: Sequence[str] | None = None,
+        meant: Sequence[str] = (),
     ) -> None:
         names = sorted(available)
         forms = names if like is None else list(like)
         lists = [f"{kind}s"] * (f"{kind}s" in LISTED) if lists is None else list(lists)
         short = not lists or len(names) <= FEW
-        near = [f"'{form}'" for form in nearest(name, forms, 1 if short else 3)]
+        near = [f"'{form}'" for form in meant or nearest(name, forms, 1 if short else 3)]
         guess = f" did you mean {_one_of(near)}?" if near else ""
         rest = f"available: {', '.join(names)}" if short else f"see {_command(lists)}"
         super().__init__(f"unknown {kind} '{name}';{guess} {rest}")
         self.kind, self.name, self.available = kind, name, names
-        self._given = forms, lists
+        self._given = forms, lists, meant
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.kind, self.name, self.available, *self._given)  # workers send errors pickled

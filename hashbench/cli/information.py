@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import UnknownNameError, nearest
+from hashbench.errors import FEW, BrokenPluginError, UnknownNameError, nearest
 from hashbench.system.text import visible
 
 if TYPE_CHECKING:
@@ -73,9 +74,24 @@ def _unknown(name: str) -> UnknownNameError:
         "suites": suite_names(),
         "backbones": backbone_names(),
     }
-    near = nearest(name, (item for listed in names.values() for item in listed))
+    meant = _methods_titled(name)
+    near = meant or nearest(name, (item for listed in names.values() for item in listed))
     lists = [what for what, listed in names.items() if not near or set(near) & set(listed)]
-    return UnknownNameError("name", name, {item for listed in names.values() for item in listed}, lists=lists)
+    available = {item for listed in names.values() for item in listed}
+    return UnknownNameError("name", name, available, lists=lists, meant=meant)
+
+
+def _methods_titled(words: str) -> list[str]:
+    """Methods whose title has these words, such as ``spectral hashing``, or whose name starts so."""
+    from hashbench.plugins.registry import find, plugins, title_of
+
+    found = []
+    for name in plugins("method"):
+        with suppress(BrokenPluginError):
+            title = title_of(find("method", name))
+            if re.search(rf"\b{re.escape(words)}\b", title, re.IGNORECASE) or name.startswith(f"{words}_"):
+                found.append(name)
+    return found if len(found) <= FEW else []
 
 
 def _plugin(kind: Kind, cls: type[Any], results: Path | None) -> int:

@@ -98,7 +98,7 @@ def _add_run(commands: Any) -> None:
     )
     lengths = "code lengths (default: those of the task)"
     grid.add_argument("--bits", "-b", action=Several, type=a_count, metavar="N", help=lengths)
-    grid.add_argument("--repetitions", "-r", type=int, metavar="N", help="each with seeds of its own")
+    grid.add_argument("--repetitions", "-r", type=a_count, metavar="N", help="each with seeds of its own")
     grid.add_argument(
         "--set",
         action=Several,

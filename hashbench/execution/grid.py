@@ -244,7 +244,7 @@ def _features(suite: Suite) -> dict[str, Feature]:
             raise InvalidInputError(f"features: a file needs a label of yours: LABEL={label}")
         else:
             feature = find("feature", label).from_argument(argument if equals else None)
-            label = text
+            label += "" if feature.argument is None else f"={feature.argument}"
         if label in found:
             raise InvalidInputError(f"features: two are called '{label}'; a label names one")
         found[label] = feature

@@ -32,10 +32,9 @@ class SSL(TrainedFeature):
 
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
-        """``ssl`` (argument None) or ``ssl=TIMES``, TIMES a positive number."""
-        feature = cls(argument=argument)
-        feature.times()  # raises
-        return feature
+        """``ssl`` (argument None) or ``ssl=TIMES``, TIMES a positive number; ``ssl=1`` is ``ssl``."""
+        times = cls(argument=argument).times()
+        return cls(argument=None if times == 1 else f"{times:.12g}")
 
     def times(self) -> float:
         """How many times as long as stage 1 it trains. Raises InvalidInputError."""

@@ -32,6 +32,8 @@ def resolve_device(name: str) -> torch.device:
             raise RuntimeError("it does not compute")
     except (RuntimeError, AssertionError, ValueError, ModuleNotFoundError) as error:
         reason = str(error).partition("\n")[0]
+        if reason.startswith("Expected one of"):  # followed by all kinds that torch has a name for
+            reason = "torch has none of this name"
         raise InvalidInputError(
             f"device '{name}' cannot be used ({reason}); try auto, cpu, cuda, cuda:1 or mps"
         ) from error

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from distributed import Client, Security
 
+from hashbench.errors import ClusterError
 from hashbench.execution import cluster
 from hashbench.execution.cluster import Workers, open_pool
 from hashbench.execution.jobs import Made
@@ -170,6 +171,11 @@ def test_dask_prints_nothing_while_its_cluster_is_used(monkeypatch):
     with cluster.open_pool(Workers(scheduler="tcp://127.0.0.1:1"), 1, "cpu", [].append):
         assert [name for name in names if logging.getLogger(name).isEnabledFor(logging.ERROR)] == []
     assert {name: logging.getLogger(name).level for name in names} == before
+
+
+def test_an_address_without_a_port_is_told_its_form():
+    with pytest.raises(ClusterError, match=r"foo cannot be used .*; an address is of the form tcp:"):
+        cluster.open_pool(Workers(scheduler="foo"), 1, "cpu", [].append).__enter__()
 
 
 def test_no_more_workers_than_cells(grid, place, monkeypatch):

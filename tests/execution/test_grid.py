@@ -110,6 +110,8 @@ def test_a_feature_with_another_argument_is_another_cell():
     works = works_of(methods=["lsh"], features=["ssl", "ssl=4"], bits=[8])
     assert [work.cell.features for work in works] == ["ssl", "ssl=4"]
     assert works[0].stem != works[1].stem
+    other_forms = works_of(methods=["lsh"], features=["ssl=1.0", "ssl=04"], bits=[8])
+    assert [work.stem for work in other_forms] == [work.stem for work in works]
 
 
 def test_a_file_of_features_is_called_by_its_label(tmp_path, monkeypatch):
