@@ -42,6 +42,19 @@ def test_opq_rotates_and_comes_nearer_than_pq():
     assert apart < error(fitted(PQ))
 
 
+def test_opq_quantises_the_leading_directions_of_wide_rows():
+    whole, part = fitted(OPQ, n_components=10), fitted(OPQ, n_components=5)
+    assert part.rotation_.shape == (10, 4)  # two parts of two
+    np.testing.assert_allclose(part.rotation_.T @ part.rotation_, np.eye(4), atol=1e-4)
+    rows = RealValued(device="cpu").fit(X).project(X)
+    leading = np.linalg.svd(rows, full_matrices=False)[2][:4]
+    np.testing.assert_allclose(
+        part.rotation_.numpy() @ (part.rotation_.numpy().T @ leading.T), leading.T, atol=1e-3
+    )
+    assert whole.rotation_.shape == (10, 10)
+    assert fitted(OPQ, n_components=10, code_bits=24).rotation_.shape == (12, 12)  # zeros pad ten to twelve
+
+
 def test_more_bits_come_nearer():
     assert error(fitted(PQ, code_bits=40)) < error(fitted(PQ, code_bits=16)) < error(fitted(PQ, code_bits=8))
 
@@ -66,3 +79,8 @@ def test_without_faiss_the_message_says_what_to_install(cls, monkeypatch):
     monkeypatch.setattr(cls, "needs", ("faiss", "no_such_package"))
     with pytest.raises(InvalidInputError, match=r"no_such_package.*hashbench\[faiss\]"):
         fitted(cls)
+
+
+def test_fewer_directions_than_parts_are_refused():
+    with pytest.raises(InvalidInputError, match="n_components=1 must be 2 or more"):
+        fitted(OPQ, n_components=1)
