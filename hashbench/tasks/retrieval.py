@@ -125,14 +125,13 @@ def of_labels(n_labels: int, inductive: bool) -> Protocol:
     The more labels, the fewer epochs: every network sees equally many images.
     """
     others = (
-        "half of the others are seen without labels, not searched; database: the other half and the labelled"
+        "half of the other images may be seen without labels, and are not searched; the other half is"
         if inductive
-        else "database: all others, labelled ones included; those without labels may be seen, too"
+        else "the other images may be seen without labels, and are searched"
     )
     return Protocol(
         name=f"labels-{n_labels}{'-inductive' if inductive else ''}",
-        description=f"queries of 5k; the first {n_labels:,} of its training images are labelled; {others} "
-        "(counts shrink alike where the smallest class is too small)",
+        description=f"queries of 5k; the first {n_labels:,} of its training images are labelled; {others}",
         task=Retrieval(queries=1000, train=n_labels, inductive=inductive),
         recipe=short_recipe(n_labels),
     )
