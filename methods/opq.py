@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hashbench.errors import InvalidInputError
 from hashbench.families.quantisers import Quantised
 from hashbench.numerics import gram, top_eigenvectors
 
@@ -32,7 +31,7 @@ class OPQ(Quantised):
     """Rotated vectors rebuilt from the nearest centroids of their parts.
 
     n_turns: of rotation and centroids.
-    n_components: how many principal directions are quantised at most, rounded down to whole parts.
+    n_components: how many principal directions are quantised at most, the same for each part, one at least.
     """
 
     n_turns: int = 50
@@ -41,14 +40,9 @@ class OPQ(Quantised):
     def _trained(self, rows: NDArray[np.float32], n_items: int) -> faiss.ProductQuantizer:
         import faiss
 
-        if self.n_components < self.n_parts_:
-            raise InvalidInputError(
-                f"{self.name()}: n_components={self.n_components} must be {self.n_parts_} or more, "
-                "one for each byte"
-            )
         directions = torch.eye(rows.shape[1])
         if rows.shape[1] - self.padding_ > self.n_components:
-            kept = self.n_components - self.n_components % self.n_parts_
+            kept = max(1, self.n_components // self.n_parts_) * self.n_parts_
             all_rows = torch.from_numpy(rows)
             directions = top_eigenvectors(gram(all_rows, all_rows), kept)[1].float()
             rows = rows @ directions.numpy()

@@ -52,6 +52,7 @@ def test_opq_quantises_the_leading_directions_of_wide_rows():
         part.rotation_.numpy() @ (part.rotation_.numpy().T @ leading.T), leading.T, atol=1e-3
     )
     assert whole.rotation_.shape == (10, 10)
+    assert fitted(OPQ, n_components=1).rotation_.shape == (10, 2)  # one a part
     assert fitted(OPQ, n_components=10, code_bits=24).rotation_.shape == (12, 12)  # zeros pad ten to twelve
 
 
@@ -79,8 +80,3 @@ def test_without_faiss_the_message_says_what_to_install(cls, monkeypatch):
     monkeypatch.setattr(cls, "needs", ("faiss", "no_such_package"))
     with pytest.raises(InvalidInputError, match=r"no_such_package.*hashbench\[faiss\]"):
         fitted(cls)
-
-
-def test_fewer_directions_than_parts_are_refused():
-    with pytest.raises(InvalidInputError, match="n_components=1 must be 2 or more"):
-        fitted(OPQ, n_components=1)
