@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hashbench.records import Record
 
@@ -25,12 +26,14 @@ def environment(done: Sequence[Record]) -> str:
 def mixtures(done: Sequence[Record]) -> list[str]:
     """Backbones, features and shared code that differ between records, and what was evaluated again."""
     lines = []
-    trained: dict[tuple[str | None, int], set[str]] = {}
+    trained: dict[tuple[Any, ...], set[str]] = {}
     for record in done:
         if record.digests.backbone:
-            place = record.cell.backbone, record.cell.repetition
+            # A feature has a seed of its own: networks of ``cnn`` and ``ssl`` are not meant to be the same.
+            argument = (record.cell.features or "").partition("=")[2]
+            place = record.cell.backbone, record.cell.repetition, record.seeds.get("backbone"), argument
             trained.setdefault(place, set()).add(record.digests.backbone)
-    mixed = sorted({str(backbone) for (backbone, _), digests in trained.items() if len(digests) > 1})
+    mixed = sorted({str(backbone) for (backbone, *_), digests in trained.items() if len(digests) > 1})
     if mixed:
         lines.append(
             f"The rows do not all stand on the same trained {', '.join(mixed)}: device, torch or training "

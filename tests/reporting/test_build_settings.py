@@ -157,6 +157,9 @@ def test_rows_on_several_trainings_of_one_backbone_are_told(make: Make) -> None:
     assert told in caption("aa", "bb")
     assert told not in caption("aa", "aa")
     assert told not in caption("aa", "bb", repetition=1)
+    assert told not in caption(
+        "aa", "bb", seeds={"backbone": 7}
+    )  # of another feature: not meant to be the same
 
 
 def test_features_of_several_files_under_one_name_are_told(make: Make) -> None:
