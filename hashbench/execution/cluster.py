@@ -181,7 +181,8 @@ def open_pool(
         except (OSError, ValueError, RuntimeError) as error:
             what = workers.scheduler or "a cluster"
             reason = " ".join(text_of(error).split())
-            form = "; an address is of the form tcp://HOST:PORT" if isinstance(error, ValueError) else ""
+            no_address = workers.scheduler is not None and isinstance(error, ValueError)
+            form = "; an address is of the form tcp://HOST:PORT" if no_address else ""
             raise ClusterError(f"{what} cannot be used ({reason}){form}") from error
         if find_spec("bokeh") is not None or workers.scheduler is not None:
             say(f"dashboard: {client.dashboard_link}")

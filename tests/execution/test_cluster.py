@@ -178,6 +178,15 @@ def test_an_address_without_a_port_is_told_its_form():
         cluster.open_pool(Workers(scheduler="foo"), 1, "cpu", [].append).__enter__()
 
 
+def test_a_local_cluster_that_fails_is_not_told_of_addresses(monkeypatch):
+    def broken(*_):
+        raise ValueError("no port is free")
+
+    monkeypatch.setattr(cluster, "_local", broken)
+    with pytest.raises(ClusterError, match=r"a cluster cannot be used \(no port is free\)$"):
+        cluster.open_pool(Workers(jobs=2), 2, "cpu", [].append).__enter__()
+
+
 def test_no_more_workers_than_cells(grid, place, monkeypatch):
     monkeypatch.setattr(cluster, "_local", None)  # a cluster would be an error
     assert len(run_all(grid("lsh"), place, Workers(jobs=9))) == 1
