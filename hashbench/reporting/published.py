@@ -48,6 +48,10 @@ _PROTOCOLS: dict[str, tuple[str, str | None]] = {
         None,
     ),
     "1000 query (100/class), no training data used, db 59000": ("5k", None),
+    "1000 query (100/class), no training data used, db 59000 by the README, 5000 of them by the code": (
+        "5k",
+        "59,000 images are searched by its README, 5,000 by its code",
+    ),
     "1000 query, 5000 train (random), db 59000 (includes train)": ("5k", _AT_RANDOM),
     "1000 query, 5000 train (random), db 59000 (includes train) (best of 5 evaluations on the query set) [by "
     "the code of that revision]": ("5k", f"{_AT_RANDOM}; the best of five evaluations on the queries"),

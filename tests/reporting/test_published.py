@@ -96,8 +96,11 @@ def test_a_network_trained_from_scratch_on_our_split_has_no_mark() -> None:
     assert [quote.other_features for quote in found] == [None, None, None]
     assert found[0].reasons == ("the 10,000 queries are themselves the database",)
     # An exact split leaves none at all; LSH needs no training, so that only the features differ.
-    lsh = quotes("lsh", "cifar10", "5k", "map", 64, "pixels", None, "nothing")
-    assert [(quote.number.value, quote.other_split) for quote in lsh] == [(0.1436, None)]
+    lsh = quotes("lsh", "cifar10", "5k", "map", 64, "cnn", "vgg6", "labels")
+    assert [(quote.number.value, quote.other_split) for quote in lsh] == [(0.1757, None)]
+    (on_gist,) = quotes("lsh", "cifar10", "5k", "map", 64, "gist", None, "nothing")
+    assert (on_gist.number.value, on_gist.other_features) == (0.1436, None)
+    assert on_gist.other_split == "59,000 images are searched by its README, 5,000 by its code"
 
 
 def test_protocols_do_not_leak_into_each_other() -> None:
