@@ -9,9 +9,11 @@ pairs and -r for others, r = similar / dissimilar pairs.
 Formula: read in the authors' code (jiangqy/DDSH-TIP2018).
 
 Departures from the paper: it solves the programmes by a 2-approximation through a clustering problem; here
-the best single flip is made until none helps, from the present signs of the network's outputs. With
-multi-label images the release sets S to 0 for some pairs; here two images are similar or not. Backbone and
-recipe are the suite's.
+the best single flip is made until none helps, from the present signs of the network's outputs. The release's
+programme of a bit leaves out the bits after it; here all others are held, so that no programme raises the
+whole error. It goes over the bits and through the network in turn for one Omega; here the bits are learned in
+three cycles, the network then for an epoch, and Omega is drawn anew. With multi-label images the release sets
+S to 0 for some pairs; here two images are similar or not. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ and to differ from one another, as Fisher's discriminant asks for.
 Formula: read in the authors' code (liyunqianggyn/Push-for-Quantization-Deep-Fisher-Hashing).
 
 Departures from the paper: pairs are those of a batch, not the batch against the stored outputs of the whole
-training set; they have no margin, as in the release's use. Theta is not clamped, which softplus makes
-needless. Where the sum for a centre's bit is 0 the old bit stays. Backbone and recipe are the suite's.
+training set. So both images of a pair get gradients, where stored outputs get none: with the release's eta
+the pairs pull twice as strongly, and eta = 1 would restore its balance. Pairs have no margin, as in the
+release's use. Theta is not clamped, which softplus makes needless. Where the sum for a centre's bit is 0 the
+old bit stays. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ nearer of two Gaussian kernels g(u -+ 1) of width 1/2 around +1 and -1, by a bin
 Formula: read in the authors' code (youngkyunJang/Deep-Hash-Distillation).
 
 Departures from the paper: weak views are cropped and, where allowed, mirrored; strong ones get the recipe's
-augmentation, not that of the paper. A batch has half as many images, each in two views. Backbone and recipe
-are the suite's.
+augmentation, not that of the paper. A batch has half as many images, each in two views. The hash layer has a
+bias, the release's has none. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ dissimilar ones at zeta + 0.2, where zeta is the largest cosine that C codewords
 Formula: read in the authors' code (JerryXu0129/HHF), the form on proxy anchors (Kim et al., CVPR 2020).
 
 Departures from the paper: zeta comes from Griesmer's bound on linear codes, not from a table of them. The
-quantisation is a sum over the images of a batch, as in the release. Backbone and recipe are the suite's.
+quantisation is a sum over the images of a batch, as in the release, and so grows with the batch: 125 images
+here, 85 there, one and a half times the weight. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

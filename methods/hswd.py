@@ -10,8 +10,10 @@ Formula: read in the authors' code (khoadoan106/single_loss_quantization), its v
 
 Departures from the paper: the release sorts a random sample of +-1; here the first half of a sorted column is
 compared with -1, the second with +1, and the middle of an odd number with 0. Pairs are those of a batch, not
-of a batch and a bank of outputs; similar and dissimilar ones weigh the same in total, as there. Backbone and
-recipe are the suite's.
+of a batch and a bank of outputs; similar and dissimilar ones weigh the same in total, as there. Both images
+of a pair get gradients, where the bank gets none: the pairs pull twice as strongly, and matching = 0.2 would
+restore the release's balance. Its u = tanh(s z) grows steeper during the training, s from 1 to about 3; here
+s stays 1. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Departures from the paper: it moves the centres by an alternating optimisation u
 they are the suite's codewords, at least as far apart: for 10 classes 6, 12, 16 and 24 at 12, 24, 32 and 48
 bits, where d is 5, 10, 13 and 21 (they fall short of d for two classes, and with many classes on few bits).
 The pair term compares images of a batch, not a batch with a bank that a momentum encoder fills, and starts at
-a tenth of the training. Batch normalisation has no learned scale or shift, so that bits are balanced.
+a tenth of the training. So both images of a pair get gradients, where the bank gets none: beta = 0.5 would
+restore the release's balance. Batch normalisation has no learned scale or shift, so that bits are balanced.
 Backbone and recipe are the suite's.
 """
 

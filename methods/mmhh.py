@@ -9,8 +9,9 @@ Formula: read in the authors' code (thuml/MMHH).
 Departures from the paper: pairs are those of a batch; the release compares a batch with a bank of moving
 averages of outputs after the first 300 of 1,000 iterations if asked to, and with itself by default. In the
 paper the radius shortens the distance; in the release, and here, it lowers the weight of a pair. Similar and
-dissimilar pairs weigh the same in total, the release's weights n_dissimilar / n_similar up to scale. Backbone
-and recipe are the suite's.
+dissimilar pairs weigh the same in total, up to scale the release's option "auto"; by default it has a fixed
+weight for each data set. gamma and quantization are the defaults of its program; its one example of a command
+has 10 and 0.001. Backbone and recipe are the suite's.
 """
 
 from __future__ import annotations
