@@ -89,14 +89,18 @@ def test_outputs_at_codewords_that_are_the_proxies_cost_nothing(cls):
     assert method.loss(words[labels], batch(labels)).item() == pytest.approx(0, abs=1e-9)
 
 
-@both_labels
+@pytest.mark.parametrize(
+    "labels", [SINGLE, MULTI, SINGLE % 2], ids=["classes", "multi-hot", "a class without images"]
+)
 def test_hhf_is_a_loop_over_proxies(labels):
+    """The pull is a mean over the classes that the batch has, the push over all."""
     method = prepared(HHF(n_bits=K, scale=3.0, quantization=0.1), labels)
     z, (proxies,), classes = draw(N, K), method.state_, classes_of(labels)
     pull, push = [], []
     for c in range(C):
         values = [(c in classes[i], cosine(z[i], proxies[c])) for i in range(N)]
-        pull.append(math.log(1 + sum(math.exp(3 * max(0, 0.8 - v)) - 1 for own, v in values if own)))
+        if any(own for own, _ in values):
+            pull.append(math.log(1 + sum(math.exp(3 * max(0, 0.8 - v)) - 1 for own, v in values if own)))
         push.append(
             math.log(1 + sum(math.exp(3 * max(0, v - ZETA - 0.2)) - 1 for own, v in values if not own))
         )
