@@ -7,8 +7,9 @@ Departures from the paper: the start is the suite's label-free network, not VGG-
 published number compares, and it is trained on with the head; "frozen" trains the head alone, as the paper
 does, and "none" starts afresh. Views are the suite's for label-free training (a crop, colours, where a part
 of an image is enough; warps for digits), without blur. The divergence is computed from logits, without the
-release's 1e-8 in the logarithms. The layer of the bits is scaled at start, as the suite scales a hash layer.
-Recipe and optimiser are the suite's.
+release's 1e-8 in the logarithms. The gradient passes a bit as that of 2p - 1, where the release has p(1 - p),
+half of it: the contrast weighs twice as much. The layer of the bits is scaled at start, as the suite scales a
+hash layer. Recipe and optimiser are the suite's.
 """
 
 from __future__ import annotations

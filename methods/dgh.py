@@ -3,13 +3,14 @@
 Liu, Mu, Kumar, Chang, "Discrete graph hashing", NIPS 2014. On the anchor graph A = Z L^-1 Z' of the training
 items, codes B in {-1, 1}^(n x n_bits) and a real Y with 1'Y = 0 and Y'Y = n I maximise
 Q = tr(B'A B) + rho tr(B'Y) in turn. B: B <- sgn(2 A B + rho Y), where 0 keeps the bit, till nothing changes.
-Y: from the singular vectors of the centred B. A new item's code is sgn(B'Z L^-1 z(x)). Two starts, the
-eigenvectors of A as they are and rotated to lie near their signs, are both run, and the one with the larger Q
-is kept.
+Y: from the singular vectors of the centred B. A new item's code is sgn(B'Z L^-1 z(x)). There are two starts:
+the eigenvectors of A as they are, and rotated to lie near their signs.
 Formula: in the paper's text (as third-party reading notes give it).
-Departures from the paper: the number of anchors (300), s = 3, rho = 0.1 and the largest numbers of turns are
-from memory; the paper tunes rho. The start takes eigenvectors below eigenvalue 0.999 (``ceiling``), as AGH's
-release does. Of few items, a fifth at most give anchors (ours).
+Departures from the paper: it reports the two starts apart, as DGH-I and DGH-R; here both are run, and the one
+with the larger Q is kept. The rotation does not weight eigenvectors by their eigenvalues. The number of
+anchors (300), s = 3, rho = 0.1 and the largest numbers of turns are from memory; the paper tunes rho. The
+start takes eigenvectors below eigenvalue 0.999 (``ceiling``), as AGH's release does. Of few items, a fifth at
+most give anchors (ours).
 """
 
 from __future__ import annotations

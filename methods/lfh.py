@@ -9,8 +9,9 @@ function is the ridge regression of U on the features.
 Formula: from a port (Eddie-Wang1120/single-modal-supervised-hashing-baseline-for-image-retrieval).
 Departures from the paper: codes of training items are sgn(x W) like all others, where the authors' tables
 take sgn(U) for them. Features are centred and have variance 1; the port loses the centring. U starts from
-principal components, repeated where n_bits > d; the port then repeats the features. Items with several
-labels are similar where they share one.
+principal components, repeated where n_bits > d; the port then repeats the features. Repeated columns stay
+equal, so at most d bits differ. A turn leaves the drawn items where they are: with no more items than bits
+nothing is learned. Items with several labels are similar where they share one.
 """
 
 from __future__ import annotations

@@ -8,9 +8,8 @@ fixed m the m bits that gain most by a difference differ. Stochastic gradient: W
 y2)', averaged over a batch of pairs, with momentum, a rate that falls to 0, and shrinkage of W.
 Formula: read in the authors' code (learnMLH.m v1.1, in a public copy).
 Departures from the paper: rho, which the authors tune, is a quarter of the bits by default; the epochs, the
-rate and the shrinkage are ours too. A batch has the share ``positive`` of similar pairs exactly, the release
-at least that. Features are centred and scaled to a mean length of 1. Items with several labels are similar
-where they share one.
+rate and the shrinkage are ours too. Features are centred and scaled to a mean length of 1. Items with several
+labels are similar where they share one.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class MLH(HashMethod):
     n_epochs, batch: epochs, pairs in a step.
     n_pairs: pairs in an epoch, 20 an item at most.
     rho: distance that tells similar from dissimilar, in bits; None: a quarter of n_bits, 1 at least.
-    positive: share of similar pairs (lambda of the release).
+    positive: share of a batch that is drawn among similar pairs, the rest among all (lambda of the release).
     rate, momentum, shrinkage: of the stochastic gradient.
     """
 

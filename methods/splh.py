@@ -10,7 +10,8 @@ Departures from the paper: as in the copy that was read, eta = 0 and X stays as 
 recalled, has the term eta and removes each direction from X; ``eta=1`` and ``deflation=True`` do that. S
 needs l^2 numbers: more than ``n_labelled`` labelled items are sampled. Items with several labels are similar
 where they share one. The choice between copy and paper was made after scores of both on digits had been
-seen.
+seen. The correction has the units of the features squared, so codes depend on the features' scale: very small
+ones make all bits alike.
 """
 
 from __future__ import annotations
