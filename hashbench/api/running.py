@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.plugins.declared import unknown_parameter
 from hashbench.plugins.registry import find, register_file, registered_files
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
@@ -57,7 +58,7 @@ def get_method(name: str, **params: Any) -> HashMethod:
     known = [field.name for field in fields(cls)]
     for parameter in params:
         if parameter not in known:
-            raise UnknownNameError(f"parameter of {name}", parameter, known)
+            raise unknown_parameter(cls, name, parameter, known)
         require_finite(params[parameter], f"{name}.{parameter}")
     return cls(**params)
 

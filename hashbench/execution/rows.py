@@ -14,6 +14,7 @@ from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
 from hashbench.execution.finite import require_finite
 from hashbench.execution.suite import GROUPS, Suite
+from hashbench.plugins.declared import unknown_parameter
 from hashbench.plugins.registry import find, plugins
 from hashbench.records import Cell
 from hashbench.system.text import text_of
@@ -148,7 +149,7 @@ def _checked(
     kept = () if cls is Recipe else OWN_PARAMS
     settable = [field.name for field in fields(cls) if field.name not in kept]
     if parameter not in settable:
-        raise UnknownNameError(f"parameter of {owner}", parameter, settable)
+        raise unknown_parameter(cls, owner, parameter, settable)
     try:
         value = TypeAdapter(_hint(cls, owner, parameter)).validate_python(value)
     except ValidationError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
-from hashbench.errors import InvalidInputError
+from hashbench.errors import HashbenchError, InvalidInputError, UnknownNameError
 from hashbench.system.text import repr_of
 
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -33,3 +35,36 @@ def check_declarations(kind: str, cls: Any) -> None:
             raise InvalidInputError(
                 f"its {name} is {repr_of(value)}; it must be one of {', '.join(allowed[name])}"
             )
+
+
+def untyped(cls: type) -> dict[str, str]:
+    """The class attributes that look like parameters and are none, as they have no type: why, by name.
+
+    Left out are what a base class declares to be no parameter, functions and other callables, and names of
+    constants (``LIKE_THIS``) and of private things (``_like_this``).
+    """
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        fields = vars(base).get("__dataclass_fields__")
+        if fields is None:  # without the decorator, no type is read
+            continue
+        parameters = {field.name: field for field in dataclasses.fields(base)}
+        for name, value in vars(base).items():
+            if name.startswith("_") or name.isupper() or callable(value) or hasattr(value, "__get__"):
+                continue
+            if name in fields and (name not in parameters or parameters[name].default is value):
+                found.pop(name, None)  # a base class had it without a type
+                continue
+            kept = "its default stays as it was" if name in fields else "it is not a parameter"
+            hint = f"{name}: {type(value).__name__} = {repr_of(value)}"
+            otherwise = "" if name in fields else f", or {name}: ClassVar = ... where it is none"
+            found[name] = f"class attribute '{name}' has no type, so {kept}; write {hint}{otherwise}"
+    return found
+
+
+def unknown_parameter(cls: type, name: str, parameter: str, known: Iterable[str]) -> HashbenchError:
+    """The error of a parameter that the class does not have; name: whose parameter it would be."""
+    why = untyped(cls).get(parameter)
+    if why is not None:
+        return InvalidInputError(f"'{parameter}' of {name} cannot be set: {why}")
+    return UnknownNameError(f"parameter of {name}", parameter, known)
