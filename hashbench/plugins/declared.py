@@ -56,10 +56,20 @@ def untyped(cls: type) -> dict[str, str]:
                 found.pop(name, None)  # a base class had it without a type
                 continue
             kept = "its default stays as it was" if name in fields else "it is not a parameter"
-            hint = f"{name}: {type(value).__name__} = {repr_of(value)}"
             otherwise = "" if name in fields else f", or {name}: ClassVar = ... where it is none"
-            found[name] = f"class attribute '{name}' has no type, so {kept}; write {hint}{otherwise}"
+            found[name] = (
+                f"class attribute '{name}' has no type, so {kept}; write {_typed(name, value)}{otherwise}"
+            )
     return found
+
+
+def _typed(name: str, value: Any) -> str:
+    """How a parameter with this default is written."""
+    kind = "TYPE | None" if value is None else type(value).__name__
+    shown = repr_of(value)
+    if type(value).__hash__ is None:  # lists and the like are no defaults of a dataclass
+        shown = f"field(default_factory=lambda: {shown})"
+    return f"{name}: {kind} = {shown}"
 
 
 def unknown_parameter(cls: type, name: str, parameter: str, known: Iterable[str]) -> HashbenchError:
