@@ -130,7 +130,7 @@ def pairs_of(name: str, records: Iterable[Record]) -> list[Pair]:
         and record.protocol.get("task", {}).get("name", TASK) == TASK
     ]
     groups = grouped(
-        done, lambda r: (r.cell.dataset, r.cell.protocol, r.cell.features or "images", r.cell.bits)
+        done, lambda r: (r.cell.dataset, r.cell.protocol, r.cell.reads, r.cell.bits)
     )
     pairs = []
     for (dataset, protocol, features, bits), members in sorted(groups.items()):

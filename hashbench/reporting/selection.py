@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hashbench.contracts.task import Task
-from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.errors import LISTED, InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting.tasks import common_task
 
 T = TypeVar("T")
-_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # None matches any choice
+# The names that a record answers to, by what they name; None answers to all.
+_ANSWERS: Mapping[str, Callable[[Record], set[Any]]] = {
+    "method": lambda record: {record.cell.method, "all", *([record.card.family] if record.card else [])},
+    "dataset": lambda record: {record.cell.dataset},
+    "protocol": lambda record: {record.cell.protocol},
+    "features": lambda record: {record.cell.reads},
+    "bits": lambda record: {record.cell.bits},
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,9 @@ def only(
 ) -> dict[Path, Record]:
     """The records that match the given names; all where none is given.
 
-    digest: the start of one of a record's digests.
-    Methods that read images match any features, and methods without codes match any bits. Raises
-    UnknownNameError for what no record has, InvalidInputError where nothing is left.
+    methods: also "shallow", "deep", "control". features: "images" for methods that read these. digest: the
+    start of one of a record's digests. Methods without codes match any bits. Raises UnknownNameError for what
+    no record has, InvalidInputError where nothing is left.
     """
     kept = dict(files)
     wanted: dict[str, set[Any]] = {
@@ -67,13 +74,15 @@ def only(
         "bits": set(bits),
     }
     for what, names in wanted.items():
-        known = {getattr(record.cell, what) for record in files.values()} - {None}
+        answers = _ANSWERS[what]
+        known = set().union(*map(answers, files.values())) - {None}
         for name in names - known:
-            raise UnknownNameError(f"{what} of these records", str(name), map(str, known))
+            listed = f"{what.removesuffix('s')}s"
+            raise UnknownNameError(
+                f"{what} of these records", str(name), map(str, known), lists=[listed] * (listed in LISTED)
+            )
         if names:
-            kept = {
-                p: r for p, r in kept.items() if getattr(r.cell, what) in names | _BESIDE.get(what, set())
-            }
+            kept = {path: record for path, record in kept.items() if answers(record) & {*names, None}}
     if digest is not None:
         kept = _of_digest(kept, digest)
     if files and not kept:
