@@ -129,9 +129,7 @@ def pairs_of(name: str, records: Iterable[Record]) -> list[Pair]:
         and HEADLINE in record.metrics
         and record.protocol.get("task", {}).get("name", TASK) == TASK
     ]
-    groups = grouped(
-        done, lambda r: (r.cell.dataset, r.cell.protocol, r.cell.reads, r.cell.bits)
-    )
+    groups = grouped(done, lambda r: (r.cell.dataset, r.cell.protocol, r.cell.reads, r.cell.bits))
     pairs = []
     for (dataset, protocol, features, bits), members in sorted(groups.items()):
         cell, card = members[0].cell, members[0].card
