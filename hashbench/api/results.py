@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from hashbench.api.running import Names, as_tuple
 from hashbench.errors import InvalidInputError
-from hashbench.plugins.registry import register_file
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
 
@@ -112,6 +111,7 @@ def verify(
     import pandas as pd
 
     from hashbench.execution.finite import require_finite
+    from hashbench.execution.place import look_anew
     from hashbench.execution.verify import sample as drawn
     from hashbench.execution.verify import verify_records
     from hashbench.images.store import data_root
@@ -122,8 +122,7 @@ def verify(
     if sample < 1 or tolerance < 0:
         raise InvalidInputError(f"sample = {sample}, tolerance = {tolerance}: must be from 1 and from 0 on")
     files = tuple(absolute(path, "plugin") for path in as_tuple(plugins))
-    for file in files:
-        register_file(file)
+    look_anew(files)
     if device is not None:
         resolve_device(device)
     chosen = only(_sound_files(Path(results)), methods=as_tuple(methods), datasets=as_tuple(datasets))

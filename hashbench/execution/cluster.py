@@ -22,6 +22,7 @@ import torch
 from hashbench.errors import ClusterError
 from hashbench.execution.jobqueue import JobQueue
 from hashbench.execution.jobs import Job, Made
+from hashbench.execution.place import look_anew
 from hashbench.execution.watcher import RunWatcher, hear, telling
 from hashbench.images.store import cache_root
 from hashbench.records import Failure, Record
@@ -178,6 +179,8 @@ def open_pool(
             else:
                 at = stack.enter_context(_local(n_local, device))
             client = stack.enter_context(Client(at, set_as_default=False))
+            if workers.scheduler is not None:  # its workers have outlived other runs
+                client.run(look_anew)
         except (OSError, ValueError, RuntimeError) as error:
             what = workers.scheduler or "a cluster"
             reason = " ".join(text_of(error).split())

@@ -213,6 +213,11 @@ def _backbone(
     return Backbone(network.eval(), digest, seed, state["seconds"], state.get("quality", {}))
 
 
+def forget_contexts() -> None:
+    """Forget the images in memory: when next used, they are those of the files as they are then."""
+    open_context.cache_clear()
+
+
 def forget_networks() -> None:
     """Forget the networks in memory: when next used, they are read from the cache, or trained."""
     _backbone.cache_clear()

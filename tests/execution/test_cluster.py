@@ -155,11 +155,14 @@ def test_only_this_process_can_use_its_local_cluster():
 
 
 class Connected(nullcontext):
-    """A client of a scheduler that is never asked for anything."""
+    """A client of a scheduler that has no workers."""
 
     def __init__(self, address, set_as_default):
         super().__init__(self)
         self.dashboard_link = address
+
+    def run(self, function):
+        return {}
 
 
 def test_dask_prints_nothing_while_its_cluster_is_used(monkeypatch):
