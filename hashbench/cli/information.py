@@ -163,7 +163,8 @@ def _print_published(name: str, records: Iterable[Record]) -> None:
 
 
 def _pair(pair: Pair) -> str:
-    where = f"{pair.dataset} {pair.protocol}, {pair.features}, {pair.bits} bits"
+    recipe = f"{pair.recipe}, " if pair.recipe else ""
+    where = f"{pair.dataset} {pair.protocol}, {recipe}{pair.features}, {pair.bits} bits"
     ours = f"{where}: {pair.ours:.3f}" + (f" (mean of {pair.n})" if pair.n > 1 else "")
     if pair.quote is None or pair.difference is None:
         return f"{ours}; no published number"

@@ -101,22 +101,22 @@ def compatible(records: Iterable[Record]) -> list[Compatible]:
     for (dataset, protocol), members in sorted(groups.items()):
         _refuse_mixture(dataset, protocol, members)
         task = common_task(members)
-        for digest, text in _recipes(members).items():
+        for digest, text in recipe_texts(members).items():
             of_recipe = [record for record in members if record.digests.recipe in (None, digest)]
             settings.append(Compatible(dataset, protocol, text, task, of_recipe))
     return settings
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """One record per cell: finished ones before failed ones, then the newest."""
-    cells = grouped(records, lambda record: record.cell.model_dump_json())
+    """One record per cell and recipe: finished ones before failed ones, then the newest."""
+    cells = grouped(records, lambda record: (record.cell.model_dump_json(), record.digests.recipe))
     return [
         max(group, key=lambda record: (record.status == "done", record.created)) for group in cells.values()
     ]
 
 
 def rivals(records: Iterable[Record]) -> list[Record]:
-    """What competes: the newest of each cell, if done, of methods with their defaults that make codes.
+    """What competes: the newest of each cell and recipe, if done, of methods that make codes.
 
     Left out are controls, rows with overridden parameters, and methods that are made for other tasks.
     """
@@ -162,7 +162,7 @@ def shared_digests(records: Iterable[Record]) -> dict[str, str]:
     return {name: shared[name] for name in ("dataset", "task", "recipe", "split") if name in shared}
 
 
-def _recipes(records: Iterable[Record]) -> dict[str | None, str]:
+def recipe_texts(records: Iterable[Record]) -> dict[str | None, str]:
     """The digests of the recipes, oldest first, and what tells each from the others."""
     groups = grouped(sorted(records, key=attrgetter("created")), attrgetter("digests.recipe"))
     groups.pop(None, None)
