@@ -129,7 +129,8 @@ class Context:
         if trained is not None:
             return _backbone_path(trained.digest).with_suffix(".rows.npy")
         own = digest_of_feature(feature)
-        key = [self.images.digest, feature.name(), feature.version, own, device.type]
+        images = self.images.digest_without_texts
+        key = [images, feature.name(), feature.version, own, device.type]
         return cache_root() / "features" / f"{feature.name()}-{digest_of(key)[:16]}.npy"
 
 
