@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.plugins.declared import unknown_parameter
-from hashbench.plugins.registry import find, register_file, registered_files
+from hashbench.plugins.registry import find, registered_files
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
 
@@ -158,7 +158,7 @@ def prepare(
     from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import expand
     from hashbench.execution.jobqueue import read_jobqueue
-    from hashbench.execution.place import Place
+    from hashbench.execution.place import Place, look_anew
     from hashbench.execution.plan import jobs_for, make_plan
     from hashbench.execution.rows import applicable
     from hashbench.execution.shard import Shard
@@ -173,8 +173,7 @@ def prepare(
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
     part = None if shard is None else Shard.of(shard)
-    for path in as_tuple(plugins):
-        register_file(path)
+    look_anew(absolute(path, "plugin") for path in as_tuple(plugins))
     resolve_device(device)
     lists = {
         "methods": methods,

@@ -13,9 +13,9 @@ from hashbench.contracts.method import HashMethod
 from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
 from hashbench.execution.finite import require_finite
-from hashbench.execution.suite import GROUPS, Suite
+from hashbench.execution.suite import Suite
 from hashbench.plugins.declared import unknown_parameter
-from hashbench.plugins.registry import find, plugins
+from hashbench.plugins.registry import GROUPS, find, plugins
 from hashbench.records import Cell
 from hashbench.system.text import text_of
 

@@ -15,8 +15,6 @@ from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.execution.finite import require_finite
 from hashbench.system.paths import is_regular
 
-GROUPS = ("all", "control", "shallow", "deep")
-
 
 def _dotted(value: Any) -> Any:
     """{"ksh": {"n_anchors": 500}}, as TOML reads ``ksh.n_anchors = 500``, as {"ksh.n_anchors": 500}."""

@@ -9,21 +9,24 @@ from typing import Any
 from hashbench.errors import HashbenchError, InvalidInputError, UnknownNameError
 from hashbench.system.text import repr_of
 
-_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "method": {
-        "supervision": ("unsupervised", "semi-supervised", "supervised"),
-        "inputs": ("features", "images"),
-        "output": ("codes", "vectors"),
-    },
-    "feature": {"learned_from": ("nothing", "images", "labels", "not stated")},
+_OF_METHODS = {
+    "supervision": ("unsupervised", "semi-supervised", "supervised"),
+    "inputs": ("features", "images"),
+    "output": ("codes", "vectors"),
 }
 _FAMILIES = ("control", "shallow", "deep")
 
 
 def check_declarations(kind: str, cls: Any) -> None:
     """Raise InvalidInputError where a class declares a value that its kind does not have."""
-    said = {name: getattr(cls, name) for name in _CHOICES.get(kind, {})}
-    allowed = dict(_CHOICES.get(kind, {}))
+    allowed: dict[str, tuple[str, ...]] = {}
+    if kind == "feature":
+        from hashbench.contracts.feature import LEARNED_FROM
+
+        allowed = {"learned_from": LEARNED_FROM}
+    elif kind == "method":
+        allowed = dict(_OF_METHODS)
+    said = {name: getattr(cls, name) for name in allowed}
     if kind == "method":
         said["family()"], allowed["family()"] = cls.family(), _FAMILIES
         if not isinstance(cls.made_for, tuple) or not all(isinstance(name, str) for name in cls.made_for):

@@ -95,6 +95,11 @@ class Cell(_Model):
     params: PlainDict = {}  # the overridden hyper-parameters only
 
     @property
+    def reads(self) -> str:
+        """What the method is given: the name or label of a feature, or "images"."""
+        return self.features or "images"
+
+    @property
     def row(self) -> str:
         """Equal for the cells of one row of a table, which has one protocol and so one backbone."""
         return json.dumps([self.method, self.features, self.params], sort_keys=True)
