@@ -9,7 +9,7 @@ from traceback import walk_tb
 from typing import NamedTuple
 
 from hashbench.errors import HashbenchError
-from hashbench.identity.source import own_files
+from hashbench.identity.source import own_modules
 from hashbench.system.text import text_of
 
 
@@ -37,16 +37,17 @@ def fault_of(error: Exception, cls: type) -> Fault:
     Errors of ours and of checks say what is wrong already; others are said with their type. One without
     place or words, as from a hook that a base class leaves open, is said with the line that raised it.
     """
-    files = {str(file) for file in own_files(cls)}
-    lines = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
-    own = [(file, line) for file, line in lines if file in files]
+    modules = {module.__name__ for module in own_modules(cls)}
+    lines = list(walk_tb(error.__traceback__))
+    own = [(frame, line) for frame, line in lines if frame.f_globals.get("__name__") in modules]
     words = " ".join(text_of(error).split())
     says_all = isinstance(error, HashbenchError) or (isinstance(error, AssertionError) and not own)
     if words and says_all:
         return Fault(words)
     named = f"{type(error).__name__}: {words}" if words else type(error).__name__
     nearest = own[-1:] or ([] if words else lines[-1:])
-    return Fault(named, *(f"{Path(file).name}, line {line}" for file, line in nearest))
+    places = [f"{Path(frame.f_code.co_filename).name}, line {line}" for frame, line in nearest]
+    return Fault(named, *places)
 
 
 def grouped(faults: Iterable[tuple[str, Fault]]) -> list[tuple[str, Fault, list[str]]]:
