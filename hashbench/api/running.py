@@ -10,7 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
 from hashbench.plugins.registry import find, register_file, registered_files
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
@@ -66,13 +66,18 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Encoder:
     """The fitted encoder of a record, "RECORD.json", or of a file, "FILE.safetensors"; no data are needed.
 
     ``load(path).encode(images)``: codes of images (n, c, h, w) uint8 or of rows (n, d); ``encode_text`` of
-    cross-view methods. device: where it computes. Raises MissingDataError where the run kept no model;
-    UnknownNameError, InvalidInputError.
+    cross-view methods. device: where it computes. Raises MissingDataError where there is no record, or
+    the run kept no model; UnknownNameError, InvalidInputError.
     """
     from hashbench.encoders import SUFFIX, load_encoder
 
     file = Path(path)
-    return load_encoder(file.with_suffix(SUFFIX) if file.suffix == ".json" else file, device)
+    if file.suffix != ".json":
+        return load_encoder(file, device)
+    model = file.with_suffix(SUFFIX)
+    if not file.exists() and not model.exists():
+        raise MissingDataError(f"there is no record '{file}'; give the path of one, below the --out of a run")
+    return load_encoder(model, device)
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,8 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
     bare = sum(not place.record(work).with_suffix(SUFFIX).exists() for work in plan.done)
     if place.save_models and bare:
         console.print(
-            f"  {bare} of the done cells have no model beside their record; another --out makes it",
+            f"  {bare} of the done cells have no model beside their record; to get the models, run "
+            "again with another --out",
             style="yellow",
             markup=False,
             soft_wrap=True,
