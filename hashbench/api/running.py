@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields, replace
@@ -166,7 +167,7 @@ def prepare(
     from hashbench.execution.plan import jobs_for, make_plan
     from hashbench.execution.rows import applicable
     from hashbench.execution.shard import Shard
-    from hashbench.execution.suite import make_suite, read_suite
+    from hashbench.execution.suite import COMMAND_LINE, make_suite, read_suite
     from hashbench.images.store import data_root
     from hashbench.system.device import resolve_device
 
@@ -175,6 +176,8 @@ def prepare(
             raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
     if sum((jobs is not None and jobs > 1, scheduler is not None, cluster is not None)) > 1:
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
+    if scheduler is not None and not re.fullmatch(r"(\w+://)?\S+:[0-9]+", scheduler):
+        raise InvalidInputError(f"--scheduler {scheduler}: an address is of the form tcp://HOST:PORT")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
     part = None if shard is None else Shard.of(shard)
     for path in as_tuple(plugins):
@@ -193,7 +196,7 @@ def prepare(
         given["repetitions"] = repetitions
     base = make_suite(read_suite(suite), f"suite '{suite}'")
     kept = base.model_dump(exclude={"set"})
-    origin = "run()" if command is None else "command line"
+    origin = "run()" if command is None else COMMAND_LINE
     given["set"] = applicable(base.set, make_suite(kept | given, origin)) | dict(set or {})
     grid, shared = expand(make_suite(kept | given, origin)), 0
     if part is not None:
