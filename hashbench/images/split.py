@@ -39,7 +39,8 @@ def draw_split(
 
     n_query = draw.share("queries", queries, searched, LEAST_QUERIES)
     n_train = draw.share("training images", train, learned, LEAST_TRAIN)
-    size = _size_of_a_class(n_query, n_train, test_fraction) if images.test is None else None
+    drawn = queries is not None or images.test is None
+    size = _size_of_a_class(n_query, n_train, test_fraction) if drawn else None
     if queries is None:
         test = draw.test_part(test_fraction) if images.test is None else np.asarray(images.test)
         asked, rest = test & searched, ~test
