@@ -85,7 +85,7 @@ def results(pairs: Sequence[Pair]) -> str:
         return "No record of retrieval with default parameters in `results/`.\n"
     rows = [
         (
-            f"{pair.dataset} `{pair.protocol}`",
+            f"{pair.dataset} `{pair.protocol}`" + (f", {pair.recipe}" if pair.recipe else ""),
             pair.features,
             str(pair.bits),
             f"{pair.ours:.3f}",

@@ -45,6 +45,57 @@ def test_run_returns_a_row_for_each_cell(tmp_path):
     assert again["map"].tolist() == frame["map"].tolist()[1:]
 
 
+METHOD = '''"""A method (test)."""
+from hashbench.methods.lsh import LSH
+class Mine(LSH):
+    def _project(self, X):
+        return super()._project(X).abs() - {threshold}
+'''
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_plugin_that_has_changed_is_run_anew_in_the_same_process(tmp_path, jobs):
+    def ran(**given):
+        seen = []
+        given = {"features": "pixels", "bits": [8, 12], "device": "cpu", "jobs": jobs, **given}
+        hashbench.run("mine", on_record=seen.append, **given)
+        return {(record.cell.bits, record.metrics["map"], record.digests.method_source) for record in seen}
+
+    path = tmp_path / "mine.py"
+    path.write_text(METHOD.format(threshold=0.1))
+    first = ran(plugins=path)
+    assert len(first) == 2
+    assert not ran(plugins=path)
+    path.write_text(METHOD.format(threshold=0.5))
+    second = ran()  # the file of an earlier call
+    assert len(second) == 2
+    for values in zip(sorted(first), sorted(second), strict=True):
+        bits, scores, digests = zip(*values, strict=True)
+        assert [len(set(each)) for each in (bits, scores, digests)] == [1, 2, 2]
+    assert not ran(plugins=path)
+
+
+def test_images_that_have_changed_are_run_anew_in_the_same_process(tmp_path):
+    def add(first, last):
+        for i in range(first, last):
+            path = tmp_path / "photos" / f"class{i % 2}" / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8, 3), 255 * (i % 2), np.uint8) ^ np.uint8(i % 128)).save(path)
+
+    def ran():
+        seen = []
+        given = {"features": "pixels", "bits": 8, "device": "cpu"}
+        hashbench.run("lsh", "folder:photos", on_record=seen.append, **given)
+        return {record.digests.dataset for record in seen}
+
+    add(0, 120)
+    first = ran()
+    assert len(first) == 1
+    assert ran() == set()
+    add(120, 240)
+    assert len(ran() - first) == 1
+
+
 def test_progress_is_shown_where_it_is_wanted(capsys):
     given = {"features": "pixels", "bits": 8, "device": "cpu"}
     hashbench.run(["lsh"], **given)

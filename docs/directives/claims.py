@@ -15,8 +15,8 @@ _CLAIM = re.compile(r"(?P<label>.+?)\s*=\s*(?P<value>[\d.]+)(?:\s*@\s*(?P<at>\S+
 _TITLES = "| data, protocol | labels | network | bits | claim | ours ({}) | 95 % interval | n | verdict |"
 _NOTE = (
     "The verdict compares the unrounded mean with the claim as printed. Intervals: Student's t over n "
-    "repetitions, each with another start; where n is 1, a bootstrap over the {}, which says nothing of "
-    "another training. {}: {}."
+    "repetitions, each with another start; where n is 1, a bootstrap over the {}, which does not cover the "
+    "chance in training. {}: {}."
 )
 
 

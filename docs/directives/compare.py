@@ -13,8 +13,8 @@ from hashbench.reporting.tasks import common_task
 CLAIM = {("--claim",): {}}
 _TESTED = (
     "Difference in {}, `{}` minus the other, with its 95 % interval. Bold: separable (paired bootstrap over "
-    "{units}, repetitions averaged; p Holm-corrected over a column, at most {alpha:.2f}). Another draw of "
-    "{units} is covered, another training is not."
+    "{units}, repetitions averaged; p Holm-corrected over a column, at most {alpha:.2f}). The test covers "
+    "the choice of {units}, not the chance in training."
 )
 
 

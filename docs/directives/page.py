@@ -90,7 +90,7 @@ _OF_RECORD: Mapping[str, Callable[[Record], Any]] = {
     "datasets": lambda record: record.cell.dataset,
     "protocols": lambda record: record.cell.protocol,
     "bits": lambda record: record.cell.bits,
-    "features": lambda record: record.cell.features or "images",
+    "features": lambda record: record.cell.reads,
     "devices": lambda record: "cpu" if record.environment.device == "cpu" else "gpu",
     "supervision": lambda record: record.card and record.card.supervision,
 }

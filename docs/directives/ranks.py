@@ -18,8 +18,8 @@ from hashbench.reporting.units import UnitValues
 RANKS = {("--name",): {"required": True}, ("--min-blocks",): {"type": int, "default": 2}}
 _PER_METHOD = 0.17  # inches of the picture
 _HEAD = (
-    "| method | mean rank | within the critical difference of the first | first separably better | "
-    "separably better than the next |\n|---|---:|---|---|---|"
+    "| method | mean rank | within the critical difference of the first | the first against this one | "
+    "this one against the next |\n|---|---:|---|---|---|"
 )
 
 
@@ -98,10 +98,10 @@ def _table(files: Files, found: Ranks) -> str:
         ahead = _separable(files, values, method, other) if other else ""
         lines.append(f"| {method} | {mean:.1f} | {near} | {behind} | {ahead} |")
     return "\n".join(lines) + (
-        "\n\nLast columns: in how many blocks the first row is separably better than this one, and this one "
-        "than the one below it, and in how many worse (paired bootstrap over the queries, Holm-corrected "
-        f"over the blocks, {ALPHA:.0%}). This does not need many blocks, but covers another draw of queries, "
-        "not another training or data set."
+        "\n\nLast columns: in how many blocks the first row is separably better than this one, and in how "
+        "many worse; the same for this row and the one below it (paired bootstrap over the queries, "
+        f"Holm-corrected over the blocks, {ALPHA:.0%}). This test does not need many blocks, but covers the "
+        "choice of queries only, not the chance in training or another data set."
     )
 
 
@@ -111,7 +111,7 @@ def _separable(files: Files, values: UnitValues, method: str, other: str) -> str
     except HashbenchError:  # values of single queries are missing
         return "not tested"
     better, worse = separable(tests, common_task(files.values()).describe(tests[0].metric))
-    return f"in {better} of {len(tests)}" + (f", worse in {worse}" if worse else "")
+    return f"better in {better} of {len(tests)}" + (f", worse in {worse}" if worse else "")
 
 
 def _panel(found: Ranks, name: str) -> Panel:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashbench.api.running import Names, as_tuple
 from hashbench.errors import InvalidInputError
-from hashbench.plugins.registry import register_file
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from hashbench.execution.verify import Verdict
     from hashbench.records import Record
+
+
+SAMPLE, TOLERANCE = 5, 0.02  # of ``verify``: how many cells, and how far values may be off elsewhere
 
 
 def compare(
@@ -87,13 +90,13 @@ def report(
 
 def verify(
     results: str | os.PathLike[str] = "runs",
-    sample: int = 5,
+    sample: int = SAMPLE,
     seed: int = 0,
     *,
     methods: Names = (),
     datasets: Names = (),
     features: Names = (),
-    tolerance: float = 0.02,
+    tolerance: float = TOLERANCE,
     root: str | os.PathLike[str] | None = None,
     device: str | None = None,
     cached: bool = False,
@@ -111,7 +114,45 @@ def verify(
     """
     import pandas as pd
 
+    files = _sound_files(Path(results))
+    rows = []
+    for verdict in verdicts(
+        files,
+        sample,
+        seed,
+        methods=as_tuple(methods),
+        datasets=as_tuple(datasets),
+        features=as_tuple(features),
+        tolerance=tolerance,
+        root=None if root is None else Path(root),
+        device=device,
+        cached=cached,
+        plugins=as_tuple(plugins),
+    ):
+        if on_verdict is not None:
+            on_verdict(verdict)
+        said = {"outcome": verdict.outcome, "exact": verdict.exact, "detail": verdict.detail}
+        rows.append({"path": str(verdict.path), **verdict.record.cell.model_dump(), **said})
+    return pd.DataFrame(rows).astype({"bits": "Int64"})
+
+
+def verdicts(
+    files: Mapping[Path, Record],
+    sample: int,
+    seed: int,
+    *,
+    methods: Iterable[str],
+    datasets: Iterable[str],
+    features: Sequence[str],
+    tolerance: float,
+    root: Path | None,
+    device: str | None,
+    cached: bool,
+    plugins: Iterable[str | Path],
+) -> Generator[Verdict]:
+    """What ``verify`` finds of these records, as each cell ends. Raises as it does."""
     from hashbench.execution.finite import require_finite
+    from hashbench.execution.place import look_anew
     from hashbench.execution.verify import sample as drawn
     from hashbench.execution.verify import verify_records
     from hashbench.images.store import data_root
@@ -121,28 +162,22 @@ def verify(
     require_finite(tolerance, "tolerance")
     if sample < 1 or tolerance < 0:
         raise InvalidInputError(f"sample = {sample}, tolerance = {tolerance}: must be from 1 and from 0 on")
-    files = tuple(absolute(path, "plugin") for path in as_tuple(plugins))
-    for file in files:
-        register_file(file)
+    own = tuple(absolute(path, "plugin") for path in plugins)
+    look_anew(own)
     if device is not None:
         resolve_device(device)
-    chosen = only(_sound_files(Path(results)), methods=as_tuple(methods), datasets=as_tuple(datasets))
-    rows = []
-    with threads_put_back():
-        for verdict in verify_records(
-            drawn(chosen, sample, seed),
-            data_root(None if root is None else Path(root)),
-            tolerance=tolerance,
-            device=device,
-            features=as_tuple(features),
-            plugins=files,
-            cached=cached,
-        ):
-            if on_verdict is not None:
-                on_verdict(verdict)
-            said = {"outcome": verdict.outcome, "exact": verdict.exact, "detail": verdict.detail}
-            rows.append({"path": str(verdict.path), **verdict.record.cell.model_dump(), **said})
-    return pd.DataFrame(rows).astype({"bits": "Int64"})
+    chosen = drawn(only(files, methods=methods, datasets=datasets), sample, seed)
+    found = verify_records(
+        chosen,
+        data_root(root),
+        tolerance=tolerance,
+        device=device,
+        features=features,
+        plugins=own,
+        cached=cached,
+    )
+    with threads_put_back(), closing(found):
+        yield from found
 
 
 def _sound_files(folder: Path) -> dict[Path, Record]:

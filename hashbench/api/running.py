@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
-from hashbench.plugins.registry import find, register_file, registered_files
+from hashbench.plugins.declared import unknown_parameter
+from hashbench.plugins.registry import find, registered_files
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
 
@@ -58,7 +59,7 @@ def get_method(name: str, **params: Any) -> HashMethod:
     known = [field.name for field in fields(cls)]
     for parameter in params:
         if parameter not in known:
-            raise UnknownNameError(f"parameter of {name}", parameter, known)
+            raise unknown_parameter(cls, name, parameter, known)
         require_finite(params[parameter], f"{name}.{parameter}")
     return cls(**params)
 
@@ -163,7 +164,7 @@ def prepare(
     from hashbench.execution.cluster import Workers
     from hashbench.execution.grid import expand
     from hashbench.execution.jobqueue import read_jobqueue
-    from hashbench.execution.place import Place
+    from hashbench.execution.place import Place, look_anew
     from hashbench.execution.plan import jobs_for, make_plan
     from hashbench.execution.rows import applicable
     from hashbench.execution.shard import Shard
@@ -180,8 +181,7 @@ def prepare(
         raise InvalidInputError(f"--scheduler {scheduler}: an address is of the form tcp://HOST:PORT")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
     part = None if shard is None else Shard.of(shard)
-    for path in as_tuple(plugins):
-        register_file(path)
+    look_anew(absolute(path, "plugin") for path in as_tuple(plugins))
     resolve_device(device)
     lists = {
         "methods": methods,

@@ -79,7 +79,7 @@ def add_selection(parser: Any) -> None:
     """The options that select records: the arguments of ``reporting.only``."""
     group = parser.add_argument_group("only some of the records")
     for plural, letter, text in (
-        ("methods", "m", "default: all"),
+        ("methods", "m", "names, or all, shallow, deep, control; default: all"),
         ("datasets", "d", "default: all"),
         ("protocols", "p", "default: all"),
     ):
@@ -90,7 +90,7 @@ def add_selection(parser: Any) -> None:
         action=Several,
         default=[],
         metavar="NAME",
-        help="of methods that read features; those that read images stay",
+        help="what methods read: a feature, or images; default: all",
     )
     group.add_argument(
         "--bits",

@@ -19,10 +19,12 @@ PASSED, FAILED, NOT_APPLICABLE = "ok", "FAIL", "not applicable"
 def check(*, name: str, plugins: Sequence[Path]) -> int:
     """Check that a plugin keeps its contract; says what is wrong and how to fix it.
 
+    What failed is said last, a fault that fails several checks once.
     name: a plugin's name, ``NAME:ARGUMENT`` of a data set, ``NAME=ARGUMENT`` of a feature, or a file.
     """
     from hashbench.plugins.registry import find, find_any, register_file
     from hashbench.testing import findings
+    from hashbench.testing.faults import Fault, fault_of, grouped
 
     for path in plugins:
         register_file(path)
@@ -40,16 +42,28 @@ def check(*, name: str, plugins: Sequence[Path]) -> int:
         raise InvalidInputError(f"{kind} '{stem}' takes no argument, got '{argument}'; check '{stem}'")
     if kind in {"dataset", "feature"}:
         plugin = plugin.from_argument(argument or None)
+    cls = plugin if isinstance(plugin, type) else type(plugin)
     counts: Counter[str] = Counter()
+    faults: list[tuple[str, Fault]] = []
     for label, error, not_applicable in findings(kind, plugin):
-        outcome = FAILED if error else NOT_APPLICABLE if not_applicable else PASSED
+        outcome = FAILED if error is not None else NOT_APPLICABLE if not_applicable else PASSED
         counts[outcome] += 1
-        detail = error or not_applicable
-        print(f"{outcome:{len(NOT_APPLICABLE)}}  {label}" + (f": {detail}" if detail else ""))
+        if error is None:
+            print(_line(outcome, label, not_applicable))
+        else:
+            faults.append((label, fault_of(error, cls)))
+    for label, fault, others in grouped(faults):
+        print(_line(FAILED, label, str(fault)))
+        if others:
+            print(_line("", f"and {len(others)} check{'s' * (len(others) > 1)} more: {', '.join(others)}"))
     words = {FAILED: "failed", PASSED: "passed", NOT_APPLICABLE: "not applicable"}
     said = [f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome]]
     print(f"{name}: {', '.join(said)}")
     return 1 if counts[FAILED] else 0
+
+
+def _line(outcome: str, label: str, detail: str | None = None) -> str:
+    return f"{outcome:{len(NOT_APPLICABLE)}}  {label}" + (f": {detail}" if detail else "")
 
 
 def new(*, kind: Kind, name: str, style: Style | None = None) -> int:

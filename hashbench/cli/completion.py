@@ -59,8 +59,7 @@ def _explained(**_: Any) -> list[str]:
 _METHODS, _DATASETS, _ANY = _of("method"), _of("dataset"), _of(*KINDS)
 # By command ("" is any other) and destination of the argument.
 _NAMES: dict[tuple[str, str], Names] = {
-    ("run", "methods"): lambda **_: [*GROUPS, *plugins("method")],
-    ("", "methods"): _METHODS,
+    ("", "methods"): lambda **_: [*GROUPS, *plugins("method")],
     ("", "datasets"): _DATASETS,
     ("", "features"): _of("feature"),
     ("", "protocols"): lambda **_: protocol_names(),

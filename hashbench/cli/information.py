@@ -141,26 +141,30 @@ def _print_parameters(parameters: Collection[Parameter]) -> None:
 
 
 def _print_published(name: str, records: Iterable[Record]) -> None:
+    """Published numbers, a paragraph a source and setting; then ours beside those that may stand there."""
     from hashbench.reporting.card import pairs_of
     from hashbench.reporting.published import published_numbers
+    from hashbench.reporting.selection import grouped
 
+    numbers = [number for number in published_numbers() if number.method == name]
+    if numbers:
+        print("\npublished, as printed by their sources (other protocols and backbones than ours may apply):")
+    settings = grouped(numbers, lambda n: (n.dataset, n.metric, n.protocol, n.features, n.source))
+    for (dataset, *setting), members in settings.items():
+        by_bits = sorted(members, key=lambda number: number.bits or 0)
+        values = ", ".join(f"{number.value:.3f} at {number.bits or '?'}" for number in by_bits)
+        print(indent(fill(f"{dataset}: {values} bits", WIDTH - 2), "  "))
+        print(indent(fill("; ".join(setting), WIDTH - 6), "      "))
     pairs = pairs_of(name, records)
     if pairs:
         print("\nmAP, ours and published (‡: not comparable, for the reason given):")
     for pair in pairs:
         print(f"  {visible(_pair(pair))}")
-    numbers = [number for number in published_numbers() if number.method == name]
-    if numbers:
-        print("\npublished, as printed by their sources (other protocols and backbones than ours may apply):")
-    for number in numbers:
-        print(
-            f"  {number.value:.3f}  {number.dataset}, {number.bits or '?'} bits, {number.metric}; "
-            f"{number.protocol}; {number.features}; {number.source}"
-        )
 
 
 def _pair(pair: Pair) -> str:
-    where = f"{pair.dataset} {pair.protocol}, {pair.features}, {pair.bits} bits"
+    recipe = f"{pair.recipe}, " if pair.recipe else ""
+    where = f"{pair.dataset} {pair.protocol}, {recipe}{pair.features}, {pair.bits} bits"
     ours = f"{where}: {pair.ours:.3f}" + (f" (mean of {pair.n})" if pair.n > 1 else "")
     if pair.quote is None or pair.difference is None:
         return f"{ours}; no published number"

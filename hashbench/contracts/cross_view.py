@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.contracts.codes import Codes
+from hashbench.contracts.hooks import require_tensor, unwritten
 from hashbench.contracts.method import HashMethod, batches_on
 from hashbench.errors import InvalidInputError
 
@@ -34,7 +35,7 @@ class CrossViewMethod(HashMethod):
 
     def _project_text(self, T: torch.Tensor) -> torch.Tensor:
         """Real values (n, n_bits) of texts T (n, V) float32; bit = value > 0."""
-        raise NotImplementedError
+        raise unwritten(self.name(), "_project_text(self, T)")
 
     # -- what a user calls ------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ class CrossViewMethod(HashMethod):
         device = self._device()
         with torch.inference_mode():
             parts = [
-                self._project_text(part).float()
+                require_tensor(self.name(), "_project_text", self._project_text(part)).float()
                 for part in batches_on(device, texts, self.project_batch(device))
             ]
             return torch.cat(parts).cpu().numpy()

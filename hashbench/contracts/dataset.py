@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -132,6 +132,11 @@ class Images(Shown):
                 if array is not None:
                     hasher.update(np.ascontiguousarray(array).data)
         return hasher.hexdigest()
+
+    @cached_property
+    def digest_without_texts(self) -> str:
+        """``digest`` without the texts, as ``hashbench data info`` prints it: of what image features read."""
+        return self.digest if self.texts is None else replace(self, texts=None).digest
 
 
 @dataclass(frozen=True, kw_only=True)

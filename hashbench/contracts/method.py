@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from hashbench.contracts.codes import Codes
+from hashbench.contracts.hooks import require_tensor, unwritten
 from hashbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -95,11 +96,11 @@ class HashMethod(TransformerMixin, BaseEstimator):
         indices 0..C-1, or (n, C) float32 multi-hot; for semi-supervised methods -1, or a row of -1, where an
         item has no label. generator: on the CPU, seeded with ``random_state``.
         """
-        raise NotImplementedError
+        raise unwritten(self.name(), "_fit(self, X, y, generator)")
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
         """Real values (n, n_bits) of X; bit = value > 0."""
-        raise NotImplementedError
+        raise unwritten(self.name(), "_project(self, X)")
 
     def project_batch(self, device: torch.device) -> int:
         """How many items ``project`` puts on the device at a time."""
@@ -146,7 +147,8 @@ class HashMethod(TransformerMixin, BaseEstimator):
         device = self._device()
         with torch.inference_mode():
             parts = [
-                self._project(part).float() for part in batches_on(device, data, self.project_batch(device))
+                require_tensor(self.name(), "_project", self._project(part)).float()
+                for part in batches_on(device, data, self.project_batch(device))
             ]
             return torch.cat(parts).cpu().numpy()  # one copy for all: each copy waits for the device
 

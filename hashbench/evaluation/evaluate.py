@@ -20,6 +20,7 @@ from hashbench.evaluation.metric_names import DEFAULT_METRICS, Metric, choose_me
 from hashbench.evaluation.metrics import precision_recall_by_radius, precision_recall_by_rank
 from hashbench.evaluation.relevance import check_labels, match_labels
 from hashbench.system.shown import Shown
+from hashbench.system.threads import within_limit
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +99,8 @@ def evaluate(
     Labels: (n,) classes (relevant: the same class) or (n, C) multi-hot (relevant: a label shared).
     metrics: names of ``metric_table``; by default DEFAULT_METRICS without ranks beyond the
     database. device: "cuda", "cuda:1" count on the GPU, by torch; all others ("cpu", "mps") on the CPU's
-    cores; "auto" on a GPU where there is one. Every value is the same, bit for bit.
+    cores, of which a cell of a run uses as many as it has threads; "auto" on a GPU where there is one. Every
+    value is the same, bit for bit.
     Ties count in expectation over their orders; a query without a relevant item counts 0. Memory stays within
     a small multiple of the codes. Raises InvalidInputError, UnknownNameError.
     """
@@ -126,7 +128,7 @@ def evaluate(
     def score(block: slice) -> list[_Scores]:
         return [_score(chosen, ranks, part) for part in index.count(block).parts(index.block_size)]
 
-    n_threads = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    n_threads = within_limit(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     with ThreadPoolExecutor(n_threads) as pool:  # one counts while another holds the GIL to score
         scores = list(chain.from_iterable(pool.map(score, index.blocks())))
     values = zip(*(part.values for part in scores), strict=True)

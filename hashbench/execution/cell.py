@@ -76,8 +76,8 @@ def run_cell(work: Work, place: Place, unmade: Failure | None = None) -> Record:
             timer.seconds["evaluate"] -= timer.seconds.get("encode", 0.0)
             facts_done = facts | _scores(outcome, encoder)
         record = Record(status="done", created=datetime.now(UTC), **facts_done)
+        _forget(path)
         _keep(path, outcome, protocol.task.headline())
-        forget_model(path)
         if place.save_models:
             keep_model(path, encoder, record)
     except (KeyboardInterrupt, LeasedError):
@@ -111,6 +111,13 @@ def _scores(outcome: Outcome, encoder: CellEncoder) -> dict[str, Any]:
         "stored": {part: len(stored.codes) for part, stored in outcome.stored.items()},
         "curves": {**encoder.history, **outcome.curves},
     }
+
+
+def _forget(path: Path) -> None:
+    """Remove a stale record and its model, so that no kill leaves them beside codes that are not theirs."""
+    if path.is_file():
+        path.unlink()
+    forget_model(path)
 
 
 def _keep(path: Path, outcome: Outcome, headline: str) -> None:

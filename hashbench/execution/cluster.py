@@ -14,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ import torch
 from hashbench.errors import ClusterError
 from hashbench.execution.jobqueue import JobQueue
 from hashbench.execution.jobs import Job, Made
+from hashbench.execution.place import look_anew
 from hashbench.execution.watcher import RunWatcher, hear, telling
 from hashbench.images.store import cache_root
 from hashbench.records import Failure, Record
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 Outcome = Made | Record | Failure | None  # a Failure is of the workers; None: another run is at the job
 DEATHS = 3  # workers that a job may take with it before it is given up
+_one_at_a_time = Lock()  # jobs of one process share its random generators, threads and standard output
 SETTINGS: dict[str, object] = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
     "distributed.scheduler.worker-ttl": None,  # a worker that computes without a pause is not dead
@@ -88,7 +91,7 @@ class Here:
 
 
 class There:
-    """The workers of a cluster, each with one job at a time.
+    """The workers of a cluster, each with one job at a time, however many threads dask gives it.
 
     A job whose worker is lost goes to another one, which is dask's work. No more jobs are handed over than
     run: a job that waits behind one that kills its worker would be blamed for it too.
@@ -105,8 +108,8 @@ class There:
         self._cache = str(cache_root().absolute())
 
     def slots(self) -> int:
-        """The threads of all workers; one before the first has come."""
-        return max(1, sum(self._client.nthreads().values()))
+        """The workers; one before the first has come."""
+        return max(1, len(self._client.nthreads()))
 
     def start(self, number: int, job: Job) -> None:
         """Hand the job over."""
@@ -140,7 +143,7 @@ class There:
 
 def _do(job: Job, cache: str, number: int, topic: str | None) -> Made | Record | None:
     os.environ.setdefault("HASHBENCH_CACHE", cache)
-    with telling(topic, number):
+    with _one_at_a_time, telling(topic, number):
         return job.do()
 
 
@@ -178,6 +181,8 @@ def open_pool(
             else:
                 at = stack.enter_context(_local(n_local, device))
             client = stack.enter_context(Client(at, set_as_default=False))
+            if workers.scheduler is not None:  # its workers have outlived other runs
+                client.run(look_anew)
         except (OSError, ValueError, RuntimeError) as error:
             what = workers.scheduler or "a cluster"
             reason = " ".join(text_of(error).split())

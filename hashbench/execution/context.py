@@ -129,7 +129,8 @@ class Context:
         if trained is not None:
             return _backbone_path(trained.digest).with_suffix(".rows.npy")
         own = digest_of_feature(feature)
-        key = [self.images.digest, feature.name(), feature.version, own, device.type]
+        images = self.images.digest_without_texts
+        key = [images, feature.name(), feature.version, own, device.type]
         return cache_root() / "features" / f"{feature.name()}-{digest_of(key)[:16]}.npy"
 
 
@@ -211,6 +212,11 @@ def _backbone(
     network.load_state_dict(state["network"])
     network.pretrain_losses = state["losses"]
     return Backbone(network.eval(), digest, seed, state["seconds"], state.get("quality", {}))
+
+
+def forget_contexts() -> None:
+    """Forget the images in memory: when next used, they are those of the files as they are then."""
+    open_context.cache_clear()
 
 
 def forget_networks() -> None:

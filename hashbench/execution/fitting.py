@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from hashbench.plugins.registry import find, title_of
 from hashbench.records import Card, Digests, recordable
 from hashbench.training.checkpoints import seconds_before
 from hashbench.training.encoding import network_features
+from hashbench.training.network import gains_from_bf16
 
 AT_A_TIME = 8192  # images whose inputs are in memory at once during encoding
 UNLABELLED = -1
@@ -127,12 +129,7 @@ class CellEncoder:
         ground = self.ground
         options: dict[str, Any] = {}
         if ground.cls.deep:
-            # The file name holds the digests, so that no training is resumed with other code.
-            digests = ground.facts()["digests"].model_dump()
-            work = ground.work
-            threads = place.threads_of(work.setting)
-            state = digest_of([digests, work.rooms, asdict(work.setting.invariances), threads])[:8]
-            checkpoint = place.record(work).with_suffix(f".{state}.checkpoint")
+            checkpoint = _checkpoint(ground, place)
             options = {"start": ground.backbone and ground.backbone.network, "checkpoint": checkpoint}
             self.timer.seconds["fit"] = seconds_before(checkpoint)
         index, labels = training_data(ground)
@@ -207,6 +204,25 @@ class CellEncoder:
             seeds["backbone"] = self.ground.backbone.seed
         own = {k: recordable(v) for k, v in params.items() if k not in ("recipe", "invariances")}
         return {"params": own, "seeds": seeds}
+
+
+def _checkpoint(ground: Ground, place: Place) -> Path:
+    """The file of a training that was stopped.
+
+    Its name holds the digests and what else decides the last digits of the weights, so that no training is
+    resumed with other code, on another device or by another torch.
+    """
+    work = ground.work
+    state = {
+        "digests": ground.facts()["digests"].model_dump(),
+        "rooms": work.rooms,
+        "invariances": asdict(work.setting.invariances),
+        "torch": torch.__version__,
+        "device": ground.device.type,
+        "threads": place.threads_of(work.setting),
+        "bf16": gains_from_bf16(ground.device),
+    }
+    return place.record(work).with_suffix(f".{digest_of(state)[:8]}.checkpoint")
 
 
 def training_data(ground: Ground) -> tuple[Index, NDArray | None]:

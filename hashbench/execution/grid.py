@@ -70,7 +70,7 @@ def expand(suite: Suite) -> Grid:
                 left_out[row.method, lacking] = None
             elif reason is None:
                 accepted.append(row)
-            elif suite.protocols:
+            elif suite.protocols or (row.cls is not None and protocol.task.name() in row.cls.made_for):
                 left_out[row.method, f"{name}: {reason}"] = None
             elif row.cls is not None and not any(task in plugins("task") for task in row.cls.made_for):
                 left_out[row.method, f"this run: it is made for {' and '.join(row.cls.made_for)}"] = None

@@ -8,20 +8,29 @@ from pathlib import Path
 
 from hashbench.contracts.dataset import Dataset
 from hashbench.encoders import SUFFIX, Encoder, save_encoder
-from hashbench.errors import InvalidInputError
+from hashbench.errors import HashbenchError
 from hashbench.execution.fitting import CellEncoder
 from hashbench.images.store import dataset_from
 from hashbench.records import Record
-from hashbench.system.text import text_of
+from hashbench.system.text import plain, text_of
 
 
 def keep_model(record_file: Path, cell: CellEncoder, record: Record) -> None:
-    """Write ``STEM.safetensors``. Where that fails, a warning says why; the record stays."""
+    """Write ``STEM.safetensors``. Where that fails, a warning says why; the record is written all the same.
+
+    It is called before the record is written: a run that is killed in between does the cell again, and its
+    model is not missing for ever.
+    """
     try:
         save_encoder(record_file.with_suffix(SUFFIX), encoder_of(cell, record))
-    except (InvalidInputError, OSError) as error:  # no file can hold it, or the disk is full
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # no file can hold it, the disk is full, or the plugin's code fails
         forget_model(record_file)
-        warnings.warn(f"the model of {record.cell.label} is not saved: {text_of(error)}", stacklevel=2)
+        reason = text_of(error)
+        if not isinstance(error, HashbenchError):
+            reason = f"{plain(type(error).__name__)}: {reason}"
+        warnings.warn(f"the model of {record.cell.label} is not saved: {reason}", stacklevel=2)
 
 
 def forget_model(record_file: Path) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from hashbench.execution.context import forget_contexts
 from hashbench.execution.work import Setting, Work
-from hashbench.plugins.registry import register_file
+from hashbench.plugins.registry import register_file, registered_files
 from hashbench.system.device import resolve_device
 from hashbench.system.threads import THREADS, THREADS_OF_SMALL, use_threads
+
+
+def look_anew(plugins: Iterable[Path] = ()) -> None:
+    """See plugin files, these and those of earlier calls, and data as they are now: a command begins so."""
+    for file in dict.fromkeys((*registered_files(), *plugins)):
+        register_file(file)
+    forget_contexts()
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,9 @@ class Place:
 
     def enter(self, setting: Setting) -> torch.device:
         """Make this process compute a setting here: plugins, threads; the device."""
+        known = registered_files()
         for file in self.plugins:
-            register_file(file)
+            if file not in known:  # a run ends with the code that it has begun with
+                register_file(file)
         use_threads(self.threads_of(setting))
         return resolve_device(self.device)

@@ -14,6 +14,7 @@ from hashbench.identity.rooms import ROOMS
 from hashbench.plugins.registry import find
 from hashbench.records import Record, Rescoring, save_values, write_record
 from hashbench.system.device import resolve_device
+from hashbench.system.lease import lease
 
 CURE = "copy the codes there, or delete the record and run its command again"
 
@@ -23,8 +24,13 @@ def rescore(path: Path, metrics: Sequence[str] = (), device: str = "cpu", comman
 
     metrics: in addition to the record's and the default ones. Results of training and encoding stay.
     Raises MissingDataError where there are no codes; InvalidInputError where they are not the record's, or a
-    metric cannot be computed from them; UnknownNameError.
+    metric cannot be computed from them; LeasedError where a run is at work on the cell; UnknownNameError.
     """
+    with lease(path):
+        return _rescored(path, metrics, device, command)
+
+
+def _rescored(path: Path, metrics: Sequence[str], device: str, command: str) -> Record:
     record = Record.load(path)
     task = task_of(record)
     stored = _stored(path, record)

@@ -13,8 +13,9 @@ from hashbench.contracts.method import HashMethod
 from hashbench.contracts.recipe import Recipe
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
 from hashbench.execution.finite import require_finite
-from hashbench.execution.suite import GROUPS, Suite
-from hashbench.plugins.registry import find, plugins
+from hashbench.execution.suite import Suite
+from hashbench.plugins.declared import unknown_parameter
+from hashbench.plugins.registry import GROUPS, find, plugins
 from hashbench.records import Cell
 from hashbench.system.text import text_of
 
@@ -156,7 +157,7 @@ def _checked(
         raise InvalidInputError(f"{where}{owner}.{parameter} is not set so; {kept[parameter]}")
     settable = [field.name for field in fields(cls) if field.name not in kept]
     if parameter not in settable:
-        raise UnknownNameError(f"parameter of {owner}", parameter, settable)
+        raise unknown_parameter(cls, owner, parameter, settable)
     try:
         value = TypeAdapter(_hint(cls, owner, parameter)).validate_python(value)
     except ValidationError as error:

@@ -17,7 +17,6 @@ from hashbench.execution.finite import require_finite
 from hashbench.system.paths import is_regular
 
 COMMAND_LINE = "command line"  # the origin of what options say
-GROUPS = ("all", "control", "shallow", "deep")
 
 
 def _dotted(value: Any) -> Any:

@@ -59,11 +59,11 @@ class File(Feature):
 
     def check(self, images: Images) -> None:
         """Raise InvalidInputError where the file belongs to other images."""
-        content = self._content()
-        if content.images is not None and content.images != images.digest:
+        content, digest = self._content(), images.digest_without_texts
+        if content.images is not None and content.images != digest:
             raise InvalidInputError(
                 f"'{self.argument}' says that it is of images '{content.images}', but these are "
-                f"'{images.digest}'; compute the features anew, or take the file of this data set"
+                f"'{digest}'; compute the features anew, or take the file of this data set"
             )
         if len(content.rows) != len(images):
             raise InvalidInputError(

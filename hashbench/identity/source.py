@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
+import sys
 from functools import cache
-from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 # Where classes are digested; those of the other rooms have a number.
 _DIGESTED = ("hashbench.methods.", "hashbench.families.", "hashbench.plugins.files.")
@@ -19,7 +20,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def method_digest(cls: type) -> str:
     """The digest of a method's file, and of the files of the methods and families it inherits from."""
-    digests = [code_digest(file) for file in own_files(cls)]
+    digests = [code_digest(_text(module)) for module in own_modules(cls)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -30,20 +31,38 @@ def plugin_digest(cls: type) -> str | None:
     """
     package = cls.__module__.split(".")
     is_own = package[0] == "hashbench" and package[1] != "plugins"
-    return None if is_own else code_digest(Path(inspect.getfile(cls)))
+    return None if is_own else code_digest(source_of(cls))
 
 
 def imports_room(cls: type, room: str) -> bool:
     """Whether one of a method's files imports from a room of the package, such as "numerics"."""
-    names = {name for file in own_files(cls) for name in _imported(file, file.stat().st_mtime_ns)}
+    names = {name for module in own_modules(cls) for name in _imported(_text(module))}
     return any(f"{name}.".startswith(f"hashbench.{room}.") for name in names)
 
 
+def source_of(cls: type) -> bytes:
+    """The text of a class's file, as this process has imported it."""
+    return _text(sys.modules[cls.__module__])
+
+
+def own_modules(cls: type) -> list[ModuleType]:
+    """The files of a class and its base classes, except shared rooms and libraries."""
+    own = [base for base in cls.__mro__ if base is cls or base.__module__.startswith(_DIGESTED)]
+    return list(dict.fromkeys(sys.modules[base.__module__] for base in own))
+
+
 @cache
-def _imported(path: Path, changed: int) -> frozenset[str]:
+def _text(module: ModuleType) -> bytes:
+    """What was imported: the loader of plugin files keeps it; other files are read at the first call."""
+    loader: Any = module.__loader__
+    return loader.get_data(module.__file__)
+
+
+@cache
+def _imported(source: bytes) -> frozenset[str]:
     """All that a file imports, by full name. A grid asks for each of its cells."""
     names: set[str] = set()
-    for node in ast.walk(_parsed(path)):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -51,23 +70,13 @@ def _imported(path: Path, changed: int) -> frozenset[str]:
     return frozenset(names)
 
 
-def own_files(cls: type) -> list[Path]:
-    """The files of a class and its base classes, except shared rooms and libraries."""
-    own = [base for base in cls.__mro__ if base is cls or base.__module__.startswith(_DIGESTED)]
-    return list(dict.fromkeys(Path(inspect.getfile(base)) for base in own))
-
-
 @cache
-def code_digest(path: Path) -> str:
+def code_digest(source: bytes) -> str:
     """SHA-256 of a Python file without what does not affect numbers: comments, docstrings, layout, errors."""
-    tree = _parsed(path)
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         elif isinstance(node, ast.Raise):
             node.exc = node.cause = None
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
-
-
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import platformdirs
 from hashbench.contracts.dataset import Dataset, Images
 from hashbench.errors import BrokenPluginError, InvalidInputError
 from hashbench.identity.digest import digest_of
+from hashbench.identity.source import source_of
 from hashbench.images.files import download, import_folder, staging, verify
 from hashbench.plugins.guard import named
 from hashbench.plugins.registry import find
@@ -147,14 +148,13 @@ def _folder(dataset: Dataset, key: str) -> Path:
 
 def _key(dataset: Dataset, root: Path) -> str:
     """What a decoded copy depends on."""
-    code = inspect.getsourcefile(type(dataset))
     stats = [(path, path.stat()) for path in dataset.sources(root)]
     return digest_of(
         {
             "format": FORMAT,
             "name": dataset.name(),
             "argument": dataset.argument,
-            "code": hashlib.sha256(Path(code).read_bytes()).hexdigest() if code else None,
+            "code": hashlib.sha256(source_of(type(dataset))).hexdigest(),
             "files": [(os.path.relpath(path, root), stat.st_size, stat.st_mtime_ns) for path, stat in stats],
         }
     )

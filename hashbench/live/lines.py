@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from hashbench import errors
 from hashbench.execution.jobs import Made
 from hashbench.execution.work import Artefact, Work
 from hashbench.images.store import dataset_from
@@ -12,9 +15,10 @@ from hashbench.system.watching import Step
 
 
 def failure_line(record: Record) -> str:
-    """The cell and why it failed; the record holds the traceback."""
+    """The cell, why it failed, and at which line of its method; the record holds the traceback."""
     assert record.error is not None
-    return visible(f"failed: {name_of(record.cell)}: {_reason(record.error)}")
+    place = _place(record.error, record.cell.method)
+    return visible(f"failed: {name_of(record.cell)}: {_reason(record.error)}{place}")
 
 
 def name_of(cell: Cell) -> str:
@@ -60,3 +64,10 @@ def _said(event: Made | Record) -> str:
 def _reason(failure: Failure) -> str:
     message = " ".join(failure.message.split())
     return f"{failure.type}: {message}" if message else failure.type
+
+
+def _place(failure: Failure, method: str) -> str:
+    """The line of the method's file that the error went through last; "" for ours, which say all in words."""
+    lines = re.findall(rf'File "(?:[^"]*/)?{re.escape(method)}\.py", line (\d+)', failure.traceback)
+    ours = isinstance(getattr(errors, failure.type, None), type)
+    return f" ({method}.py, line {lines[-1]})" if lines and not ours else ""

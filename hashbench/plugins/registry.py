@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError, nearest
 from hashbench.plugins.declared import check_declarations
-from hashbench.plugins.files import module_name
+from hashbench.plugins.files import is_outdated, module_name
 from hashbench.plugins.guard import named
 from hashbench.system.paths import absolute
 
@@ -37,7 +37,7 @@ _BASES: dict[Kind, tuple[str, str]] = {  # imported as needed: the base of metho
     "feature": ("hashbench.contracts.feature", "Feature"),
     "task": ("hashbench.contracts.task", "Task"),
 }
-_FILES: dict[Path, ModuleType | BaseException] = {}  # registered by register_file, imported once
+_FILES: dict[Path, ModuleType | BaseException] = {}  # registered by register_file
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ def find_protocol(name: str) -> Protocol:
 def register_file(path: str | Path) -> Kind:
     """Make the plugin in one file available under the file's stem; returns what kind it is.
 
-    A file in a folder of the package is available already; nothing changes. Raises InvalidInputError if it is
+    A file that has changed since is imported again. A file in a folder of the package is available already;
+    nothing changes. Raises InvalidInputError if it is
     not a Python file, or has a name that no plugin can have.
     """
     path = absolute(path, "plugin")
@@ -157,14 +158,7 @@ def register_file(path: str | Path) -> Kind:
         )
     if path.stem in RESERVED:
         raise InvalidInputError(_reserved("plugin", path.stem, str(path)))
-    if path not in _FILES:
-        try:
-            with redirect_stdout(sys.stderr):  # what a file prints when it is imported is no result
-                _FILES[path] = importlib.import_module(module_name(path))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too; raised as a broken plugin when its name is requested
-            _FILES[path] = error
+    _FILES[path] = _imported(module_name(path))
     return _kind_of(_FILES[path])
 
 
@@ -205,6 +199,19 @@ def _reserved(kind: str, name: str, origin: str) -> str:
 
 def _package(kind: Kind) -> ModuleType:
     return importlib.import_module(f"hashbench.{kind}s")
+
+
+def _imported(name: str) -> ModuleType | BaseException:
+    """The module of a file as it is now; what a broken one raises, for when its name is requested."""
+    if name in sys.modules and is_outdated(sys.modules[name]):
+        del sys.modules[name]
+    try:
+        with redirect_stdout(sys.stderr):  # what a file prints when it is imported is no result
+            return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too
+        return error
 
 
 def _raise_or_return(content: ModuleType | BaseException) -> ModuleType:

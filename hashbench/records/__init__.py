@@ -12,7 +12,8 @@ from hashbench.records.files import (
     to_frame,
     write_record,
 )
-from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring, recordable
+from hashbench.records.plain import recordable
+from hashbench.records.schema import Card, Cell, Digests, Environment, Failure, Record, Rescoring
 from hashbench.records.values import save_values
 
 __all__ = [

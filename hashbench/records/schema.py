@@ -20,6 +20,7 @@ from pydantic import (
 
 from hashbench.errors import DamagedRecordError, InvalidInputError
 from hashbench.identity.digest import digest_of
+from hashbench.records.plain import as_json
 from hashbench.system.paths import is_regular
 from hashbench.system.sharing import shareable_traceback
 from hashbench.system.shown import Shown
@@ -30,44 +31,8 @@ LARGEST = 1e15  # of a metric's values
 LONGEST = 80  # characters of the reason of a failure, as a record's line shows it
 
 
-def _plain(value: Any) -> Any:
-    """What JSON gives back for ``value``, so that a record equals itself after a round trip.
-
-    Numpy scalars and arrays become numbers and lists, tuples lists, paths text. Raises ValueError.
-    """
-
-    def convert(other: Any) -> Any:
-        if hasattr(other, "tolist"):
-            return other.tolist()
-        if isinstance(other, Path):
-            return str(other)
-        raise ValueError(f"{type(other).__name__} {other!r} cannot be written as JSON")
-
-    text = json.dumps(value, default=convert, allow_nan=False)
-    content = json.loads(text)
-    return _without_surrogates(content) if "\\ud" in text else content
-
-
-def _without_surrogates(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {plain(key): _without_surrogates(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_without_surrogates(value) for value in content]
-    return plain(content) if isinstance(content, str) else content
-
-
-def recordable(value: Any) -> Any:
-    """The value as a record can hold it: itself, or its ``repr`` where it is not plain data."""
-    try:
-        return _plain(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # of a plugin's class, whose methods may raise anything
-        return repr_of(value)
-
-
-PlainDict = Annotated[dict[str, Any], BeforeValidator(_plain)]
-Numbers = Annotated[dict[str, float], BeforeValidator(_plain)]
+PlainDict = Annotated[dict[str, Any], BeforeValidator(as_json)]
+Numbers = Annotated[dict[str, float], BeforeValidator(as_json)]
 
 
 class _Model(BaseModel):
@@ -93,6 +58,11 @@ class Cell(_Model):
     bits: Annotated[int, Field(ge=1, le=1 << 20)] | None = None  # None: the method makes no codes
     repetition: Annotated[int, Field(ge=0, le=10**9)] = 0
     params: PlainDict = {}  # the overridden hyper-parameters only
+
+    @property
+    def reads(self) -> str:
+        """What the method is given: the name or label of a feature, or "images"."""
+        return self.features or "images"
 
     @property
     def row(self) -> str:
@@ -208,7 +178,7 @@ class Record(Shown, _Model):
     seeds: dict[str, int] = {}
     metrics: Numbers = {}
     health: Numbers = {}  # of the codes alone: distinct_codes, code_entropy, ...
-    curves: Annotated[dict[str, list[float]], BeforeValidator(_plain)] = {}
+    curves: Annotated[dict[str, list[float]], BeforeValidator(as_json)] = {}
     timings: Numbers = {}  # pretrain, fit, encode, evaluate, ...
     environment: Environment
     command: str

@@ -18,7 +18,7 @@ from hashbench.contracts.method import HashMethod
 from hashbench.plugins.guard import named
 from hashbench.records import Record
 from hashbench.reporting.published import TASK, Quote, quotes
-from hashbench.reporting.selection import grouped, latest
+from hashbench.reporting.selection import grouped, latest, recipe_texts
 from hashbench.system.text import repr_of
 
 # Where the formula of a method was read, the surest first: a docstring has "Formula: GRADE (where)."
@@ -75,10 +75,14 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class Pair:
-    """Our mean over ``n`` repetitions, and published numbers to set beside it, the preferred one first."""
+    """Our mean over ``n`` repetitions, and published numbers to set beside it, the preferred one first.
+
+    recipe: as in ``hashbench.reporting.selection.Compatible``.
+    """
 
     dataset: str
     protocol: str
+    recipe: str
     features: str
     bits: int
     ours: float
@@ -119,7 +123,10 @@ def card_of(cls: type[HashMethod]) -> MethodCard:
 
 
 def pairs_of(name: str, records: Iterable[Record]) -> list[Pair]:
-    """A method's results in retrieval with its default parameters, each beside a published number."""
+    """A method's results in retrieval with its default parameters, each beside a published number.
+
+    Those of another recipe stand apart.
+    """
     done = [
         record
         for record in latest(records)
@@ -129,16 +136,20 @@ def pairs_of(name: str, records: Iterable[Record]) -> list[Pair]:
         and HEADLINE in record.metrics
         and record.protocol.get("task", {}).get("name", TASK) == TASK
     ]
-    groups = grouped(
-        done, lambda r: (r.cell.dataset, r.cell.protocol, r.cell.features or "images", r.cell.bits)
-    )
+    settings = grouped(done, lambda r: (r.cell.dataset, r.cell.protocol))
+    texts = {setting: recipe_texts(members) for setting, members in settings.items()}
+
+    def place(r: Record) -> tuple[str, str, str, str, int]:
+        recipe = texts[r.cell.dataset, r.cell.protocol].get(r.digests.recipe, "")
+        return r.cell.dataset, r.cell.protocol, recipe, r.cell.reads, r.cell.bits or 0
+
     pairs = []
-    for (dataset, protocol, features, bits), members in sorted(groups.items()):
+    for (dataset, protocol, recipe, features, bits), members in sorted(grouped(done, place).items()):
         cell, card = members[0].cell, members[0].card
         learned_from = card.learned_from if card else None
         found = quotes(name, dataset, protocol, HEADLINE, bits, cell.features, cell.backbone, learned_from)
         ours = fmean(record.metrics[HEADLINE] for record in members)
-        pairs.append(Pair(dataset, protocol, features, bits, ours, len(members), tuple(found)))
+        pairs.append(Pair(dataset, protocol, recipe, features, bits, ours, len(members), tuple(found)))
     return pairs
 
 

@@ -156,11 +156,13 @@ def row_name(record: Record) -> str:
 def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
     """The pairs that can be compared, setting by setting and row by row.
 
-    Rows on different features are compared only where each name fits one row only.
+    Rows on different features are compared only where each name fits one row only. A pair that trains no
+    network is in the setting of every recipe; it is compared once, with none.
     """
     sides = [{record.cell.row for record in side} for side in (first, second)]
     across = len(sides[0]) == len(sides[1]) == 1
     pairs: list[Pair] = []
+    seen: set[tuple[str, str]] = set()
     for setting in compatible([*first, *second]):
         groups = grouped(latest(setting.records), lambda record: (record.cell.row, record.cell.bits)).values()
         ours, theirs = ([group for group in groups if group[0].cell.row in side] for side in sides)
@@ -169,7 +171,12 @@ def _pairs(first: Sequence[Record], second: Sequence[Record]) -> list[Pair]:
             for a, b in itertools.product(ours, theirs)
             if _comparable(a[0].cell, b[0].cell, across)
         ]
-        pairs += sorted(found, key=_order)
+        for pair in sorted(found, key=_order):
+            if any(record.digests.recipe for record in (*pair.first, *pair.second)):
+                pairs.append(pair)
+            elif (setting.dataset, setting.protocol) not in seen:
+                pairs.append(pair._replace(setting=replace(setting, recipe="")))
+        seen.add((setting.dataset, setting.protocol))
     return pairs
 
 

@@ -40,7 +40,7 @@ def caption(
         description = str(done[0].protocol.get("description", "")).rstrip(".")
         lines.append(f"Protocol {setting.protocol}: {description}." if description else "")
         split = str(done[0].protocol.get("split", ""))
-        lines.append(f"Split: {split}." if split else "")
+        lines.append(f"Here: {split}." if split else "")
     if setting.recipe:
         lines.append(f"Of several recipes, this is the one with {setting.recipe}.")
     lines.append(f"{metric}: {info.definition}. {_repetitions(rows)}")

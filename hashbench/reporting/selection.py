@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hashbench.contracts.task import Task
-from hashbench.errors import InvalidInputError, MixedProtocolsError, UnknownNameError
+from hashbench.errors import LISTED, InvalidInputError, MixedProtocolsError, UnknownNameError
 from hashbench.records import Record
 from hashbench.reporting.tasks import common_task
 
 T = TypeVar("T")
-_BESIDE: dict[str, set[Any]] = {"features": {None}, "bits": {None}}  # None matches any choice
+# The names that a record answers to, by what they name; None answers to all.
+_ANSWERS: Mapping[str, Callable[[Record], set[Any]]] = {
+    "method": lambda record: {record.cell.method, "all", *([record.card.family] if record.card else [])},
+    "dataset": lambda record: {record.cell.dataset},
+    "protocol": lambda record: {record.cell.protocol},
+    "features": lambda record: {record.cell.reads},
+    "bits": lambda record: {record.cell.bits},
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,9 @@ def only(
 ) -> dict[Path, Record]:
     """The records that match the given names; all where none is given.
 
-    digest: the start of one of a record's digests.
-    Methods that read images match any features, and methods without codes match any bits. Raises
-    UnknownNameError for what no record has, InvalidInputError where nothing is left.
+    methods: also "shallow", "deep", "control". features: "images" for methods that read these. digest: the
+    start of one of a record's digests. Methods without codes match any bits. Raises UnknownNameError for what
+    no record has, InvalidInputError where nothing is left.
     """
     kept = dict(files)
     wanted: dict[str, set[Any]] = {
@@ -67,13 +74,15 @@ def only(
         "bits": set(bits),
     }
     for what, names in wanted.items():
-        known = {getattr(record.cell, what) for record in files.values()} - {None}
+        answers = _ANSWERS[what]
+        known = set().union(*map(answers, files.values())) - {None}
         for name in names - known:
-            raise UnknownNameError(f"{what} of these records", str(name), map(str, known))
+            listed = f"{what.removesuffix('s')}s"
+            raise UnknownNameError(
+                f"{what} of these records", str(name), map(str, known), lists=[listed] * (listed in LISTED)
+            )
         if names:
-            kept = {
-                p: r for p, r in kept.items() if getattr(r.cell, what) in names | _BESIDE.get(what, set())
-            }
+            kept = {path: record for path, record in kept.items() if answers(record) & {*names, None}}
     if digest is not None:
         kept = _of_digest(kept, digest)
     if files and not kept:
@@ -92,22 +101,22 @@ def compatible(records: Iterable[Record]) -> list[Compatible]:
     for (dataset, protocol), members in sorted(groups.items()):
         _refuse_mixture(dataset, protocol, members)
         task = common_task(members)
-        for digest, text in _recipes(members).items():
+        for digest, text in recipe_texts(members).items():
             of_recipe = [record for record in members if record.digests.recipe in (None, digest)]
             settings.append(Compatible(dataset, protocol, text, task, of_recipe))
     return settings
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """One record per cell: finished ones before failed ones, then the newest."""
-    cells = grouped(records, lambda record: record.cell.model_dump_json())
+    """One record per cell and recipe: finished ones before failed ones, then the newest."""
+    cells = grouped(records, lambda record: (record.cell.model_dump_json(), record.digests.recipe))
     return [
         max(group, key=lambda record: (record.status == "done", record.created)) for group in cells.values()
     ]
 
 
 def rivals(records: Iterable[Record]) -> list[Record]:
-    """What competes: the newest of each cell, if done, of methods with their defaults that make codes.
+    """What competes: the newest of each cell and recipe, if done, of methods that make codes.
 
     Left out are controls, rows with overridden parameters, and methods that are made for other tasks.
     """
@@ -153,7 +162,7 @@ def shared_digests(records: Iterable[Record]) -> dict[str, str]:
     return {name: shared[name] for name in ("dataset", "task", "recipe", "split") if name in shared}
 
 
-def _recipes(records: Iterable[Record]) -> dict[str | None, str]:
+def recipe_texts(records: Iterable[Record]) -> dict[str | None, str]:
     """The digests of the recipes, oldest first, and what tells each from the others."""
     groups = grouped(sorted(records, key=attrgetter("created")), attrgetter("digests.recipe"))
     groups.pop(None, None)

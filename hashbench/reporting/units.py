@@ -159,7 +159,7 @@ def _explain(tested: bool, found: bool, lacking: Sequence[str], untested: Sequen
     )
     text = (
         f"{marked} (paired bootstrap over the {units}, values of repetitions averaged; Holm-corrected within "
-        f"a column, 5 %); another draw of {units} is covered, another training is not."
+        f"a column, 5 %). The test covers the choice of {units}, not the chance in training."
     )
     if lacking:
         text += f" Not tested, as values of single {units} are missing or damaged: {', '.join(lacking)}"

@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.base import clone
 
 from hashbench.contracts.method import HashMethod
+from hashbench.plugins.declared import untyped
 from hashbench.testing.toy import Method, new, require
 
 
@@ -74,7 +75,9 @@ def documents_its_source(cls: Method) -> None:
 
 
 def keeps_its_parameters(cls: Method) -> None:
-    """Parameters are dataclass fields, come back from get_params and survive clone."""
+    """Parameters are dataclass fields with a type, come back from get_params and survive clone."""
+    faults = untyped(cls)
+    require(not faults, f"{cls.name()}: {'; '.join(faults.values())}")
     method = new(cls)
     names = {field.name for field in dataclasses.fields(cls) if field.init}
     parameters = method.get_params(deep=False)

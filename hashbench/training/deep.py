@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, 
 
 import torch
 
+from hashbench.contracts.hooks import require_scalar, require_tensor, unwritten
 from hashbench.contracts.method import HashMethod
 from hashbench.contracts.recipe import Invariances, Pretraining, Recipe
 from hashbench.errors import InvalidInputError
@@ -70,7 +71,7 @@ class DeepHashMethod(HashMethod):
 
         It must not wait for the device: no ``item()``, ``nonzero()`` or index by a mask.
         """
-        raise NotImplementedError
+        raise unwritten(self.name(), "loss(self, z, batch)")
 
     def n_outputs(self, n_classes: int) -> int:
         """How many outputs the network has: the code length, unless ``readout`` changes it."""
@@ -120,7 +121,7 @@ class DeepHashMethod(HashMethod):
         groups += [(module, recipe.lr) for module in (self.state_, classifier) if module is not None]
 
         def loss(z: torch.Tensor, batch: Batch) -> torch.Tensor:
-            value = self.loss(z, batch)
+            value = require_scalar(self.name(), "loss", self.loss(z, batch))
             if classifier is None:
                 return value
             return value + classification_loss(classifier(batch.features), batch, recipe.label_smoothing)
@@ -247,4 +248,4 @@ class DeepHashMethod(HashMethod):
         return encode_batch(device)
 
     def _project(self, X: torch.Tensor) -> torch.Tensor:
-        return self.readout(self.network_.eval()(X))
+        return require_tensor(self.name(), "readout", self.readout(self.network_.eval()(X)))

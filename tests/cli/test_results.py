@@ -91,7 +91,7 @@ def test_records_of_one_digest_can_be_chosen(call, records):
 
 
 def test_table_of_some_records(call, records):
-    said = call("table", "-m", "lsh", "random", "-f", "csv", "-b", 8, "--features", "pixels").out
+    said = call("table", "-m", "lsh", "random", "-f", "csv", "-b", 8, "--features", "pixels", "images").out
     assert [row["method"] for row in csv.DictReader(io.StringIO(said))] == ["random", "lsh"]
     assert "did you mean 'lsh'" in call("table", "--method", "lhs").refused(2)
 

@@ -8,7 +8,6 @@ from hashbench.execution.context import _backbone, open_context
 from hashbench.execution.grid import expand
 from hashbench.execution.place import Place
 from hashbench.execution.suite import make_suite
-from hashbench.identity.source import code_digest
 from hashbench.plugins import registry
 
 PLUGIN_MODULES = "hashbench.plugins.files."
@@ -57,7 +56,6 @@ def forget_plugins(monkeypatch):
         monkeypatch.setattr(registry, "_FILES", {})
         for name in [name for name in sys.modules if name.startswith(PLUGIN_MODULES)]:
             del sys.modules[name]
-        code_digest.cache_clear()
 
     return forgotten
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from distributed import Client, Security
+from distributed import Client, LocalCluster, Security
 
 from hashbench.errors import ClusterError
 from hashbench.execution import cluster
 from hashbench.execution.cluster import Workers, open_pool
-from hashbench.execution.jobs import Made
+from hashbench.execution.jobs import Job, Made
 from hashbench.execution.plan import make_plan
 from hashbench.execution.runner import run_plan
 from hashbench.records import Record
@@ -71,6 +71,31 @@ def test_workers_give_the_same_numbers(grid, place, plugin, tmp_path):
         assert all(told[0] == "started" and "stopped" in told for told in heard.told.values())
         assert sum("evaluate" in told for told in heard.told.values()) == len(cells) - 2  # two fail before
         assert any("train" in told for told in heard.told.values())
+
+
+SLOW = """def _fit(self, X, y, generator):
+    log = Path(__file__).with_suffix('.log')
+    with log.open('a') as file:
+        file.write('begins ')
+    time.sleep(0.3)
+    with log.open('a') as file:
+        file.write('ends ')"""
+
+
+def test_a_worker_with_threads_runs_one_cell_at_a_time(grid, place, plugin):
+    path = plugin("slow", SLOW, imports="import time\nfrom pathlib import Path")
+    cells, place = grid("slow", repetitions=3), replace(place, plugins=(path,))
+    options = {"processes": False, "dashboard_address": "127.0.0.1:0"}
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=4, **options) as local,
+        open_pool(Workers(scheduler=local.scheduler_address), len(cells), "cpu", [].append) as pool,
+    ):
+        assert pool.slots() == 1
+        for number, work in enumerate(cells):  # more than it has slots for, as two runs would
+            pool.start(number, Job(work, place))
+        ended = dict(pool.ended(60) for _ in cells)
+    assert {record.status for record in ended.values()} == {"done"}
+    assert path.with_suffix(".log").read_text().split() == ["begins", "ends"] * len(cells)
 
 
 def test_a_cluster_that_ctrl_c_meets_half_made_is_closed(monkeypatch, ctrl_c):
@@ -155,11 +180,14 @@ def test_only_this_process_can_use_its_local_cluster():
 
 
 class Connected(nullcontext):
-    """A client of a scheduler that is never asked for anything."""
+    """A client of a scheduler that has no workers."""
 
     def __init__(self, address, set_as_default):
         super().__init__(self)
         self.dashboard_link = address
+
+    def run(self, function):
+        return {}
 
 
 def test_dask_prints_nothing_while_its_cluster_is_used(monkeypatch):

@@ -8,11 +8,30 @@ import numpy as np
 import pytest
 import torch
 
+from hashbench.contracts.feature import Feature
 from hashbench.execution.context import open_context
 from hashbench.features.cnn import CNN
+from hashbench.plugins.registry import find_protocol
 from hashbench.training import loop
 
 CPU = torch.device("cpu")
+
+
+class Brightness(Feature):
+    def rows(self, images, index, device):
+        SHAPES.append(len(index))
+        return images.pixels[index].mean((1, 2, 3), dtype=np.float32)[:, None]
+
+
+SHAPES: list[int] = []  # of the calls
+
+
+def test_texts_do_not_count_for_the_rows_of_images(place, own_cache):
+    shown = [open_context("digits", find_protocol(name).task, place.data) for name in ("5k", "cross-view")]
+    assert len({context.images.digest for context in shown}) == 2
+    first, second = (context.rows(Brightness(), None, CPU)[0] for context in shown)
+    assert SHAPES == [1797]
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.fixture

@@ -42,6 +42,21 @@ def test_a_named_method_runs_under_a_named_protocol_of_another_task(foreign):
         expand(make_suite({"methods": ["foreign"]}, "test"))
 
 
+def test_a_method_that_its_own_task_refuses_is_refused_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_FILES", {})
+    text = OF_ANOTHER_TASK.replace('("juggling",)', '("authentication",)\n    output: ClassVar = "vectors"')
+    (tmp_path / "refused.py").write_text(text)
+    registry.register_file(tmp_path / "refused.py")
+    method, task = registry.find("method", "refused"), registry.find_protocol("authentication").task
+    reason = task.accepts(method)
+    assert reason is not None
+    with pytest.raises(InvalidInputError, match=f"'refused' is left out of authentication: {reason};"):
+        expand(make_suite({"methods": ["refused"]}, "test"))
+    grid = expand(make_suite({"methods": ["refused", "lsh"], "features": ["pixels"], "bits": [8]}, "test"))
+    assert {work.cell.method for work in grid.works} == {"lsh"}
+    assert grid.left_out == [("refused", f"authentication: {reason}")]
+
+
 def test_a_code_length_that_a_method_cannot_make_is_left_out_and_said(monkeypatch):
     lsh = registry.find("method", "lsh")
     monkeypatch.setattr(lsh, "accepts_bits", lambda n_bits: "multiples of 4 only" if n_bits % 4 else None)

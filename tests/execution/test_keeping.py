@@ -1,15 +1,20 @@
 """Models beside records: there when asked for, of this record, and gone with it."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from hashbench import load
 from hashbench.evaluation import load_codes
+from hashbench.execution import cell
 from hashbench.execution.cell import run_cell
 from hashbench.execution.context import open_context
+from hashbench.execution.plan import make_plan
+from hashbench.execution.runner import run_plan
 from hashbench.plugins.registry import find_protocol, register_file
+from hashbench.records import Record
 
 BROKEN = '''"""Fails where the file beside it says so."""
 from dataclasses import dataclass
@@ -22,6 +27,8 @@ class Moody(HashMethod):
     """Moody."""
     inputs: ClassVar = "features"
     not_saved: ClassVar[str] = "{reason}"
+    def _state(self):
+        {state}
     def _fit(self, X, y, generator):
         if (Path(__file__).parent / "fail").exists():
             raise ValueError("as asked")
@@ -58,7 +65,7 @@ def test_a_model_stays_only_with_its_own_record(place, keeping, grid):
 
 
 def test_a_failed_record_has_no_model(keeping, grid, tmp_path):
-    (tmp_path / "moody.py").write_text(BROKEN.format(reason=""))
+    (tmp_path / "moody.py").write_text(BROKEN.format(reason="", state="return super()._state()"))
     register_file(tmp_path / "moody.py")
     (work,) = grid("moody")
     model = keeping.record(work).with_suffix(".safetensors")
@@ -70,13 +77,41 @@ def test_a_failed_record_has_no_model(keeping, grid, tmp_path):
 
 
 def test_a_method_that_cannot_be_saved_is_told_and_its_record_stays(keeping, grid, tmp_path):
-    (tmp_path / "moody.py").write_text(BROKEN.format(reason="its trees are none of ours"))
+    (tmp_path / "moody.py").write_text(
+        BROKEN.format(reason="its trees are none of ours", state="return super()._state()")
+    )
     register_file(tmp_path / "moody.py")
     (work,) = grid("moody")
     with pytest.warns(UserWarning, match="moody.*its trees are none of ours"):
         record = run_cell(work, keeping)
     assert record.status == "done"
     assert not keeping.record(work).with_suffix(".safetensors").exists()
+
+
+@pytest.mark.parametrize("error", ["KeyError", "SystemExit"])
+def test_a_method_that_fails_while_it_is_saved_does_not_cost_the_record(keeping, grid, tmp_path, error):
+    (tmp_path / "moody.py").write_text(BROKEN.format(reason="", state=f"raise {error}('no centres_')"))
+    register_file(tmp_path / "moody.py")
+    (work,) = grid("moody")
+    with pytest.warns(UserWarning, match=f"moody.* is not saved: {error}: .*no centres_"):
+        record = run_cell(work, keeping)
+    assert record.status == "done"
+    assert Record.load(keeping.record(work)) == record
+    assert not keeping.record(work).with_suffix(".safetensors").exists()
+
+
+def test_a_run_that_stops_before_the_record_is_written_makes_the_model_when_resumed(
+    keeping, grid, monkeypatch
+):
+    (work,) = grid("itq")
+    with monkeypatch.context() as patch:
+        patch.setattr(cell, "write_record", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_cell(work, keeping)
+    plan = make_plan([work], keeping)
+    assert plan.pending == [work]
+    list(run_plan(plan, keeping))
+    assert load(keeping.record(work), device="cpu").n_bits == 8
 
 
 def test_rows_of_a_users_file_are_encoded_but_its_path_is_not_kept(keeping, grid, tmp_path):

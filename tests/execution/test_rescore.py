@@ -1,12 +1,18 @@
 """Scoring stored codes anew: the same numbers from the same codes, and nothing of the training lost."""
 
+import json
+from unittest.mock import Mock
+
 import pytest
 
-from hashbench.errors import InvalidInputError, MissingDataError
+from hashbench.errors import InvalidInputError, LeasedError, MissingDataError
 from hashbench.evaluation import load_per_query
+from hashbench.execution import cell as cells
+from hashbench.execution import rescore as rescoring
 from hashbench.execution.cell import run_cell
 from hashbench.execution.rescore import has_codes, rescore
 from hashbench.records import Record, write_record
+from hashbench.system.lease import lease, lease_file
 
 
 @pytest.fixture
@@ -82,3 +88,39 @@ def test_what_cannot_be_scored_says_why_and_stays(cell):
         rescore(path)
     assert path.read_bytes() == content
     assert not has_codes(cell("real_valued")[0])
+
+
+def test_a_record_that_a_run_is_at_work_on_is_left_to_it(cell):
+    _, path = cell("lsh")
+    content = path.read_bytes()
+    lease_file(path).write_text(json.dumps(["elsewhere", 1, 0.0]))
+    with pytest.raises(LeasedError):
+        rescore(path)
+    assert path.read_bytes() == content
+
+
+def test_no_run_comes_to_a_record_while_it_is_scored(cell, monkeypatch):
+    record, path = cell("lsh")
+
+    def score(record):
+        with pytest.raises(LeasedError), lease(path):
+            pass
+        return task_of(record)
+
+    task_of = rescoring.task_of
+    monkeypatch.setattr(rescoring, "task_of", score)
+    assert rescore(path).metrics == record.metrics
+    assert not list(path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("stopped_at", ["save_values", "write_record"])
+def test_new_codes_are_never_beside_an_old_record(cell, monkeypatch, stopped_at):
+    old, path = cell("lsh")
+    before = path.with_suffix(".query.npz").stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, stopped_at, Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            cell("lsh")
+    assert path.with_suffix(".query.npz").stat().st_mtime_ns > before
+    assert not path.exists()
+    assert cell("lsh")[0].metrics == old.metrics

@@ -2,14 +2,18 @@
 
 import os
 from dataclasses import replace
+from threading import Lock
+from time import sleep
 from unittest.mock import Mock
 
 import pytest
 import torch
 
+from hashbench.evaluation import evaluate, histogram, load_codes
 from hashbench.execution import plan as plans
+from hashbench.execution.cell import run_cell
 from hashbench.execution.plan import CELLS_A_JOB, MOST_JOBS, Plan, jobs_for
-from hashbench.system.threads import cores
+from hashbench.system.threads import cores, threads_put_back
 
 
 @pytest.fixture
@@ -86,3 +90,44 @@ def test_cores_are_those_that_this_process_may_use():
 def test_a_quota_of_a_container_counts_by_dask(monkeypatch):
     monkeypatch.setattr("dask.system.cpu_count", lambda: 3)
     assert cores() == 3
+
+
+@pytest.fixture
+def side_by_side(monkeypatch):
+    """The most blocks of queries that were counted at a time, on a machine with four cores."""
+    lock, now, most = Lock(), 0, 0
+    count = histogram.HammingIndex.count
+
+    def noting(index, block):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        sleep(0.05)
+        try:
+            return count(index, block)
+        finally:
+            with lock:
+                now -= 1
+
+    def seen():
+        nonlocal most
+        found, most = most, 0
+        return found
+
+    monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 4)
+    monkeypatch.setattr(histogram, "PAIRS", 1)  # several blocks, though there are few images
+    monkeypatch.setattr(histogram.HammingIndex, "count", noting)
+    return seen
+
+
+def test_a_cell_is_scored_with_its_own_threads_and_a_users_codes_with_all_cores(grid, place, side_by_side):
+    (work,) = grid("random")
+    with threads_put_back():
+        for threads in (1, 2):
+            record = run_cell(work, replace(place, threads=threads))
+            assert side_by_side() == threads
+    parts = [load_codes(place.record(work).with_suffix(f".{part}.npz")) for part in ("query", "database")]
+    (query, of_query), (database, of_database) = parts
+    assert evaluate(query, database, of_query, of_database).values == record.metrics
+    assert side_by_side() == 4

@@ -1,10 +1,12 @@
 """Features of one's own: one row an image, checked, and honest about what they learned from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from hashbench.contracts.dataset import Images
+from hashbench.contracts.dataset import Images, Texts
 from hashbench.errors import InvalidInputError, MissingDataError
 from hashbench.features.file import File
 
@@ -36,6 +38,8 @@ def test_a_file_can_say_what_it_is_of_and_what_it_learned_from(tmp_path):
     right = saved(tmp_path / "right.npz", features=ROWS, digest=IMAGES.digest, learned_from="images")
     assert right.source() == "images"
     assert len(right.rows(IMAGES, np.array([0]), CPU)) == 1
+    texts = Texts(np.zeros((5, 1), np.uint8), ("word",))
+    assert len(right.rows(replace(IMAGES, texts=texts), np.array([0]), CPU)) == 1
     wrong = saved(tmp_path / "wrong.npz", features=ROWS, digest="0" * 64)
     with pytest.raises(InvalidInputError, match=r"wrong\.npz"):
         wrong.rows(IMAGES, np.array([0]), CPU)

@@ -18,7 +18,7 @@ from hashbench.execution.runner import run_plan
 from hashbench.execution.suite import make_suite
 from hashbench.features.pixels import Pixels
 from hashbench.identity.rooms import ROOMS
-from hashbench.identity.source import code_digest, imports_room, own_files
+from hashbench.identity.source import imports_room, own_modules
 from hashbench.plugins import registry
 from hashbench.records import Cell, Record, write_record
 
@@ -185,11 +185,9 @@ class Every(Feature):
 def test_another_argument_or_file_of_a_features_plugin_concerns_its_cells(
     place, tmp_path, monkeypatch, cached
 ):
+    monkeypatch.setattr(registry, "_FILES", {})
+
     def of(argument, scale=1):
-        monkeypatch.setattr(registry, "_FILES", {})
-        for name in [name for name in sys.modules if name.endswith(".every")]:
-            del sys.modules[name]
-        code_digest.cache_clear()
         path = tmp_path / "every.py"
         path.write_text(TAKES_ARGUMENT.format(cached=cached, scale=scale))
         registry.register_file(path)
@@ -211,13 +209,13 @@ def test_a_method_made_from_another_is_stale_with_it(tmp_path):
     path.write_text("from hashbench.methods.itq import ITQ\nclass Made(ITQ):\n    n_iter: int = 9\n")
     registry.register_file(path)
     made = registry.find("method", "made")
-    assert own_files(made) == [path, Path(inspect.getfile(registry.find("method", "itq")))]
+    assert own_modules(made) == [inspect.getmodule(made), inspect.getmodule(registry.find("method", "itq"))]
     assert imports_room(made, "numerics")
     path.write_text(
         "from hashbench import numerics\n" + path.read_text().replace("ITQ", "LSH").replace("itq", "lsh")
     )
-    code_digest.cache_clear()
-    assert imports_room(made, "numerics")
+    registry.register_file(path)
+    assert imports_room(registry.find("method", "made"), "numerics")
 
 
 def test_older_scores_are_told(place, monkeypatch):

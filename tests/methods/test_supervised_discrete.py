@@ -144,6 +144,29 @@ def test_lfh_gradient_is_that_of_the_likelihood():
     np.testing.assert_allclose(leaf.grad, expected, atol=1e-9)
 
 
+def standardised(rows):
+    rows = rows.astype(float)
+    return (rows - rows.mean(0)) / rows.std(0)
+
+
+def test_lfh_turn_moves_all_items_but_the_drawn_ones_and_regresses_them():
+    """Turning U turns the step and the regression alike, so inner products need not know the basis."""
+    rows, labels = standardised(X[:24]), y[:24]
+    U = rows @ np.linalg.eigh(rows.T @ rows)[1][:, -4:]
+    drawn = torch.randperm(24, generator=torch.Generator().manual_seed(0))[:4].tolist()
+    moved = U.copy()
+    for i in set(range(24)) - set(drawn):
+        slope, curvature = -U[i] / (3 / 4), -np.eye(4) / (3 / 4)
+        for j in drawn:
+            slope += ((labels[i] == labels[j]) - 1 / (1 + np.exp(-U[i] @ U[j] / 2))) * U[j]
+            curvature -= np.outer(U[j], U[j]) / 8
+        moved[i] = U[i] - np.linalg.solve(curvature, slope)
+    values = rows @ np.linalg.solve(rows.T @ rows + 0.5 * 24 / 6 * np.eye(6), rows.T @ moved)
+    method = LFH(n_bits=4, n_iter=1, beta=3.0, regularization=0.5, device="cpu").fit(X[:24], labels)
+    found = method.project(X[:24])
+    np.testing.assert_allclose(found @ found.T, values @ values.T, atol=1e-3)
+
+
 def test_cosdish_solves_each_bit_of_the_drawn_items_and_weighs_dissimilar_pairs_negatively():
     method = COSDISH(n_bits=6, device="cpu")
     generator = torch.Generator().manual_seed(0)
@@ -164,6 +187,26 @@ def test_cosdish_solves_each_bit_of_the_drawn_items_and_weighs_dissimilar_pairs_
         everything = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 6)
         assert objective(codes[:, k]) == pytest.approx(min(map(objective, everything)), rel=1e-5)
         done = done[0] + torch.outer(codes[:, k], codes[:, k]), done[1] + torch.outer(G[:, k], codes[:, k])
+
+
+def test_cosdish_turn_gives_the_other_items_the_signs_of_their_similar_and_drawn_codes():
+    method, generator = COSDISH(n_bits=6), torch.Generator().manual_seed(8)
+    B = torch.where(torch.randn(90, 6, generator=generator) > 0, 1.0, -1.0)
+    drawn, S = method._draw(torch.from_numpy(y), 2 * torch.eye(3) - 1, generator)
+    drawn, kept = drawn.tolist(), 0
+    rest = [i for i in range(90) if i not in drawn]
+    for _ in range(2):
+        B[drawn] = method._drawn_codes(B[drawn], B[rest], S[drawn], S[rest], generator)
+        for i in rest:
+            for k in range(6):
+                field = sum(float(S[i, j] * B[drawn[j], k]) for j in range(6))
+                kept += abs(field) < 1e-5
+                B[i, k] = B[i, k] if abs(field) < 1e-5 else np.sign(field)
+    assert kept > 0, "a sum of 0 keeps the bit"
+    rows = standardised(X)
+    expected = rows @ np.linalg.solve(rows.T @ rows + np.eye(6), rows.T @ B.double().numpy())
+    found = fitted(COSDISH, 6, n_iter=1, n_alternations=2, random_state=8).project(X)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_cosdish_of_items_that_are_all_alike():

@@ -124,6 +124,50 @@ def test_mlh_leaves_a_similar_pair_of_one_item_alone():
     assert not surrogate_ascent(W, item, item, hinge_losses(3, 2)[[1]]).any()
 
 
+@pytest.fixture
+def mlh_steps(monkeypatch):
+    """What the steps of a fit are given, and the ascent that they get."""
+    steps = []
+
+    def recorded(*given):
+        steps.append((*given, surrogate_ascent(*given)))
+        return steps[-1][-1]
+
+    monkeypatch.setattr("hashbench.methods.mlh.surrogate_ascent", recorded)
+    return steps
+
+
+def test_mlh_ascends_with_momentum_a_falling_rate_and_shrinkage_of_all_but_the_offsets(mlh_steps):
+    method = fitted(MLH, n_epochs=4, n_pairs=60, batch=20, rate=0.5, momentum=0.8, shrinkage=0.3)
+    weights = [step[0].double().numpy() for step in mlh_steps] + [method.weights_.double().numpy()]
+    assert len(weights) == 4 * 3 + 1
+    moved = np.zeros((7, 4))
+    for t, (*_, ascent) in enumerate(mlh_steps):
+        rate = 0.5 * (1, 0.75, 0.5, 0.25)[t // 3]
+        for i, k in product(range(7), range(4)):
+            shrunk = 0.3 * weights[t][i, k] if i < 6 else 0
+            moved[i, k] = 0.8 * moved[i, k] + rate * (float(ascent[i, k]) - shrunk)
+        np.testing.assert_allclose(weights[t + 1] - weights[t], moved, atol=1e-5)
+    assert np.abs(weights[-2][6]).max() > 0.01, "offsets that could shrink"
+
+
+@pytest.mark.parametrize("labels", [y, np.maximum(several, 0)], ids=["classes", "multi-hot"])
+@pytest.mark.parametrize("positive", [0.0, 0.5, 1.0])
+def test_mlh_draws_at_least_its_share_of_similar_pairs_and_the_rest_among_all(mlh_steps, positive, labels):
+    method = fitted(MLH, labels=labels, n_epochs=1, n_pairs=1000, positive=positive)
+    rows, losses = (X - method.mean_.numpy()) / float(method.scale_), hinge_losses(4, 1)
+    hot = np.eye(3)[labels] if labels.ndim == 1 else labels
+    shares = []
+    for _, left, right, given, _ in mlh_steps:
+        a, b = (np.abs(side[:, None, :6].numpy() - rows).max(2).argmin(1) for side in (left, right))
+        similar = (hot[a] * hot[b]).any(1)
+        assert torch.equal(given, losses[torch.from_numpy(similar).long()])
+        shares.append(similar.mean())
+    assert min(shares) >= positive
+    among_all = (hot @ hot.T > 0).mean()
+    assert np.mean(shares) == pytest.approx(positive + (1 - positive) * among_all, abs=0.06)
+
+
 def test_mlh_distance_out_of_range():
     with pytest.raises(InvalidInputError, match="rho=5"):
         fitted(MLH, rho=5)

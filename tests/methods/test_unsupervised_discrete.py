@@ -1,6 +1,6 @@
 """Density sensitive and circulant hashing, k-means hashing, the binary autoencoder."""
 
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hashbench.methods.ba import BA, auxiliary, better, decoded, penalised
 from hashbench.methods.cbe import CBE, best_vector, circulant, correlation, objective
 from hashbench.methods.dsh_density import DSHDensity, balances, neighbour_pairs, planes
 from hashbench.methods.kmh import KMH, cube, dealt, trained, words
-from hashbench.numerics import nearest, sign
+from hashbench.numerics import cholesky, covariance, kmeans, nearest, sign
 
 rng = np.random.default_rng(0)
 X = (rng.normal(size=(200, 12)) * np.linspace(2, 0.5, 12)).astype(np.float32)
@@ -52,6 +52,25 @@ def test_balance_counts_the_items_of_the_clusters():
     centres, counts = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([6, 3, 1])
     normals, offsets = planes(centres, torch.tensor([[0, 1], [1, 2]]))
     np.testing.assert_allclose(balances(centres, counts, normals, offsets), [4 / 6, 1 / 9], rtol=1e-5)
+
+
+def test_the_planes_whose_sides_have_the_largest_entropies_are_chosen():
+    centres, member = kmeans(torch.from_numpy(X), 9, 3, seeded())
+    centres, share = centres.double().numpy(), np.bincount(member, minlength=9) / 200
+    distances = np.square(centres[:, None] - centres).sum(2)
+    there, entropies = [], []
+    for i, j in combinations(range(9), 2):
+        if j in distances[i].argsort()[1:4] or i in distances[j].argsort()[1:4]:
+            normal, middle = centres[i] - centres[j], (centres[i] + centres[j]) / 2
+            above = sum(share[k] for k in range(9) if (centres[k] - middle) @ normal > 0)
+            there.append([*normal, middle @ normal])
+            entropies.append(-above * np.log(above) - (1 - above) * np.log(1 - above))
+    method = fitted(DSHDensity)
+    found = torch.cat([method.normals_, method.offsets_[None]]).T.numpy()
+    which = [int(np.abs(there - plane).max(1).argmin()) for plane in found]
+    np.testing.assert_allclose(found, np.array(there)[which], atol=1e-4)
+    assert len(set(which)) == 6
+    assert [entropies[p] for p in which] == pytest.approx(sorted(entropies, reverse=True)[:6])
 
 
 def test_density_sensitive_bits_move_with_the_data():
@@ -212,6 +231,23 @@ def test_decoder_is_least_squares():
     W, w = decoded(torch.from_numpy(X), Z)
     expected = np.linalg.lstsq(np.c_[Z, np.ones(200)], X, rcond=None)[0]
     np.testing.assert_allclose(torch.cat([W, w[None]]), expected, atol=1e-4)
+
+
+def test_a_bit_takes_the_regression_on_its_codes_only_where_that_makes_no_more_mistakes():
+    data, method = torch.from_numpy(X), fitted(BA, n_bits=4, n_iter=0)
+    hashed, kept = torch.from_numpy(method.project(X) > 0).float(), method.normals_[:, 0].tolist()
+    Z = (data[:, :4] > 1).float()
+    Z[:, 0] = hashed[:, 0]  # made without mistakes: a regression on it has some
+    method._classify(data, Z, hashed, cholesky(covariance(data)[1], 1e-3, relative=True))
+    before, after = ((np.asarray(codes) != Z.numpy()).sum(0) for codes in (hashed, method.project(X) > 0))
+    assert after[0] == before[0] == 0
+    assert (after[1:] < before[1:]).all()
+    centred, codes = X.astype(float) - X.mean(0), Z.double().numpy()
+    ridge = 1e-3 * np.square(centred).sum() / 12 * np.eye(12)
+    expected = np.linalg.solve(centred.T @ centred + ridge, centred.T @ codes)
+    expected[:, 0] = kept
+    np.testing.assert_allclose(method.normals_, expected, rtol=0.01, atol=1e-5)
+    np.testing.assert_allclose(method.offsets_, [0, *0.5 - codes.mean(0)[1:]], atol=1e-6)
 
 
 def test_training_rebuilds_items_better_than_iterative_quantization():

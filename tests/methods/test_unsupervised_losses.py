@@ -1,44 +1,11 @@
 """The losses of deep methods without labels, beside loops over images and bits, and at their limits."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from label_free_loss import batch, cosine, data, made, module, normal
 
-from hashbench.plugins.registry import find
-from hashbench.training import Batch, TrainingData
 from hashbench.training.fixed import FixedFeatures, cosine_gap, hard_bits, scaled_layer
-
-
-def module(name):
-    import sys
-
-    return sys.modules[find("method", name).__module__]
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def data(rows):
-    return TrainingData(torch.empty(len(rows), 0), 0, rows.shape[1], lambda: rows)
-
-
-def made(name, rows, n_bits=6, **parameters):
-    torch.manual_seed(0)
-    method = find("method", name)(n_bits=n_bits, **parameters)
-    method.state_ = method.make_state(data(rows)).double()
-    return method
-
-
-def batch(n):
-    return Batch(torch.empty(n, 0), torch.arange(n), 0.0)
-
-
-def cosine(u, v):
-    return float(u @ v) / math.sqrt(float(u @ u) * float(v @ v))
-
 
 # -- what they share ------------------------------------------------------------------------------
 
@@ -112,69 +79,6 @@ def test_the_bi_half_layer_has_the_gradient_of_the_paper():
     plain = z.clone().requires_grad_()
     made("bihalf", rows, layer="sign").loss(plain, batch(8)).backward()
     assert not torch.allclose(plain.grad, expected)
-
-
-# -- CIBHash --------------------------------------------------------------------------------------
-
-
-def test_nt_xent_is_a_loop_over_codes():
-    nt_xent, codes, t = module("cibhash").nt_xent, normal(6, 4), 0.3
-    total = 0.0
-    for i in range(6):
-        others = {j: math.exp(cosine(codes[i], codes[j]) / t) for j in range(6) if j != i}
-        total -= math.log(others[(i + 3) % 6] / sum(others.values())) / 6
-    assert nt_xent(codes, t).item() == pytest.approx(total)
-    b = 4
-    orthogonal = torch.eye(b, dtype=torch.float64).repeat(2, 1)
-    assert nt_xent(orthogonal, t).item() == pytest.approx(math.log(1 + (2 * b - 2) * math.exp(-1 / t)))
-
-
-def test_the_divergence_is_that_of_bits_and_pulls_one_side():
-    kl, left, right = module("cibhash").bernoulli_kl, normal(3, 4), normal(3, 4, seed=1)
-    p, q = left.sigmoid().numpy(), right.sigmoid().numpy()
-    expected = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(1)
-    np.testing.assert_allclose(kl(left, right), expected)
-    np.testing.assert_allclose(kl(left, left), 0, atol=1e-12)
-    assert torch.isfinite(kl(torch.tensor([[90.0]]), torch.tensor([[-90.0]]))).all()
-
-
-def test_swapping_the_views_changes_nothing():
-    torch.manual_seed(0)
-    method = find("method", "cibhash")(n_bits=6, hidden=8)
-    method.state_ = torch.nn.Linear(8, 6).double()
-    z = normal(10, 8)
-    views = batch(10)
-    assert method.loss(z, views).item() == pytest.approx(method.loss(z.roll(5, 0), views).item(), rel=1e-12)
-
-
-# -- TBH ------------------------------------------------------------------------------------------
-
-
-def test_the_graph_of_codes():
-    tbh = module("tbh")
-    bits = (normal(5, 6) > 0).double()
-    bits[1] = 1 - bits[0]
-    graph = tbh.affinity(bits)
-    for i in range(5):
-        for j in range(5):
-            d = (bits[i] != bits[j]).sum().item()
-            assert graph[i, j].item() == pytest.approx((1 - d / 6) ** 1.4)
-    assert graph[0, 1] == 0
-    alike = tbh.normalised(tbh.affinity(bits[:1].repeat(4, 1)))
-    np.testing.assert_allclose(alike, 1 / 4)
-
-
-def test_one_reversed_step_equals_two_optimisers():
-    tbh, made_, drawn = module("tbh"), normal(5, 3).requires_grad_(), normal(5, 3, seed=1)
-    torch.manual_seed(0)
-    critic = torch.nn.Linear(3, 1).double()
-    tbh.criticism(critic, made_, drawn).backward()
-    s = lambda rows: critic(rows).sigmoid()  # noqa: E731
-    plain = made_.detach().clone().requires_grad_()
-    loss = -s(drawn).log().mean() - (1 - s(plain)).log().mean()
-    of_critic, of_made = torch.autograd.grad(loss, [critic.weight, plain])
-    assert torch.allclose(critic.weight.grad, of_critic), "the critic descends"
-    assert torch.allclose(made_.grad, -of_made), "the encoder ascends"
 
 
 # -- SSDH of Yang and MLS3RDUH --------------------------------------------------------------------

@@ -215,6 +215,25 @@ def test_rotated_start_lies_nearer_to_its_signs():
     assert (H @ R).abs().sum() > H.abs().sum()
 
 
+@pytest.mark.parametrize(("rho", "best"), [(0.1, 0), (2.0, 1)])
+def test_of_the_two_starts_the_codes_of_larger_quality_are_kept(monkeypatch, rho, best):
+    starts, ends, ascend = [], [], DGH._ascend
+
+    def recorded(self, Z, Y, generator):
+        starts.append(Y)
+        ends.append(ascend(self, Z, Y, generator))
+        return ends[-1]
+
+    monkeypatch.setattr(DGH, "_ascend", recorded)
+    method = fitted(DGH, n_bits=3, rho=rho)
+    assert starts[1].abs().sum() > starts[0].abs().sum(), "the second is rotated to its signs"
+    assert ends[best][1] > ends[1 - best][1] + 10
+    Z = graph_rows(*anchor_graph(torch.from_numpy(X), method.anchors_, 3)[:2], len(method.anchors_)).numpy()
+    for m, column in enumerate(Z.T):
+        bits = sum(w * codes for w, codes in zip(column, ends[best][0].numpy(), strict=True)) / column.sum()
+        np.testing.assert_allclose(method.weights_[m], bits, atol=1e-4)
+
+
 def test_new_items_get_the_mean_bit_of_their_anchors():
     method = fitted(DGH, n_bits=3)
     indices, weights, _ = anchor_graph(torch.from_numpy(X), method.anchors_, 3)

@@ -47,7 +47,7 @@ def test_the_caption_tells_split_metric_hardware_and_digests(make: Make) -> None
     [table] = build_tables([make("itq")])
     caption = " ".join(table.caption)
     for part in (
-        "Split: 1,000 queries, 5,000 training images inside 59,000.",
+        "Here: 1,000 queries, 5,000 training images inside 59,000.",
         "exact expectation over the orders",
         "cpu (Intel Xeon 8481C, float32)",
         "torch 2.9.0",
@@ -170,7 +170,7 @@ def test_a_task_of_ones_own_has_its_headline_units_direction_and_decimals(make: 
         "random": False,
     }
     assert value_text(row(eers, "lsh").values[0], eers.info.decimals) == "0.30"
-    assert "Split: 200 originals." in eers.caption
+    assert "Here: 200 originals." in eers.caption
     assert "lowest of a column" in " ".join(eers.caption)
     assert not any(row.values[0].best for row in thresholds.rows)
     assert not any("quer" in text or "database" in text for text in eers.caption[1:])

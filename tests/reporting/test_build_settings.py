@@ -91,7 +91,10 @@ def test_only_keeps_what_is_named(make: Make) -> None:
         return [int(path.name) for path in only(files, **selected)]
 
     assert kept(methods=["itq"]) == [0, 1]
-    assert kept(features=["cnn"]) == [1, 2], "dsh reads images"
+    assert kept(features=["cnn"]) == [1]
+    assert kept(features=["cnn", "images"]) == [1, 2], "dsh reads images"
+    assert kept(methods=["deep", "real_valued"]) == [2, 3]
+    assert kept(methods=["all"]) == [0, 1, 2, 3]
     assert kept(bits=[12]) == [0, 2, 3], "real_valued has no bits"
     assert kept(methods=["itq"], bits=[24]) == [1]
     assert kept(datasets=["cifar10"], protocols=["5k"]) == [0, 1, 2, 3]

@@ -86,6 +86,18 @@ def test_results_with_the_default_parameters_stand_beside_published_numbers(make
     assert pairs_of("dsh", records) == []
 
 
+def test_results_of_two_recipes_stand_apart(make) -> None:
+    def of(digest, repetition, value):
+        given = {"digests": {"recipe": digest}, "recipe": {"epochs": len(digest)}}
+        return make("dpsh", 48, value, repetition=repetition, minute=len(digest), **given)
+
+    records = [of("aaaaaaaaaa", 0, 0.5), of("aaaaaaaaaa", 1, 0.7), of("bbbbbbbb", 0, 0.3)]
+    found = {pair.recipe: (pair.n, round(pair.ours, 9)) for pair in pairs_of("dpsh", records)}
+    assert found == {"epochs=10": (2, 0.6), "epochs=8": (1, 0.3)}
+    [alone] = pairs_of("dpsh", records[:2])
+    assert (alone.recipe, alone.n) == ("", 2)
+
+
 @pytest.mark.parametrize("name", plugins("method"))
 def test_every_method_says_where_its_formula_was_read_and_what_departs(name) -> None:
     card = card_of(find("method", name))

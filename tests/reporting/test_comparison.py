@@ -141,6 +141,23 @@ def test_recipes_are_compared_apart(written):
     assert [(c.recipe, round(c.difference, 9)) for c in found] == [("epochs=10", 0.1), ("epochs=2", 0.2)]
 
 
+def test_a_pair_without_a_network_is_compared_once_whatever_recipes_there_are(written):
+    written("itq", 0.5 + NOISE)
+    alone = compare_rows(written("lsh", 0.5 + NOISE[::-1]), "itq", "lsh")
+    for digest in ("aa", "bb"):
+        given = {"features": "cnn", "digests": {"recipe": digest}, "recipe": {"epochs": ord(digest[0])}}
+        written("itq", 0.6 + NOISE, **given)
+        files = written("lsh", 0.4 + NOISE, **given)
+    found = compare_rows(files, "itq", "lsh")
+    assert [(c.first, c.recipe) for c in found] == [
+        ("itq:cnn", "epochs=97"),
+        ("itq:pixels", ""),
+        ("itq:cnn", "epochs=98"),
+    ]
+    assert found[1].p == alone[0].p
+    assert [c.p_holm for c in found if c.first == "itq:cnn"] == pytest.approx([3e-4, 3e-4])
+
+
 def marked(files, **given):
     [table] = build_tables(files.values(), published=False, values=UnitValues(files), **given)
     return {row.method: [value.separable for value in row.values] for row in table.rows}, table

@@ -79,9 +79,9 @@ def test_neighbours_are_compared_query_by_query(make, body, tmp_path):
         values = record.metrics["map"] + noise - noise.mean()
         np.savez(tmp_path / f"{i}.headline.npz", map=values)
     text, _ = body(records, "ranks", "--name", "few")
-    assert cells(text, "ksh")[3:5] == ["", "in 3 of 4, worse in 1"]
-    assert cells(text, "itq")[3:5] == ["in 3 of 4, worse in 1", "in 4 of 4"]
-    assert cells(text, "sdh")[3:5] == ["in 4 of 4", ""]
+    assert cells(text, "ksh")[3:5] == ["", "better in 3 of 4, worse in 1"]
+    assert cells(text, "itq")[3:5] == ["better in 3 of 4, worse in 1", "better in 4 of 4"]
+    assert cells(text, "sdh")[3:5] == ["better in 4 of 4", ""]
     (tmp_path / "0.headline.npz").unlink()
     assert cells(body(records, "ranks", "--name", "few")[0], "itq")[4] == "not tested"
 

@@ -51,6 +51,17 @@ def test_ranks_are_those_of_a_naive_count(make):
     assert (ranks.left_out, ranks.n_unused) == ({}, 0)
 
 
+def test_a_newer_run_of_one_method_under_another_recipe_takes_no_block_away(make):
+    records = records_of(make, VALUES, features="cnn")
+    before = mean_ranks(records)
+    assert before[0].methods
+    given = {"features": "cnn", "digests": {"recipe": "ffffffff44"}, "minute": 9}
+    newer = [make("itq", 8 * (block + 1), 0.1, **given) for block in range(5)]
+    [after] = mean_ranks([*records, *newer])
+    assert (after.means, after.blocks) == (before[0].means, before[0].blocks)
+    assert after.n_unused == 5
+
+
 @pytest.mark.parametrize(
     ("methods", "blocks", "distance"),
     [(4, 14, 1.25), (5, 14, 2.728 * (5 * 6 / (6 * 14)) ** 0.5)],  # Demsar 2006, section 3.2.4 and table 5

@@ -60,14 +60,15 @@ function drawPlots() {
   plots.splice(0).forEach((one) => one());
 }
 
-function plot(place, traces, x, y, { legend = true, height = 330, ...layout } = {}) {
+function plot(place, traces, x, y, { legend = true, height = 352, ...layout } = {}) {
   legend = legend && traces.length <= NAMED;
   const guess = legend ? 20 * traces.length + 12 : 0;
   Plotly.react(place, traces, {
-    height: height + guess, margin: { l: 56, r: 12, t: 8, b: 56 + guess }, hovermode: "closest",
+    height: height + guess, margin: { l: 56, r: 12, t: 30, b: 56 + guess }, hovermode: "closest",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: ink() },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: ink(), size: 12, family: "system-ui, sans-serif" },
-    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 64), yanchor: "top", maxheight: guess + 40 },
+    showlegend: legend, legend: { orientation: "h", x: 0, y: -58 / (height - 86), yanchor: "top", maxheight: guess + 40 },
     xaxis: x, yaxis: y, ...layout,
   }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
   if (!legend) return;

@@ -98,7 +98,7 @@ def _record(path: Path, record: Record, recipes: Recipes, shared: Shared) -> dic
         "file": path.name,
         "dataset": cell.dataset,
         "protocol": cell.protocol,
-        "features": cell.features or "images",
+        "features": cell.reads,
         "label": cell.label,
         "bits": cell.bits,
         "repetition": cell.repetition,

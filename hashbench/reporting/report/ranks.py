@@ -85,7 +85,7 @@ def _of_group(name: str, reads: str, records: list[Record], min_blocks: int) -> 
 def block_of(record: Record) -> str:
     """The block that a record belongs to, in words."""
     cell = record.cell
-    parts = [cell.dataset, cell.protocol, cell.features or "images", f"{cell.bits} bits"]
+    parts = [cell.dataset, cell.protocol, cell.reads, f"{cell.bits} bits"]
     if record.digests.recipe:
         device = "CPU" if record.environment.device == "cpu" else "GPU"
         parts += [str(cell.backbone), device, f"recipe {record.digests.recipe[:8]}"]
