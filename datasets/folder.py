@@ -120,8 +120,8 @@ def _classes(path: Path) -> dict[str, list[Path]]:
     folders = _subfolders(path)
     if len(folders) < 2:
         raise InvalidInputError(
-            f"'{path}' has {len(folders)} class folders, needs at least 2: put the images of each class in a "
-            "folder of their own"
+            f"'{path}' has {len(folders)} class folder{'s' * (len(folders) != 1)}, needs at least 2: put the "
+            "images of each class in a folder of their own"
         )
     found = {}
     for folder in folders:

@@ -41,7 +41,7 @@ class UnknownNameError(HashbenchError, LookupError):
         lists = [f"{kind}s"] * (f"{kind}s" in LISTED) if lists is None else list(lists)
         short = not lists or len(names) <= FEW
         near = [f"'{form}'" for form in meant or nearest(name, forms, 1 if short else 3)]
-        guess = f" did you mean {_one_of(near)}?" if near else ""
+        guess = f" did you mean {one_of(near)}?" if near else ""
         rest = f"available: {', '.join(names) or 'none'}" if short else f"see {_command(lists)}"
         if not names and kind.startswith("parameter of "):
             rest = "it has none of its own"
@@ -66,10 +66,11 @@ def nearest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
 def _command(lists: list[str]) -> str:
     if len(lists) == 1:
         return f"'hashbench list {lists[0]}'"
-    return f"'hashbench list WHAT', where WHAT is {_one_of(lists)}"
+    return f"'hashbench list WHAT', where WHAT is {one_of(lists)}"
 
 
-def _one_of(words: list[str]) -> str:
+def one_of(words: Sequence[str]) -> str:
+    """The words as a choice: ``a, b or c``."""
     return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 

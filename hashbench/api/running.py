@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields, replace
@@ -10,7 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import InvalidInputError, UnknownNameError
+from hashbench.errors import InvalidInputError, MissingDataError, UnknownNameError
 from hashbench.plugins.declared import unknown_parameter
 from hashbench.plugins.registry import find, registered_files
 from hashbench.system.paths import absolute
@@ -67,13 +68,18 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Encoder:
     """The fitted encoder of a record, "RECORD.json", or of a file, "FILE.safetensors"; no data are needed.
 
     ``load(path).encode(images)``: codes of images (n, c, h, w) uint8 or of rows (n, d); ``encode_text`` of
-    cross-view methods. device: where it computes. Raises MissingDataError where the run kept no model;
-    UnknownNameError, InvalidInputError.
+    cross-view methods. device: where it computes. Raises MissingDataError where there is no record, or
+    the run kept no model; UnknownNameError, InvalidInputError.
     """
     from hashbench.encoders import SUFFIX, load_encoder
 
     file = Path(path)
-    return load_encoder(file.with_suffix(SUFFIX) if file.suffix == ".json" else file, device)
+    if file.suffix != ".json":
+        return load_encoder(file, device)
+    model = file.with_suffix(SUFFIX)
+    if not file.exists() and not model.exists():
+        raise MissingDataError(f"there is no record '{file}'; give the path of one, below the --out of a run")
+    return load_encoder(model, device)
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ def prepare(
     from hashbench.execution.plan import jobs_for, make_plan
     from hashbench.execution.rows import applicable
     from hashbench.execution.shard import Shard
-    from hashbench.execution.suite import make_suite, read_suite
+    from hashbench.execution.suite import COMMAND_LINE, make_suite, read_suite
     from hashbench.images.store import data_root
     from hashbench.system.device import resolve_device
 
@@ -171,6 +177,8 @@ def prepare(
             raise InvalidInputError(f"{name} = {str(count)[:40]}: must be from 1 to {MOST:,}")
     if sum((jobs is not None and jobs > 1, scheduler is not None, cluster is not None)) > 1:
         raise InvalidInputError("--jobs, --scheduler and --cluster each say who runs the cells; give one")
+    if scheduler is not None and not re.fullmatch(r"(\w+://)?\S+:[0-9]+", scheduler):
+        raise InvalidInputError(f"--scheduler {scheduler}: an address is of the form tcp://HOST:PORT")
     queue = None if cluster is None else read_jobqueue(absolute(cluster, "cluster file"))
     part = None if shard is None else Shard.of(shard)
     look_anew(absolute(path, "plugin") for path in as_tuple(plugins))
@@ -188,7 +196,7 @@ def prepare(
         given["repetitions"] = repetitions
     base = make_suite(read_suite(suite), f"suite '{suite}'")
     kept = base.model_dump(exclude={"set"})
-    origin = "run()" if command is None else "command line"
+    origin = "run()" if command is None else COMMAND_LINE
     given["set"] = applicable(base.set, make_suite(kept | given, origin)) | dict(set or {})
     grid, shared = expand(make_suite(kept | given, origin)), 0
     if part is not None:

@@ -79,11 +79,13 @@ def _say(message: str, code: int) -> int:
 
 
 def _hint(error: HashbenchError) -> str:
-    """What to add where the unknown name is that of a file in the current folder, or several names in one."""
+    """What to add where the unknown name is that of a file or folder here, or several names in one."""
     if not isinstance(error, UnknownNameError):
         return ""
     if "," in error.name:
         return "; names of a list have a space between them, no comma"
+    if error.kind in {"dataset", "plugin"} and os.path.isdir(error.name):
+        return f"; a folder {error.name} is here: folder:{error.name}"
     file = f"{error.name}.py"
     there = os.path.isfile(file)  # Path.is_file() raises where a name is too long
     return f"; {file} is in this folder: add --plugin {file}" if there else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -36,13 +37,23 @@ class Parser(argparse.ArgumentParser):
                 message += f"; did you mean '{near[0]}'?"
             else:
                 message += self._place_of(wrong[1], wrong[2])
-        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
+        message += self._meaning_of(message.partition("arguments are required: ")[2])
+        self.exit(2, f"error: {message}{'' if message.endswith('?') else ';'} see '{self.prog} --help'\n")
 
     def _place_of(self, argument: str | None, choice: str | None) -> str:
         """Where a word belongs: one that no option takes behind an option, a choice behind a command."""
+        if argument and os.path.isdir(argument) and any(action.dest == "results" for action in self._actions):
+            return "; one folder of records only"
         if argument and argument[0] != "-" and "--methods" in self._option_string_actions:
             return f"; names stand behind an option, such as --methods {argument}"
         return f"; did you mean 'list {choice}'?" if choice in LISTED else ""
+
+    def _meaning_of(self, missing: str) -> str:
+        """What the one argument that is missing can be, in brackets; nothing where several are, or none."""
+        for action in self._actions:
+            if missing and missing == ("/".join(action.option_strings) or action.metavar or action.dest):
+                return f" ({', '.join(action.choices) if action.choices else action.help})"
+        return ""
 
 
 class Several(argparse.Action):

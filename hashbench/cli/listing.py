@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -50,7 +51,7 @@ def list_(*, what: str, as_json: bool, plugins: Sequence[Path]) -> int:
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
-        _print_rows(rows)
+        _print_rows(_folded(rows) if what == "metrics" else rows)
     return 0
 
 
@@ -148,7 +149,8 @@ def _protocols() -> list[Entry]:
 
 
 def _metrics() -> list[Entry]:
-    return _plugin_rows("task", _metrics_of)
+    """Those of retrieval, the main task, first."""
+    return sorted(_plugin_rows("task", _metrics_of), key=lambda row: row.get("task") != "retrieval")
 
 
 def _metrics_of(task: type[Task]) -> list[Entry]:
@@ -162,6 +164,25 @@ def _metrics_of(task: type[Task]) -> list[Entry]:
         }
         for name, metric in task.metrics().items()
     ]
+
+
+def _folded(metrics: list[Entry]) -> list[Entry]:
+    """``map[text->image]``, ``map[image->text]``, ... as one ``map[DIRECTION]``; a row lists them all."""
+    rows: dict[tuple[Any, Any], Entry] = {}
+    directions: dict[Any, dict[str, None]] = {}
+    for metric in metrics:
+        name, task = metric["name"], metric.get("task")
+        found = re.fullmatch(r"(.+)\[([^\[\]]+->[^\[\]]+)\]", name)
+        if found:
+            name = f"{found[1]}[DIRECTION]"
+            if task not in directions:
+                directions[task] = {}
+                rows[task, "[DIRECTION]"] = {"name": "[DIRECTION]", "task": task}
+            directions[task][found[2]] = None
+        rows.setdefault((task, name), {**metric, "name": name})
+    for task, known in directions.items():
+        rows[task, "[DIRECTION]"]["definition"] = f"one of {', '.join(known)}"
+    return list(rows.values())
 
 
 def _suites() -> list[Entry]:

@@ -88,7 +88,8 @@ def _add_run(commands: Any) -> None:
         "--features",
         action=Several,
         metavar="NAME",
-        help="what shallow methods read: pixels, cnn (default: these two), gist, ssl, LABEL=FILE.npy",
+        help="what shallow methods read: pixels, cnn, gist, ssl, LABEL=FILE.npy (default: the suite's; "
+        "quick: pixels)",
     )
     grid.add_argument(
         "--pretraining",
@@ -232,7 +233,10 @@ def _add_info(commands: Any) -> None:
         "Explain a name: a method by its card, or any other thing that 'hashbench list' shows.",
     )
     info.add_argument(
-        "name", metavar="NAME", help="such as itq, 5k, digits, ssl, map@1000[hits], paper, nin; or a FILE.py"
+        "name",
+        metavar="NAME",
+        help="of a method, data set, feature, task, protocol, metric, suite or backbone, such as itq, 5k, "
+        "map@1000[hits]; or a FILE.py",
     )
     info.add_argument("--results", type=a_path, metavar="DIR", help="set beside published numbers")
     add_plugin(info)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hashbench.errors import InvalidInputError
+from hashbench.errors import BrokenPluginError, InvalidInputError, one_of
 from hashbench.system.signals import exit_code
 
 if TYPE_CHECKING:
@@ -178,15 +178,13 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
     bare = sum(not place.record(work).with_suffix(SUFFIX).exists() for work in plan.done)
     if place.save_models and bare:
         console.print(
-            f"  {bare} of the done cells have no model beside their record; another --out makes it",
+            f"  {bare} of the done cells have no model beside their record; to get the models, run "
+            "again with another --out",
             style="yellow",
             markup=False,
             soft_wrap=True,
         )
-    left_out: dict[str, list[str]] = {}
-    for method, reason in prepared.grid.left_out:
-        left_out.setdefault(reason, []).append(method)
-    for reason, methods in left_out.items():
+    for reason, methods in _left_out(prepared.grid.left_out).items():
         console.print(f"  {', '.join(methods)} left out of {reason}", markup=False, soft_wrap=True)
     for setting in {(work.cell.dataset, work.cell.protocol): work.setting for work in works}.items():
         (dataset, protocol), at = setting
@@ -194,14 +192,44 @@ def _announce(console: Console, prepared: Run, out: Path) -> None:
         console.print(f"  {dataset}, protocol {protocol}: {split.description}", markup=False)
 
 
+def _left_out(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The methods by why they are left out; the code lengths that one method refuses are one reason."""
+    lengths: dict[tuple[str, str], list[str]] = {}
+    for method, reason in pairs:
+        fault, _, length = reason.rpartition(", not ")
+        known = lengths.setdefault((method, fault if length.isdecimal() else reason), [])
+        known += [length] if length.isdecimal() else []
+    methods: dict[str, list[str]] = {}
+    for (method, fault), refused in lengths.items():
+        reason = f"{fault}, not {one_of(refused)}" if refused else fault
+        methods.setdefault(reason, []).append(method)
+    return methods
+
+
 def _show_plan(console: Console, prepared: Run) -> None:
     plan = prepared.plan
+    counts: dict[str, Counter[str]] = {}
+    for work in prepared.grid.works:
+        counts.setdefault(work.cell.protocol, Counter())[_family(work.cell.method)] += 1
+    for protocol, families in counts.items():
+        shares = ", ".join(f"{count} {family}" for family, count in families.items())
+        console.print(f"  {protocol}: {_cells(families.total())} ({shares})", markup=False, soft_wrap=True)
     for state, works in (("done", plan.done), ("to run", plan.pending)):
         for work in works:
             title = "" if work.title == work.cell.method else f"  {work.title}"
             console.print(f"  {state:8}{work.stem}{title}", markup=False, soft_wrap=True)
     first = len(plan.artefacts)
     console.print(f"to run: {_cells(len(plan.pending))}; made first, networks or sets of features: {first}")
+
+
+def _family(method: str) -> str:
+    from hashbench.plugins.registry import find
+
+    try:
+        family: str = find("method", method).family()
+    except BrokenPluginError:
+        return "broken"
+    return family
 
 
 def _cells(n: int) -> str:

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from hashbench.errors import InvalidInputError
 from hashbench.system.shown import Shown
 
+MAX_BITS = 4096  # of a code that is evaluated
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Codes(Shown):

@@ -158,7 +158,7 @@ def _read(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
                     f"encoder '{path}' is no regular file; give a record of a run, or a FILE.safetensors"
                 )
             raise MissingDataError(
-                f"there is no encoder '{path}'; run the cell with --save-models (a run of one cell does)"
+                f"there is no encoder '{path}'; run the cell with --save-models and a new --out"
             )
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(KEY)

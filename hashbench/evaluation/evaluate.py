@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.contracts.codes import Codes
+from hashbench.contracts.codes import MAX_BITS, Codes
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.evaluation.arrays import Values
 from hashbench.evaluation.histogram import HammingIndex, Histograms
@@ -24,8 +24,6 @@ from hashbench.system.threads import within_limit
 
 if TYPE_CHECKING:
     import torch
-
-MAX_BITS = 4096
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,11 @@ def _unpacked(arrays: dict[str, NDArray]) -> Codes | NDArray:
     """The codes as stored; packed ones as Codes."""
     codes = arrays["codes"]
     if "n_bits" not in arrays:
+        if codes.dtype == np.uint8 and codes.max(initial=0) > 1:
+            raise InvalidInputError(
+                f"its codes are uint8 with values up to {codes.max()}, so they look packed; put their length "
+                "beside them, as the array n_bits"
+            )
         return codes
     stored = arrays["n_bits"]
     if stored.size != 1 or stored.dtype.kind not in "iu":

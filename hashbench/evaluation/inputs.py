@@ -56,10 +56,10 @@ def _checked(array: NDArray, of: str) -> NDArray:
         raise InvalidInputError(f"{of} codes contain NaN; the encoder diverged or its input did")
     low, high = array.min(), array.max()
     if array.dtype.kind in "iu" and (low < -1 or high > 1):
-        raise InvalidInputError(
-            f"{of} codes are {array.dtype} with values from {low} to {high}, so they look packed; give "
-            "Codes(packed, n_bits) of uint8, or n_bits beside uint8 codes in the file"
-        )
+        fault = f"{of} codes are {array.dtype} with values from {low} to {high}"
+        if array.dtype != np.uint8:
+            raise InvalidInputError(f"{fault}; bits must be 0/1 or -1/+1")
+        raise InvalidInputError(f"{fault}, so they look packed; give Codes(packed, n_bits)")
     if low == -1 and (array == 0).any() and np.isin(array, (-1, 0, 1)).all():
         raise InvalidInputError(
             f"{of} codes are ternary: {int((array == 0).sum())} values are 0 beside -1 and 1 (sign(0) = 0?); "

@@ -19,7 +19,13 @@ from hashbench.plugins.registry import GROUPS, find, plugins
 from hashbench.records import Cell
 from hashbench.system.text import text_of
 
-OWN_PARAMS = ("n_bits", "random_state", "device", "recipe", "invariances")  # only the runner sets these
+OWN_PARAMS = {  # only the runner sets these: what is said instead
+    "n_bits": "use --bits",
+    "random_state": "use --repetitions, each has its own",
+    "device": "use --device",
+    "recipe": "use recipe.FIELD=VALUE",
+    "invariances": "the data set states them",
+}
 STARTED = ("softmax", "frozen")  # values of DeepHashMethod.pretraining with a trained start
 
 
@@ -146,7 +152,9 @@ def _checked(
     require_finite(value, f"{where}{owner}.{parameter}")
     if cls is None:
         return value  # a broken method fails with any parameters
-    kept = () if cls is Recipe else OWN_PARAMS
+    kept = {} if cls is Recipe else OWN_PARAMS
+    if parameter in kept:
+        raise InvalidInputError(f"{where}{owner}.{parameter} is not set so; {kept[parameter]}")
     settable = [field.name for field in fields(cls) if field.name not in kept]
     if parameter not in settable:
         raise unknown_parameter(cls, owner, parameter, settable)

@@ -10,10 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from hashbench.contracts.codes import MAX_BITS
 from hashbench.contracts.recipe import Pretraining
 from hashbench.errors import InvalidInputError, UnknownNameError
 from hashbench.execution.finite import require_finite
 from hashbench.system.paths import is_regular
+
+COMMAND_LINE = "command line"  # the origin of what options say
 
 
 def _dotted(value: Any) -> Any:
@@ -56,7 +59,7 @@ class Suite(BaseModel):
     datasets: Annotated[tuple[str, ...], Field(min_length=1)] = ("digits",)
     protocols: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] = ("pixels", "cnn")
-    bits: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] | None = None
+    bits: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_BITS)], ...], Field(min_length=1)] | None = None
     repetitions: Annotated[int, Field(ge=1)] = 1
     set: Annotated[Mapping[str, Any], BeforeValidator(_dotted)] = {}
 
@@ -72,12 +75,23 @@ def make_suite(content: Mapping[str, Any], origin: str) -> Suite:
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise InvalidInputError(f"{origin}: {key} = {first['input']!r}: {first['msg']}") from error
+        raise InvalidInputError(_fault(error, origin)) from error
     if not suite.methods and not suite.variants:
         raise InvalidInputError(f"{origin}: methods = []: name at least one, or all, control, shallow, deep")
     return suite
+
+
+def _fault(error: ValidationError, origin: str) -> str:
+    """What is wrong with the first key that is; on the command line, a key is an option."""
+    first = error.errors()[0]
+    limits = first.get("ctx", {})
+    must = {
+        "less_than_equal": f"at most {limits.get('le')}",
+        "literal_error": f"must be {limits.get('expected')}",
+    }.get(first["type"], first["msg"])
+    if origin == COMMAND_LINE:
+        return f"--{first['loc'][0]} {first['input']}: {must}"
+    return f"{origin}: {'.'.join(map(str, first['loc']))} = {first['input']!r}: {must}"
 
 
 def suite_names() -> list[str]:

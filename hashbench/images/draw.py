@@ -89,17 +89,23 @@ class Draw:
         """How many of the marked images each group has."""
         return np.bincount(self.group[where], minlength=len(self.groups))
 
-    def check(self, part: str, where: NDArray[np.bool_], of: NDArray[np.bool_], least: int) -> None:
-        """Raise InvalidInputError where a group of ``of`` has fewer marked images than it needs."""
+    def check(
+        self, part: str, where: NDArray[np.bool_], of: NDArray[np.bool_], least: int, size: int | None = None
+    ) -> None:
+        """Raise InvalidInputError where a group of ``of`` has fewer marked images than it needs.
+
+        size: how many images the smallest group needs for all parts, where that is known.
+        """
         sizes, counts = self.sizes(np.ones(len(self.group), bool)), self.sizes(where)
         groups = np.unique(self.group[of])
         poor = groups[counts[groups] < least]
         if len(poor):
             group = poor[np.argmin(sizes[poor])]  # the smallest group, which limits all counts
+            images = "1 image" if sizes[group] == 1 else f"{sizes[group]} images"
+            needs = f"a class needs {size} images; " if size else ""
             raise InvalidInputError(
-                f"'{self.dataset_name}' is too small: class '{self.groups[group]}' has {sizes[group]} "
-                f"images, which gives {counts[group]} {part} (at least {least}); add images or choose "
-                "another protocol"
+                f"'{self.dataset_name}' is too small: class '{self.groups[group]}' has {images}, which gives "
+                f"{counts[group]} {part} (at least {least}); {needs}add images or choose another protocol"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Literal
 
 import numpy as np
@@ -38,6 +39,8 @@ def draw_split(
 
     n_query = draw.share("queries", queries, searched, LEAST_QUERIES)
     n_train = draw.share("training images", train, learned, LEAST_TRAIN)
+    drawn = queries is not None or images.test is None
+    size = _size_of_a_class(n_query, n_train, test_fraction) if drawn else None
     if queries is None:
         test = draw.test_part(test_fraction) if images.test is None else np.asarray(images.test)
         asked, rest = test & searched, ~test
@@ -51,7 +54,7 @@ def draw_split(
     pool = draw.first(draw.sizes(others) // 2, others) if inductive else others
     database = others | (taught & searched) if train_in_database else others
     if inductive:
-        draw.check("images without labels", pool, searched, 1)
+        draw.check("images without labels", pool, searched, 1, size)
         database = database & ~pool
 
     for part, where, of, least in (
@@ -59,8 +62,21 @@ def draw_split(
         ("training images", taught, learned, LEAST_TRAIN),
         ("database images", database, searched, 1),
     ):
-        draw.check(part, where, of, least)
+        draw.check(part, where, of, least, size)
     return retrieval_split(*(np.flatnonzero(where) for where in (taught, asked, database, pool)))
+
+
+def _size_of_a_class(n_query: int, n_train: int, test_fraction: float) -> int:
+    """How many images the smallest class needs for the least of each part, where all shrink by one factor.
+
+    n_query, n_train: images of each class before that; 0: the test part, and all that is left.
+    """
+    if not n_query:
+        least = 2 * LEAST_TRAIN if n_train else LEAST_TRAIN
+        return next(n for n in count(1) if n - max(round(n * test_fraction), 1) >= least)
+    shares = [(n_query, LEAST_QUERIES), *([(n_train, LEAST_TRAIN)] if n_train else [])]
+    total = n_query + n_train
+    return max(LEAST_QUERIES + LEAST_TRAIN, *(-(-2 * total * least // share) for share, least in shares))
 
 
 def retrieval_split(train: Index, query: Index, database: Index, pool: Index | None = None) -> Split:

@@ -37,7 +37,7 @@ def photographs(tmp_path):
     return folder
 
 
-def test_a_run_of_one_cell_keeps_its_model_and_others_where_asked(small, record, tmp_path):
+def test_a_run_of_one_cell_keeps_its_model_and_others_where_asked(call, small, record, tmp_path):
     assert record.with_suffix(SUFFIX).exists()
     for more, n in ((("--no-save-models",), 0), (("--save-models",), 1)):
         out = tmp_path / more[0]
@@ -46,7 +46,12 @@ def test_a_run_of_one_cell_keeps_its_model_and_others_where_asked(small, record,
     two = ("--out", tmp_path / "two")
     small("lsh", "pcah", more=two)
     assert not list((tmp_path / "two").rglob(f"*{SUFFIX}"))
-    assert "2 of the done cells have no model" in small("lsh", "pcah", more=(*two, "--save-models")).out
+    told = small("lsh", "pcah", more=(*two, "--save-models")).out
+    assert "2 of the done cells have no model" in told
+    assert "another --out" in told
+    bare = next((tmp_path / "two").rglob("*.json"))
+    assert "--save-models and a new --out" in call("encode", bare, ".", "-o", "a.npz").refused(3)
+    assert "no record 'nope.json'" in call("encode", "nope.json", ".", "-o", "a.npz").refused(3)
 
 
 def test_encode_then_search_finds_the_photograph_itself(call, record, photographs):

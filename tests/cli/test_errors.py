@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hashbench.cli import main
+from hashbench.errors import LISTED
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,18 @@ from hashbench.cli import main
         ("run --set recipe.backbone=vgg77", "unknown backbone 'vgg77'; did you mean 'vgg7'?"),
         ("run --suite papper", "unknown suite 'papper'; did you mean 'paper'?"),
         ("run --suite mine.toml", "suite file 'mine.toml' does not exist; give a path, or one of the names"),
+        ("run -m lsh --set lsh.n_bits=3", "--set lsh.n_bits is not set so; use --bits"),
+        ("run -m lsh -b 12 100000", "--bits 100000: at most 4096"),
+        (
+            "run --pretraining imagenet",
+            "--pretraining imagenet: must be 'softmax', 'none', 'frozen' or 'joint'",
+        ),
+        ("run --scheduler foo", "--scheduler foo: an address is of the form tcp://HOST:PORT"),
+        ("run --scheduler tcp://foo", "--scheduler tcp://foo: an address is of the form"),
+        ("list", f"required: WHAT ({', '.join(LISTED)})"),
+        ("info", "required: NAME (of a method, data set, feature, "),
+        ("new", "required: KIND (method, dataset, feature)"),
+        ("eval", "required: --query, --database; see 'hashbench eval --help'"),
         ("run --device gpu", "device 'gpu' cannot be used (torch has none of this name); try auto, cpu"),
         ("run --plugin no.py", "no.py' does not exist; give the path of a Python file"),
         (
@@ -34,11 +48,11 @@ from hashbench.cli import main
         ("run lsh", "unrecognized arguments: lsh; names stand behind an option, such as --methods lsh; see"),
         ("run -m lsh --set ksh.n_anchors=5", "--set ksh.n_anchors: this run has no ksh; add it to --methods"),
         ("run -m lsh --features foo.npy", "features: a file needs a label of yours: LABEL=foo.npy"),
-        ("methods", "did you mean 'list methods'?; see 'hashbench --help'"),
+        ("methods", "did you mean 'list methods'? see 'hashbench --help'"),
         ("check itq:3", "method 'itq' takes no argument, got '3'; check 'itq'"),
-        ("run --method lsh --metod itq", "unrecognized arguments: --metod itq; did you mean '--method'?"),
-        ("runn", "did you mean 'run'?; see 'hashbench --help'"),
-        ("list metods", "did you mean 'methods'?; see 'hashbench list --help'"),
+        ("run --method lsh --metod itq", "unrecognized arguments: --metod itq; did you mean '--method'? see"),
+        ("runn", "did you mean 'run'? see 'hashbench --help'"),
+        ("list metods", "did you mean 'methods'? see 'hashbench list --help'"),
         ("info spectral", "unknown name 'spectral'; did you mean 'sh'? see 'hashbench list methods'"),
         (
             "info sgh",
@@ -208,6 +222,32 @@ def test_an_unknown_name_that_is_a_file_here_says_how_to_name_it(call, tmp_path,
     (tmp_path / "own_hash.py").write_text("")
     assert "add --plugin own_hash.py" in call("run", "-m", "own_hash").refused(2)
     assert "add --plugin own_hash.py" in call("info", "own_hash").refused(2)
+
+
+def test_an_unknown_data_set_that_is_a_folder_here_says_how_to_name_it(call, tmp_path):
+    (tmp_path / "shapes").mkdir()
+    for command in ("run -d", "data info", "check"):
+        assert "folder:shapes" in call(*command.split(), "shapes").refused(2)
+    assert "folder:shapes" not in call("run", "-m", "shapes").refused(2), "a method is no folder"
+
+
+@pytest.mark.parametrize("fault", ["no classes", "no image", "too few images"])
+def test_only_a_fault_of_the_split_names_the_protocol(call, tmp_path, fault):
+    (tmp_path / "own").mkdir()
+    for name in () if fault == "no classes" else ("a", "b"):
+        (tmp_path / "own" / name).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / "own" / name / "1.png")
+    if fault == "no image":
+        (tmp_path / "own" / "b" / "1.png").write_text("text")
+    said = call("run", "-m", "lsh", "-d", "folder:own", "-p", "5k").refused(2)
+    assert ("protocol '5k'" in said) == (fault == "too few images")
+
+
+def test_two_folders_of_records_are_refused_as_such(call, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for command in ("table", "report"):
+        assert "one folder of records only" in call(command, "r2", "runs").refused(2)
+        assert "--methods lsh" in call(command, "r2", "lsh").refused(2)
 
 
 def test_without_a_command_the_commands_are_shown(call):

@@ -67,7 +67,8 @@ def test_a_dry_run_writes_nothing(call, small, tmp_path):
         "run", "-m", "lsh", "dsh", "-b", 8, "--features", "pixels", "cnn", "--dry-run", "--device", "cpu"
     )
     assert called.code == 0
-    plan = [line.split() for line in called.out.splitlines()[2:]]
+    assert called.out.splitlines()[2] == "  5k: 3 cells (2 shallow, 1 deep)"
+    plan = [line.split() for line in called.out.splitlines()[3:]]
     assert plan[0][:1] == ["done"]
     assert plan[0][1].startswith("digits/5k/lsh-pixels-8b-r0-")
     assert [line[:2] for line in plan[1:3]] == [["to", "run"]] * 2
@@ -79,6 +80,17 @@ def test_a_dry_run_writes_nothing(call, small, tmp_path):
     assert files(tmp_path) == before
     assert call("run", "--dry-run", "--out", "elsewhere").code == 0
     assert files(tmp_path) == before
+
+
+def test_the_lengths_that_a_method_cannot_make_are_one_line(call):
+    grid = ("run", "-p", "authentication", "-b", 12, 24, 48, 64, "--device", "cpu", "--dry-run")
+    said = [line.split() for line in call(*grid, "-m", "all").out.splitlines() if " left out of " in line]
+    of_lengths = {
+        line[0]: " ".join(line).rpartition(", not ")[2] for line in said if ", not " in " ".join(line)
+    }
+    assert len(of_lengths) == sum(", not " in " ".join(line) for line in said), "one line a method"
+    assert of_lengths["ahash"] == "12, 24 or 48"
+    assert of_lengths["cs_lbp"] == "12 or 24"
 
 
 def test_a_dry_run_says_why_cells_are_run_again(small, tmp_path, monkeypatch):

@@ -164,6 +164,9 @@ def test_wrong_folders(tmp_path, animals):
         dataset_from("folder:")
     with pytest.raises(InvalidInputError, match="has 0 class folders, needs at least 2"):
         load(animals / "cat")
+    (tmp_path / "one" / "class").mkdir(parents=True)
+    with pytest.raises(InvalidInputError, match="has 1 class folder, needs"):
+        load(tmp_path / "one")
     (animals / "empty").mkdir()
     with pytest.raises(InvalidInputError, match=r"'.*animals/empty' holds no image"):
         load(animals)

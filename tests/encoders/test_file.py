@@ -79,8 +79,12 @@ def test_a_method_can_refuse_and_nothing_is_written(made, tmp_path):
 
 
 def test_there_is_no_file(tmp_path):
-    with pytest.raises(MissingDataError, match="--save-models"):
+    with pytest.raises(MissingDataError, match=r"record '.*a\.json'"):
         hashbench.load(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{}")
+    for name in ("a.json", "a.safetensors"):
+        with pytest.raises(MissingDataError, match=r"a\.safetensors'.*--save-models and a new --out"):
+            hashbench.load(tmp_path / name)
     with pytest.raises(InvalidInputError, match="regular"):
         load_encoder(tmp_path)
 

@@ -35,9 +35,9 @@ WRONG = {
     "packed, signed": (
         1,
         np.packbits(REAL_DATABASE > 0, axis=1).astype(int),
-        "from 0 to [0-9]+, so they look pack",
+        r"from 0 to [0-9]+; bits must be 0/1 or -1/\+1",
     ),
-    "signed beyond -1": (0, np.full((20, 9), -3), "int64 with values from -3 to -3, so they look packed"),
+    "signed beyond -1": (0, np.full((20, 9), -3), "int64 with values from -3 to -3; bits must be"),
     "sigmoid": (
         1,
         1 / (1 + np.exp(-REAL_DATABASE)),

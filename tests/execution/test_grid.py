@@ -193,7 +193,7 @@ VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
     ("content", "message"),
     [
         ({"methods": []}, r"test: methods = \[\]: name at least one"),
-        ({"pretraining": ["imagenet"]}, "test: pretraining.0 = 'imagenet': Input should be 'softmax'"),
+        ({"pretraining": ["imagenet"]}, "test: pretraining.0 = 'imagenet': must be 'softmax'"),
         ({"variants": [{"method": "ksh"}]}, "test: variants.0.label = .*: Field required"),
         ({"variants": [{**VARIANT, "label": ""}]}, "test: variants.0.label = '': "),
         ({"variants": [{**VARIANT, "prams": 1}]}, "test: variants.0.prams = 1: Extra inputs"),
@@ -230,8 +230,8 @@ VARIANT = {"label": "A", "method": "ksh", "params": {"n_anchors": 3}}
         ({"set": {"kssh.n_anchors": 3}}, "unknown method of this run 'kssh'; did you mean 'ksh'"),
         ({"set": {"ksh.n_anchor": 3}}, "unknown parameter of ksh 'n_anchor'; did you mean 'n_anchors'"),
         ({"set": {"ksh.n_anchors": "many"}}, "ksh.n_anchors='many': Input should be a valid integer"),
-        ({"set": {"ksh.n_bits": 3}}, "unknown parameter of ksh 'n_bits'"),
-        ({"methods": ["dsh"], "set": {"dsh.recipe": 1}}, "unknown parameter of dsh 'recipe'"),
+        ({"set": {"ksh.n_bits": 3}}, "ksh.n_bits is not set so; use --bits"),
+        ({"methods": ["dsh"], "set": {"dsh.recipe": 1}}, "dsh.recipe is not set so; use recipe.FIELD"),
         ({"set": {"recipe.flip": True}}, "unknown parameter of recipe 'flip'"),
         (
             {"datasets": ["cifar10", "mnist"], "set": {"recipe.erase": 0.2}},

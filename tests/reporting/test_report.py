@@ -237,3 +237,10 @@ def test_two_thousand_records_take_less_than_ten_megabytes(make, tmp_path):
     ]
     assert len(records) == 2000
     assert write_report(files_of(tmp_path, records), tmp_path / "report.html") < 10_000_000
+
+
+def test_the_threads_of_a_machine_are_counted(make, tmp_path):
+    one = make("lsh")
+    two = make("itq", environment=one.environment.model_copy(update={"threads": 2}))
+    page = make_report(files_of(tmp_path, [one, two]))
+    assert sorted(re.findall(r"<summary>cpu, (.*), commit", page)) == ["1 thread", "2 threads"]

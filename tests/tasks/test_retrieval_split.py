@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -175,6 +176,18 @@ def test_too_small_data_is_told(sizes, protocol, message):
     with pytest.raises(InvalidInputError, match=message) as caught:
         split_of(collection(sizes), protocol, "small")
     assert "'small'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "protocol", ["full", "5k", "5k-disjoint", "5k-train", "labels-100", "labels-5000-inductive"]
+)
+def test_how_many_images_a_class_needs_is_told(protocol):
+    with pytest.raises(InvalidInputError, match="has 1 image, which") as caught:
+        split_of(collection([500, 1]), protocol, "small")
+    needed = int(re.search(r"a class needs (\d+) images;", str(caught.value))[1])
+    split_of(collection([500, needed]), protocol, "small")
+    with pytest.raises(InvalidInputError, match=f"a class needs {needed} images"):
+        split_of(collection([500, needed - 1]), protocol, "small")
 
 
 def test_labels_out_of_range():
