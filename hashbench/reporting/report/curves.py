@@ -57,7 +57,12 @@ def seconds_of(records: Sequence[Record], rows: Mapping[str, int]) -> list[dict[
             stage: fmean(record.timings[stage] for record in members if stage in record.timings)
             for stage in stages
         }
-        devices = sorted({f"{r.environment.device}, {r.environment.threads} threads" for r in members})
+        devices = sorted(
+            {
+                f"{r.environment.device}, {r.environment.threads} thread{'s' * (r.environment.threads != 1)}"
+                for r in members
+            }
+        )
         seconds = dict(zip(means, rounded(list(means.values())), strict=True))
         found.append({"row": rows[row], "bits": bits, "seconds": seconds, "devices": "; ".join(devices)})
     return found

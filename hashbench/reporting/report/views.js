@@ -100,7 +100,7 @@ function recordOf(record) {
   const machine = DATA.environments[record.environment];
   const facts = { file: record.file, made: record.created, error: record.error,
     digests: Object.entries(DATA.digests[record.digests]).map(([name, digest]) => `${name} ${digest}`).join(", "),
-    machine: `${machine.device}, ${machine.processor}, ${machine.threads} threads, ${machine.precision}, commit ${machine.commit}`,
+    machine: `${machine.device}, ${machine.processor}, ${machine.threads} thread${Number(machine.threads) === 1 ? "" : "s"}, ${machine.precision}, commit ${machine.commit}`,
     versions: machine.versions };
   return make("details", {}, make("summary", {}, what),
     make("dl", {}, Object.entries(facts).filter(([, text]) => text).flatMap(([name, text]) =>
