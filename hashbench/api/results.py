@@ -14,15 +14,13 @@ from hashbench.api.running import Names, as_tuple
 from hashbench.errors import InvalidInputError
 from hashbench.system.paths import absolute
 from hashbench.system.threads import threads_put_back
+from hashbench.system.verdicts import SAMPLE, TOLERANCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hashbench.execution.verify import Verdict
     from hashbench.records import Record
-
-
-SAMPLE, TOLERANCE = 5, 0.02  # of ``verify``: how many cells, and how far values may be off elsewhere
 
 
 def compare(

@@ -7,8 +7,8 @@ import math
 import re
 from typing import Any
 
-from hashbench.api.results import SAMPLE, TOLERANCE
 from hashbench.cli.arguments import Several, a_count, a_path, add_data_dir, add_plugin, command
+from hashbench.system.verdicts import SAMPLE, TOLERANCE
 
 UNITS = {unit: 1000**power for power, unit in enumerate(("", "k", "m", "g", "t"))}
 

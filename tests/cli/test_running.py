@@ -124,7 +124,8 @@ def test_a_failure_is_exit_code_1_and_the_others_stand(small, tmp_path):
     plugin = ("--plugin", "a_failing.py")
     called = small("lsh", "a_failing", more=plugin)
     assert (called.code, called.err) == (1, "")
-    said = "failed: digits 5k a_failing pixels 8 bits r0: ValueError: no rotation was found"
+    reason = "ValueError: no rotation was found (a_failing.py, line 5)"
+    said = f"failed: digits 5k a_failing pixels 8 bits r0: {reason}"
     assert called.out.splitlines()[2] == said
     assert called.out.splitlines()[-1] == said
     (failed,) = Path("runs").rglob("a_failing*.json")

@@ -116,6 +116,7 @@ def side_by_side(monkeypatch):
         return found
 
     monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 4)
+    monkeypatch.setattr("hashbench.system.threads._most", None)  # whatever other tests have set
     monkeypatch.setattr(histogram, "PAIRS", 1)  # several blocks, though there are few images
     monkeypatch.setattr(histogram.HammingIndex, "count", noting)
     return seen

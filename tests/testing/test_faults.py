@@ -98,6 +98,7 @@ def test_infinity_is_not_called_nan():
     assert "NaN" not in words
 
 
+@pytest.mark.filterwarnings("ignore:std:UserWarning")
 def test_nan_of_one_item_alone_is_a_matter_of_what_is_encoded_with_it():
     groups, _ = checked(changed(_project=lambda self, X: Sound._project(self, X) / X.std(0).mean()))
     ((words, checks),) = groups.items()
