@@ -98,10 +98,11 @@ def _table(files: Files, found: Ranks) -> str:
         ahead = _separable(files, values, method, other) if other else ""
         lines.append(f"| {method} | {mean:.1f} | {near} | {behind} | {ahead} |")
     return "\n".join(lines) + (
-        "\n\nLast columns: in how many blocks the first row is separably better than this one, and in how "
-        "many worse; the same for this row and the one below it (paired bootstrap over the queries, "
-        f"Holm-corrected over the blocks, {ALPHA:.0%}). This test does not need many blocks, but covers the "
-        "choice of queries only, not the chance in training or another data set."
+        "\n\nLast columns: at how many code lengths of a data set and its features the first row is "
+        "separably better than this one, and at how many worse; the same for this row and the one below it "
+        f"(paired bootstrap over the queries, repetitions averaged, Holm-corrected, {ALPHA:.0%}). This test "
+        "does not need many blocks, but covers the choice of queries only, not the chance in training or "
+        "another data set."
     )
 
 
