@@ -6,7 +6,6 @@ that of the class that a linear classifier reads from its features. A method tha
 learned to name classes. Naive Bayes: Bernoulli features, a model of McCallum & Nigam, "A comparison of
 event models for naive Bayes text classification", AAAI workshop 1998, with add-one smoothing. The classifier
 is ridge regression of the classes. The codeword of a class is its row of a Hadamard matrix.
-
 Formula: ours.
 Departures from the paper: Hadamard rows instead of a short class number; two views; the classifiers are ours.
 """
@@ -49,7 +48,6 @@ class ClassWords(CrossViewMethod):
         root = cholesky(gram(centred, centred), self.ridge, relative=True)
         self.weights_ = torch.cholesky_solve(gram(centred, labels), root).to(X)
         self.bias_ = labels.mean(0)
-
         sizes = labels.sum(0, keepdim=True)
         chance = (gram(texts, labels).to(X) + 1) / (sizes + 2)  # of each word in each class
         self.word_weights_ = chance.log() - (-chance).log1p()
