@@ -259,11 +259,18 @@ def _backbone_path(digest: str) -> Path:
     return cache_root() / "backbones" / f"{digest[:16]}.pt"
 
 
+class _SplitError(InvalidInputError):
+    """The images cannot be split as a task asks for."""
+
+
 def context_of(setting: Setting, root: Path) -> Context:
-    """The context of a setting. Raises MissingDataError; InvalidInputError that names the protocol."""
+    """The context of a setting. Raises MissingDataError; InvalidInputError.
+
+    The error names the protocol where the images cannot be split for it.
+    """
     try:
         return open_context(setting.spec, setting.protocol.task, root)
-    except InvalidInputError as error:
+    except _SplitError as error:
         raise InvalidInputError(f"protocol '{setting.protocol.name}': {error}") from error
 
 
@@ -276,4 +283,7 @@ def open_context(spec: str, task: Task, root: Path) -> Context:
     if task.text_view is not None:
         images = replace(images, texts=dataset.texts(images, task.text_view))
     name = dataset.name()
-    return Context(name, images, task.split(images, name))
+    try:
+        return Context(name, images, task.split(images, name))
+    except InvalidInputError as error:
+        raise _SplitError(str(error)) from error

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.errors import BrokenPluginError, InvalidInputError, UnknownNameError
-from hashbench.execution.context import Context, context_of
+from hashbench.execution.context import context_of
 from hashbench.execution.place import Place
-from hashbench.execution.work import Artefact, Setting, Work
+from hashbench.execution.work import Artefact, Work
 from hashbench.identity.rooms import ROOMS
-from hashbench.images.store import dataset_from, load_images
 from hashbench.plugins.registry import find
 from hashbench.records import Record, look_up
 from hashbench.system.device import resolve_device
@@ -68,7 +67,7 @@ def make_plan(works: Iterable[Work], place: Place) -> Plan:
         record, why_none = look_up(path)
         reason = why_none if record is None else why_stale(record, work, place)
         if reason is not None:
-            context = _context_of(work.setting, place.data)
+            context = context_of(work.setting, place.data)
             if work.feature is not None:
                 work.feature.check(context.images)
             plan.pending.append(work)
@@ -105,7 +104,7 @@ def why_stale(record: Record, work: Work, place: Place) -> str | None:
     """Why a cell's record is stale; None if images, split, settings and code are the same."""
     if record.status == "failed":
         return "that failed before"
-    context = _context_of(work.setting, place.data)
+    context = context_of(work.setting, place.data)
     for what, before, now in (
         ("images", record.digests.dataset, context.images.digest),
         ("split", record.digests.split, context.split.digest),
@@ -127,15 +126,6 @@ def why_stale(record: Record, work: Work, place: Place) -> str | None:
         if _changed(record.invariances or {}, asdict(setting.invariances)):
             return "whose data set is augmented otherwise now"
     return None
-
-
-def _context_of(setting: Setting, root: Path) -> Context:
-    """As ``context_of``; but a fault of the images themselves names no protocol."""
-    try:
-        return context_of(setting, root)
-    except InvalidInputError:
-        load_images(dataset_from(setting.spec), root)
-        raise
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> bool:
