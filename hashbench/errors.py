@@ -42,9 +42,8 @@ class UnknownNameError(HashbenchError, LookupError):
         short = not lists or len(names) <= FEW
         near = [f"'{form}'" for form in meant or nearest(name, forms, 1 if short else 3)]
         guess = f" did you mean {one_of(near)}?" if near else ""
-        rest = f"available: {', '.join(names) or 'none'}" if short else f"see {_command(lists)}"
-        if not names and kind.startswith("parameter of "):
-            rest = "it has none of its own"
+        rest = f"available: {', '.join(names)}" if short else f"see {_command(lists)}"
+        rest = rest if names else "there is none"
         super().__init__(f"unknown {kind} '{name}';{guess} {rest}")
         self.kind, self.name, self.available = kind, name, names
         self._given = forms, lists, meant

@@ -29,5 +29,5 @@ def test_many_names_are_not_in_the_message_but_the_command_that_lists_them():
 
 
 def test_a_method_without_parameters_is_not_followed_by_an_empty_list():
-    assert str(UnknownNameError("parameter of own", "x", [])).endswith("; it has none of its own")
+    assert str(UnknownNameError("parameter of own", "x", [])).endswith("; there is none")
     assert not str(UnknownNameError("row", "x", [])).endswith(" ")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hashbench.contracts.hooks import unwritten
 from hashbench.contracts.picture import fitting
 from hashbench.contracts.recipe import Invariances
 from hashbench.errors import InvalidInputError, MissingDataError
@@ -194,7 +195,7 @@ class Dataset:
 
     def load(self, root: Path) -> Images:
         """Decode the images under ``root``. Raises MissingDataError where they are not there."""
-        raise NotImplementedError
+        raise unwritten(self.name(), "load(self, root)")
 
     def texts(self, images: Images, view: str) -> Texts:
         """A text for each of its images, for cross-view retrieval. view: one of ``text_views``.

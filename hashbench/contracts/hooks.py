@@ -1,4 +1,4 @@
-"""What the hooks that a method writes must give, said with the method's name where they do not."""
+"""What the hooks that a plugin writes must give, said with the plugin's name where they do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def unwritten(name: str, hook: str) -> BrokenPluginError:
-    """The error of a method that lacks a hook. hook: with its arguments, as it is to be written."""
+    """The error of a plugin that lacks a hook. hook: with its arguments, as it is to be written."""
     return BrokenPluginError(f"{name} has no {hook}; write it, under this very name")
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hashbench.contracts.cross_view import CrossViewMethod
+from hashbench.contracts.dataset import Dataset
 from hashbench.contracts.method import HashMethod
 from hashbench.errors import BrokenPluginError
 from hashbench.testing.toy import SHORT, toy, toy_texts
@@ -84,3 +85,8 @@ def test_a_readout_that_is_no_tensor_is_named():
 def test_a_tensor_passes_as_it_is():
     values = torch.arange(96 * 4, dtype=torch.float64).reshape(96, 4)
     assert (fitted_projection(values).project(toy("features")[0]) == values.numpy()).all()
+
+
+def test_a_data_set_that_does_not_load_is_named(tmp_path):
+    with pytest.raises(BrokenPluginError, match=r"has no load\(self, root\)"):
+        Dataset().load(tmp_path)

@@ -8,7 +8,7 @@ from hashbench.plugins.registry import find
 CONSTANTS = {
     "adsh": {"gamma": 200 / 59_000, "n_cycles": 1},
     "csq": {"pair_weight": 0.2, "quantization": 0.05},
-    "dcwh": {"cubic": 10, "side": 1.1, "vertex": 0.01, "vertex_from": 0.5},
+    "dcwh": {"cubic": 10, "side": 1.1, "vertex": 0.01},
     "ddsh": {"n_columns": 100, "n_cycles": 3},
     "dfh": {"eta": 0.5, "mu": 1, "repulsion": 1},
     "dhd": {"temperature": 0.2, "distillation": 0.1, "quantization": 0.1},
@@ -22,7 +22,7 @@ CONSTANTS = {
     "hyp2": {"beta": 0.5},
     "idhn": {"scale": 5, "gamma": 0.1, "eta": 0.1},
     "jmlh": {"bottleneck": 0.1},
-    "mdshc": {"beta": 1, "pairs_from": 0.1, "quantization": 1e-4},
+    "mdshc": {"beta": 1, "quantization": 1e-4},
     "mmhh": {
         "gamma": 1,
         "radius": 2,
